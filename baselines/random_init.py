@@ -1,0 +1,42 @@
+"""Random initialization: the untrained network, tuned to each test task.
+
+What gradient descent alone does; the paper plots it for reinforcement learning.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from baselines.method import Method
+from baselines.step_size import STEP_SIZES, best_step_size
+from suite.data.tasks import TaskStream
+from suite.models import Network, Params
+from suite.settings import Config, Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomInit(Method):
+    """No training; the step size is chosen on validation tasks."""
+
+    name: ClassVar[str] = "random-init"
+    trains: ClassVar[bool] = False
+    step_sizes: tuple[float, ...] = STEP_SIZES
+    validation_tasks: int = 600
+
+    def select(
+        self,
+        network: Network,
+        params: Params,
+        validation: TaskStream,
+        config: Config,
+        protocol: Protocol,
+    ) -> dict[str, float]:
+        step_size = best_step_size(
+            network,
+            params,
+            validation,
+            config,
+            protocol,
+            candidates=self.step_sizes,
+            tasks=self.validation_tasks,
+        )
+        return {"step_size": step_size}

@@ -1,0 +1,86 @@
+"""What is needed to go on with a training: weights, optimizer, position, curve.
+
+The position in the task stream is the iteration: tasks are a function of it (`suite.rng`).
+Checkpoints are read with torch's weights-only loader, which runs no code.
+"""
+
+import hashlib
+import logging
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite.files import atomic_path
+from suite.models import Params
+
+log = logging.getLogger(__name__)
+
+_FORMAT = 1
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """A training under way. Sums run since the last point of the curve."""
+
+    params: Params
+    optimizer: torch.optim.Optimizer
+    iteration: int = 0
+    curve: list[tuple[int, float, float, float]] = field(default_factory=list)
+    """Iteration, training loss, training metric, validation metric."""
+    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
+    """Of the training loss and metric, on the device."""
+    seconds: float = 0.0
+    resumes: int = 0
+
+
+def weights_sha256(params: Params) -> str:
+    """Over names, shapes and the bytes of the weights, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(params):
+        value = params[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save(path: Path, state: TrainingState) -> None:
+    """Write `state` so that a kill at any moment leaves the old file or the new one."""
+    content = {
+        "format": _FORMAT,
+        "params": {name: value.detach() for name, value in state.params.items()},
+        "optimizer": state.optimizer.state_dict(),
+        "iteration": state.iteration,
+        "curve": state.curve,
+        "sums": state.sums,
+        "seconds": state.seconds,
+        "resumes": state.resumes,
+    }
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def restore(path: Path, state: TrainingState) -> bool:
+    """Put what `path` holds into `state`; False, and a logged reason, where it is of no use."""
+    try:
+        device = state.sums.device
+        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']}")
+        with torch.no_grad():
+            for name, value in state.params.items():
+                value.copy_(content["params"][name])
+        state.optimizer.load_state_dict(content["optimizer"])
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        log.warning("%s cannot be used (%s): training starts anew", path, error)
+        return False
+    state.iteration = content["iteration"]
+    state.curve = [tuple(point) for point in content["curve"]]
+    state.sums = content["sums"].to(device)
+    state.seconds = content["seconds"]
+    state.resumes = content["resumes"] + 1
+    return True

@@ -1,0 +1,53 @@
+"""The command line: the one place that prints and that leaves with an exit code."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+from rich.console import Console
+
+from suite import __version__
+from suite.cli.commands import data, doctor, list_, run, schema, tables
+from suite.errors import SuiteError
+
+EXIT_INTERRUPTED = 130
+
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "run": run,
+    "list": list_,
+    "tables": tables,
+    "data": data,
+    "doctor": doctor,
+    "schema": schema,
+}
+
+_DESCRIPTION = (
+    f"maml-suite {__version__}: regenerate every number of MAML (Finn, Abbeel, Levine, 2017). "
+    "Start with: suite list"
+)
+
+
+def main() -> None:
+    """Run the command in `sys.argv`. A user's mistake is one line on stderr and exit code 2."""
+    logging.basicConfig(
+        level=os.environ.get("SUITE_LOG", "INFO").upper(),
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    try:
+        code = tyro.extras.subcommand_cli_from_dict(
+            _COMMANDS, prog="suite", description=_DESCRIPTION
+        )
+    except SuiteError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"suite: {error}", markup=False)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code or 0)

@@ -1,0 +1,127 @@
+"""The commands and their options. What is slow to import is imported where it is used."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+
+def run(
+    setting: Positional[Annotated[str, arg(metavar="SETTING")]],
+    method: Positional[Annotated[str, arg(metavar="METHOD")]],
+    /,
+    seeds: tuple[int, ...] = (0,),
+    iterations: int | None = None,
+    set_: Annotated[tuple[str, ...], arg(name="set", metavar="FIELD=VALUE")] = (),
+    protocols: tuple[str, ...] = (),
+    data: Path | None = None,
+    results: Path = Path("results"),
+    device: str = "auto",
+    threads: int | None = None,
+    time_limit: str | None = None,
+    checkpoint_every: str = "30s",
+    rerun: bool = False,
+) -> int:
+    """Train, score on the test tasks, and write one record a seed and protocol.
+
+    What stands in the registry is not run again. A run that was stopped or killed goes on from its
+    last checkpoint when the same command is given again. Exit codes: 0 done, 1 a run failed,
+    2 a mistake in the command, 3 the time limit was reached, 130 or 143 stopped by a signal.
+
+    Args:
+        setting: What to run: see `suite list`.
+        method: How: see `suite list`.
+        seeds: One run for each. A seed fixes initial weights, class split and tasks.
+        iterations: Meta-iterations; the paper's by default. Fewer are recorded as shortened.
+        set_: Change fields of the configuration, for example inner_lr=0.01.
+        protocols: Names of the protocols to score under; all of the setting's by default.
+        data: Folder that holds the data set; by default SUITE_DATA, else a download.
+        results: The registry.
+        device: auto, cpu or cuda.
+        threads: CPU threads of torch; by default torch's own choice.
+        time_limit: Stop cleanly before so much time has passed, for example 9m or 1h30m.
+        checkpoint_every: The most training that a kill can lose.
+        rerun: Run again what stands in the registry, and keep both records.
+    """
+    from suite.cli.run import run_command
+
+    return run_command(
+        setting_id=setting,
+        method=method,
+        seeds=seeds,
+        iterations=iterations,
+        changes=set_,
+        protocol_names=protocols,
+        data=data,
+        results=results,
+        device_name=device,
+        threads=threads,
+        time_limit=time_limit,
+        checkpoint_every=checkpoint_every,
+        rerun=rerun,
+    )
+
+
+def list_(
+    setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
+    /,
+    results: Path = Path("results"),
+) -> None:
+    """List the settings, their methods and how many runs of each stand in the registry.
+
+    Args:
+        setting: Show this setting's configuration, each value with its source.
+        results: The registry.
+    """
+    from suite.cli.show import show_overview, show_setting
+
+    if setting is None:
+        show_overview(results)
+    else:
+        show_setting(setting)
+
+
+def tables(
+    results: Path = Path("results"), reports: Path = Path("reports"), show: bool = False
+) -> None:
+    """Write tables.md and the figures from the registry alone.
+
+    Args:
+        results: The registry.
+        reports: Where to write.
+        show: Print the tables too.
+    """
+    from suite.cli.show import write_tables
+
+    write_tables(results, reports, show)
+
+
+def data(
+    name: Positional[Annotated[Literal["omniglot", "glyphs", "miniimagenet"], arg(metavar="NAME")]],
+    /,
+    data: Path | None = None,
+) -> None:
+    """Find or download a data set, decode it once into the cache, and say which it is.
+
+    Args:
+        name: omniglot, glyphs or miniimagenet.
+        data: Folder that holds it; by default SUITE_DATA, else a download.
+    """
+    from suite.cli.show import show_data
+
+    show_data(name, data)
+
+
+def doctor() -> int:
+    """Show versions, device, cache and data sets, and how to get what is missing."""
+    from suite.cli.doctor import examine
+
+    return examine()
+
+
+def schema() -> None:
+    """Print the JSON schema of a record."""
+    from suite.registry.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2, sort_keys=True))

@@ -1,0 +1,52 @@
+"""`suite doctor`: what is here, what is missing, and how to get it."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from suite import environment
+from suite.data.omniglot import find_copy
+from suite.errors import DataError
+from suite.files import cache_dir
+
+
+def examine() -> int:
+    """Print what was found; 0, since nothing here is needed by every run."""
+    for name, version in environment.versions().items():
+        print(f"{name:12} {version}")
+    gpu = torch.cuda.is_available()
+    device = environment.device_name(torch.device("cuda" if gpu else "cpu"))
+    print(f"{'device':12} {device}" + ("" if gpu else " (no CUDA device: runs use the CPU)"))
+    print(f"{'threads':12} {torch.get_num_threads()}")
+    commit, dirty = environment.git_state()
+    state = {True: " with changes", False: "", None: ""}[dirty]
+    print(f"{'commit':12} {commit or 'none: not a git checkout'}{state}")
+    print(f"{'cache':12} {cache_dir()}")
+    print(f"{'torchvision':12} {_torchvision()}")
+    print(f"{'SUITE_DATA':12} {os.environ.get('SUITE_DATA', 'not set')}")
+    print(f"{'omniglot':12} {_omniglot()}")
+    print(f"{'glyphs':12} needs no download")
+    print(f"{'sinusoid':12} needs no data")
+    return 0
+
+
+def _torchvision() -> str:
+    try:
+        import torchvision
+    except (ImportError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        return (
+            f"cannot be imported ({reason}); only the download of Omniglot needs it: install the "
+            "torchvision made for this torch, or get the data yourself and pass --data DIR"
+        )
+    return str(torchvision.__version__)
+
+
+def _omniglot() -> str:
+    if "SUITE_DATA" not in os.environ and not Path(cache_dir() / "omniglot").exists():
+        return "not here; the first run downloads it, or fetch it now with: suite data omniglot"
+    try:
+        return " and ".join(str(place) for place in find_copy(None))
+    except DataError as error:
+        return str(error)

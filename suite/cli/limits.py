@@ -1,0 +1,48 @@
+"""When to stop: a time limit, Ctrl-C, SIGTERM."""
+
+import re
+import signal
+import time
+from types import FrameType
+
+from suite.errors import UsageError
+
+EXIT_TIME_LIMIT = 3
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+def seconds(text: str) -> float:
+    """`90`, `90s`, `9m`, `1h30m` as seconds; anything else is a `UsageError`."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([hms]?)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise UsageError(f"'{text}' is no duration; write for example 90s, 9m or 1h30m")
+    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+
+
+class Limits:
+    """Asked between iterations. The first signal asks for a clean stop; a second one just ends."""
+
+    def __init__(self, time_limit: float | None) -> None:
+        self._deadline = None if time_limit is None else time.monotonic() + time_limit
+        self._signal: signal.Signals | None = None
+
+    def listen(self) -> None:
+        """Take over SIGINT and SIGTERM."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = signal.Signals(number)
+        signal.signal(number, signal.default_int_handler)
+
+    def reason(self) -> str | None:
+        """Why to stop now, in words; None to go on."""
+        if self._signal is not None:
+            return f"stopped by {self._signal.name}"
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            return "the time limit is reached"
+        return None
+
+    def exit_code(self) -> int:
+        """128 plus the signal's number, or that of the time limit."""
+        return EXIT_TIME_LIMIT if self._signal is None else 128 + self._signal

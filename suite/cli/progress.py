@@ -1,0 +1,89 @@
+"""How far a run is: a bar on a terminal, a log line now and then elsewhere."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    track,
+)
+
+from suite.checkpoint import TrainingState
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_LOG_EVERY = 30.0
+_REFRESH_EVERY = 0.2
+
+
+class TrainingProgress:
+    """Told of every iteration; shows some of them."""
+
+    def __init__(self, label: str, metric: str, total: int, bar: Progress | None) -> None:
+        self._label, self._metric, self._total, self._bar = label, metric, total, bar
+        self._task = bar.add_task(label, total=total, note="") if bar else None
+        self._shown = time.monotonic()
+        self._since: tuple[float, int] | None = None
+
+    def __call__(self, state: TrainingState) -> None:
+        """Show `state`, if it is time to."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now, state.iteration
+        every = _LOG_EVERY if self._bar is None else _REFRESH_EVERY
+        done = state.iteration == self._total
+        if now - self._shown < every and not done:
+            return
+        self._shown = now
+        note = self._note(now, state)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=state.iteration, note=note)
+        else:
+            log.info("%s: %s of %s, %s", self._label, f"{state.iteration:,}", self._total, note)
+
+    def _note(self, now: float, state: TrainingState) -> str:
+        began, first = self._since or (now, state.iteration)
+        rate = (state.iteration - first) / (now - began) if now > began else 0.0
+        note = f"{rate:.1f} it/s"
+        if state.curve:
+            value = state.curve[-1][3]
+            text = f"{value:.1%}" if self._metric == "accuracy" else f"{value:.3f}"
+            note += f", validation {self._metric} {text}"
+        return note
+
+
+@contextmanager
+def training_bar() -> Iterator[Progress | None]:
+    """A bar where stderr is a terminal, else None."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield bar
+
+
+def over(items: Iterable[T], description: str, total: int) -> Iterable[T]:
+    """Show how far a loop over `items` is, on a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        log.info("%s (%s)", description, f"{total:,}")
+        return items
+    return track(items, description, total=total, console=console, transient=True)

@@ -1,0 +1,146 @@
+"""`suite run`."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from baselines import METHODS
+from suite import environment
+from suite.cli.limits import Limits, seconds
+from suite.cli.progress import TrainingProgress, over, training_bar
+from suite.data.images import ImageData, load_image_data
+from suite.errors import UsageError
+from suite.registry import Record, Registry
+from suite.runner import Outcome, Request, RunFailed, execute
+from suite.settings import Config, Protocol, Setting, get_setting
+from suite.train import Hooks, Stopped
+
+log = logging.getLogger(__name__)
+
+
+def run_command(
+    *,
+    setting_id: str,
+    method: str,
+    seeds: tuple[int, ...],
+    iterations: int | None,
+    changes: tuple[str, ...],
+    protocol_names: tuple[str, ...],
+    data: Path | None,
+    results: Path,
+    device_name: str,
+    threads: int | None,
+    time_limit: str | None,
+    checkpoint_every: str,
+    rerun: bool,
+) -> int:
+    """See `suite.cli.commands.run`; the exit code."""
+    limits = Limits(None if time_limit is None else seconds(time_limit))
+    checkpoint_seconds = seconds(checkpoint_every)
+    setting = get_setting(setting_id)
+    if method not in METHODS and method not in setting.methods:
+        raise UsageError(f"no method '{method}'; there are: {', '.join(METHODS)}")
+    if method not in METHODS:
+        raise UsageError(f"{method} is not built yet; there are: {', '.join(METHODS)}")
+    METHODS[method]().check(setting)
+    if iterations is not None and iterations < 1:
+        raise UsageError(f"--iterations {iterations}: at least 1 is needed")
+    config = changed(setting.config, changes)
+    protocols = _protocols(setting, protocol_names)
+    environment.prepare(threads)
+    device = environment.choose_device(device_name)
+    registry = Registry(results)
+    images = _images(config, data)
+    schedule = setting.schedule(iterations if METHODS[method].trains else 0)
+    limits.listen()
+    failures = 0
+    for seed in dict.fromkeys(seeds):
+        if limits.reason():
+            return _stopped(limits)
+        with training_bar() as bar:
+            label = f"{setting.id} {method} seed {seed}"
+            request = Request(
+                setting=setting,
+                method=method,
+                seed=seed,
+                config=config,
+                schedule=schedule,
+                protocols=protocols,
+                device=device,
+                rerun=rerun,
+                hooks=Hooks(
+                    checkpoint_seconds=checkpoint_seconds,
+                    stop=limits.reason,
+                    progress=TrainingProgress(label, setting.metric, schedule.iterations, bar),
+                ),
+            )
+            try:
+                outcome = execute(request, registry, images)
+            except Stopped:
+                return _stopped(limits)
+            except RunFailed as error:
+                failures += 1
+                log.error("%s failed: %s", label, error)
+                continue
+        _report(outcome, registry)
+    return 1 if failures else 0
+
+
+def changed(config: Config, changes: tuple[str, ...]) -> Config:
+    """`config` with FIELD=VALUE changes; a wrong name, type or value is a `UsageError`."""
+    values: dict[str, Any] = msgspec.to_builtins(config)
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals or name not in values:
+            fields = ", ".join(values)
+            raise UsageError(f"--set {change}: write FIELD=VALUE with one of: {fields}")
+        try:
+            values[name] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            values[name] = text
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"--set {' '.join(changes)}: {error}") from None
+
+
+def _protocols(setting: Setting, names: tuple[str, ...]) -> tuple[Protocol, ...]:
+    known = {protocol.name: protocol for protocol in setting.protocols}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{setting.id} has no protocol '{name}'; it has: {', '.join(known)}")
+    return tuple(known[name] for name in names) or setting.protocols
+
+
+def _images(config: Config, data: Path | None) -> ImageData | None:
+    if config.dataset == "sinusoid":
+        return None
+    images = load_image_data(config.dataset, root=data, progress=over)
+    for warning in images.warnings:
+        log.warning("%s: %s", config.dataset, warning)
+    return images
+
+
+def _stopped(limits: Limits) -> int:
+    log.warning("%s; to go on, give the same command again", limits.reason())
+    return limits.exit_code()
+
+
+def _report(outcome: Outcome, registry: Registry) -> None:
+    for record in outcome.standing:
+        print(f"{_line(record)} (stands already: {registry.path(record)})")
+    for path, record in outcome.written:
+        print(f"{_line(record)} -> {path}")
+
+
+def _line(record: Record) -> str:
+    head = f"{record.setting} {record.method} seed {record.seed} [{record.protocol.name}]"
+    for name, metric in record.metrics.items():
+        if metric.mean is None or metric.ci95_tasks is None:
+            return f"{head} {name}: {metric.diverged} of {record.protocol.tasks} tasks diverged"
+        if name == "accuracy":
+            return f"{head} accuracy {metric.mean:.2%} ± {metric.ci95_tasks:.2%} over tasks"
+        return f"{head} {name} {metric.mean:.4g} ± {metric.ci95_tasks:.2g} over tasks"
+    return head

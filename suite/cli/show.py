@@ -1,0 +1,117 @@
+"""`suite list`, `suite tables` and `suite data`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from suite.registry import Registry
+from suite.settings import SETTINGS, Setting, get_setting
+from suite.settings.footnotes import FOOTNOTES
+
+# Wide enough for its tables where the output is piped.
+_PIPED_WIDTH = 160
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
+
+
+def show_overview(results: Path) -> None:
+    """Settings and methods, with the number of seeds that stand in the registry."""
+    seeds: dict[tuple[str, str, str], set[int]] = {}
+    failed: Counter[str] = Counter()
+    for record in Registry(results).records():
+        if record.status == "failed":
+            failed[record.setting] += 1
+            continue
+        name = record.schedule.name
+        kind = "paper" if name in ("paper", "none") else f"{record.schedule.iterations:,} it"
+        seeds.setdefault((record.setting, record.method, kind), set()).add(record.seed)
+
+    table = Table(title="Settings, methods, and seeds that stand in the registry")
+    for heading in ("setting", "iterations", "method", "paper's schedule", "other schedules"):
+        table.add_column(heading)
+    for setting in SETTINGS.values():
+        for row, method in enumerate(setting.methods):
+            others = [
+                f"{len(found)} x {kind}"
+                for (where, by, kind), found in sorted(seeds.items())
+                if (where, by) == (setting.id, method) and kind != "paper"
+            ]
+            done = len(seeds.get((setting.id, method, "paper"), ()))
+            table.add_row(
+                setting.id if row == 0 else "",
+                f"{setting.iterations:,}" if row == 0 else "",
+                method,
+                f"{done} seeds" if done else "-",
+                ", ".join(others),
+                end_section=row == len(setting.methods) - 1,
+            )
+    console = _console()
+    console.print(table)
+    if failed:
+        console.print(f"{failed.total()} failed runs stand in {results}")
+    console.print("Run one with: suite run SETTING METHOD; look at one with: suite list SETTING")
+
+
+def show_setting(setting_id: str) -> None:
+    """A setting's values and sources, its protocols, the paper's numbers and the footnotes."""
+    setting = get_setting(setting_id)
+    console = _console()
+    table = Table(title=f"{setting.title} ({setting.id})")
+    for heading in ("field", "value", "source"):
+        table.add_column(heading)
+    for name in setting.config.__struct_fields__:
+        table.add_row(name, _text(getattr(setting.config, name)), setting.sources[name])
+    table.add_row("iterations", f"{setting.iterations:,}", setting.sources["iterations"])
+    console.print(table)
+    console.print(_protocol_table(setting))
+    for number in setting.paper:
+        step = f", step {number.step}" if number.step is not None else ""
+        interval = f" ± {number.ci95_tasks}" if number.ci95_tasks is not None else ""
+        where = f"{number.method} [{number.protocol}{step}]"
+        console.print(f"paper: {where} {number.value}{interval} ({number.source})", markup=False)
+    for note in setting.footnotes:
+        console.print(f"note: {FOOTNOTES[note]}", markup=False)
+
+
+def _protocol_table(setting: Setting) -> Table:
+    table = Table(title=f"protocols ({setting.sources['protocol']})")
+    fields = setting.protocols[0].__struct_fields__
+    for name in fields:
+        table.add_column(name)
+    for protocol in setting.protocols:
+        table.add_row(*(_text(getattr(protocol, name)) for name in fields))
+    return table
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def write_tables(results: Path, reports: Path, show: bool) -> None:
+    """Write the report and say where; with `show`, print the tables."""
+    from suite.report import write_report
+
+    paths = write_report(results, reports)
+    if show:
+        print((reports / "tables.md").read_text(encoding="utf-8"))
+    print(f"wrote {reports / 'tables.md'} and {len(paths) - 1} figures in {reports / 'figures'}")
+
+
+def show_data(name: str, root: Path | None) -> None:
+    """Load a data set and say which it is."""
+    from suite.cli.progress import over
+    from suite.data.images import load_image_data
+
+    data = load_image_data(name, root=root, progress=over)
+    classes, images, *shape = data.images.shape
+    print(f"{name}: {classes:,} classes of {images} images, {'x'.join(map(str, shape))}")
+    print(f"fingerprint {data.fingerprint}")
+    for warning in data.warnings:
+        print(f"warning: {warning}")

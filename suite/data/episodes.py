@@ -1,0 +1,82 @@
+"""Few-shot classification tasks, drawn by indexing from images that live on the device."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from suite.data.tasks import TaskBatch
+from suite.errors import UsageError
+from suite.rng import uniform
+
+
+def _rotations(size: int) -> Tensor:
+    """(4, size*size): where each pixel of an image turned by 0, 90, 180, 270 degrees comes from."""
+    pixels = torch.arange(size * size).reshape(size, size)
+    return torch.stack([torch.rot90(pixels, turns).flatten() for turns in range(4)])
+
+
+def _distinct(unit: Tensor, count: int) -> Tensor:
+    """The places of the `count` least numbers along the last axis: a draw without replacement."""
+    return unit.topk(count, largest=False).indices
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeStream:
+    """N-way tasks over some classes of a data set.
+
+    A task draws n_way distinct classes in random order (the order gives the labels), then distinct
+    images of each; its first k_shot are the support. With `rotations`, each class of a task is
+    turned by its own multiple of 90 degrees.
+    """
+
+    key: int
+    images: Tensor  # (class, image, channel, height, width) uint8, on the device
+    classes: Tensor  # (split's classes,) int64: places in the first axis of `images`
+    n_way: int
+    rotations: bool
+
+    def __post_init__(self) -> None:
+        if len(self.classes) < self.n_way:
+            raise UsageError(f"{self.n_way}-way tasks need more than {len(self.classes)} classes")
+
+    def batch(self, start: int, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
+        """See `TaskStream`; pixels are float32 in [0, 1], examples ordered by class."""
+        drawn = k_shot + n_query
+        labels, chosen = self._draw(start, tasks, drawn)
+        images = self._pixels(*chosen)  # (task, way, image, channel, height, width)
+        support, query = images.split((k_shot, n_query), dim=2)
+        label_of = labels.expand(tasks, -1, -1)
+        return TaskBatch(
+            support_x=support.flatten(1, 2),
+            support_y=label_of[:, :, :k_shot].flatten(1),
+            query_x=query.flatten(1, 2),
+            query_y=label_of[:, :, k_shot:].flatten(1),
+        )
+
+    def _draw(
+        self, start: int, tasks: int, drawn: int
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        available = self.images.shape[1]
+        if drawn > available:
+            raise UsageError(f"a task wants {drawn} images a class and there are {available}")
+        device = self.images.device
+        rows = torch.arange(start, start + tasks, device=device)
+        n_classes = len(self.classes)
+        unit = uniform(self.key, rows, n_classes + self.n_way * (1 + available))
+        by_class, by_turn, by_image = unit.split(
+            (n_classes, self.n_way, self.n_way * available), dim=1
+        )
+        classes = self.classes[_distinct(by_class, self.n_way)]  # (task, way)
+        turns = (by_turn * 4).long()  # (task, way)
+        images = _distinct(by_image.unflatten(1, (self.n_way, available)), drawn)
+        labels = torch.arange(self.n_way, device=device)[None, :, None].expand(1, -1, drawn)
+        return labels, (classes, images, turns)
+
+    def _pixels(self, classes: Tensor, images: Tensor, turns: Tensor) -> Tensor:
+        picked = self.images[classes[..., None], images]
+        if self.rotations:
+            source = _rotations(picked.shape[-1]).to(picked.device)[turns]  # (task, way, pixel)
+            flat = picked.flatten(-2)  # (task, way, image, channel, pixel)
+            picked = flat.gather(-1, source[:, :, None, None].expand_as(flat)).view_as(picked)
+        return picked.float() / 255.0

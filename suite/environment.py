@@ -1,0 +1,111 @@
+"""The machine and the code that a run is made with: device, threads, versions, commit."""
+
+import contextlib
+import ctypes
+import functools
+import importlib.metadata
+import platform
+import resource
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from suite import __version__
+from suite.errors import UsageError
+
+# glibc's mallopt parameters.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the GPU where there is one. Raises `UsageError` where the named one is missing."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("no CUDA device here; run with --device cpu, or see: suite doctor")
+    return torch.device(name)
+
+
+def prepare(threads: int | None) -> None:
+    """Set what every run relies on: true float32, the number of threads, memory that is kept.
+
+    TF32 is on by default in cuDNN's convolutions. Freed memory goes back to the system in large
+    pieces by default, and every iteration pays for the same pages again.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    git_state()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            libc = ctypes.CDLL("libc.so.6")
+            libc.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+            libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+            libc.mallopt(_M_TOP_PAD, 1 << 26)
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """The most memory that was in use: on the device for a GPU, by this process elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def device_name(device: torch.device) -> str:
+    """What the driver or the kernel calls the device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return f"cpu: {line.partition(':')[2].strip()}"
+    return f"cpu: {platform.processor() or platform.machine()}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result can depend on."""
+    found = {
+        "python": platform.python_version(),
+        "suite": __version__,
+        "torch": str(torch.__version__),
+    }
+    for package in ("higher", "numpy"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    if torch.version.cuda:
+        found["cuda"] = str(torch.version.cuda)
+    return found
+
+
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
+@functools.cache
+def git_state() -> tuple[str | None, bool | None]:
+    """Commit and whether tracked files differ from it; None outside a checkout.
+
+    Only what shapes a result counts. Asked once a process, since the files may change while the
+    loaded code does not.
+    """
+    here = Path(__file__).resolve().parent.parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != here:
+            return None, None
+        changed = git("status", "--porcelain", "--", "suite", "baselines", "pyproject.toml")
+        return git("rev-parse", "HEAD"), bool(changed)
+    except (OSError, subprocess.CalledProcessError):
+        return None, None

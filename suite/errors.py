@@ -1,0 +1,29 @@
+"""The exceptions that the suite raises on purpose.
+
+Each message says in one line what is wrong, where, and what to do next; the command line prints it
+without a traceback.
+"""
+
+
+class SuiteError(Exception):
+    """Base of all errors below; `exit_code` is what the command line leaves with."""
+
+    exit_code = 1
+
+
+class UsageError(SuiteError):
+    """The user asked for something that cannot be done as asked."""
+
+    exit_code = 2
+
+
+class DataError(SuiteError):
+    """A data set is missing, damaged or not what it claims to be."""
+
+    exit_code = 2
+
+
+class RegistryError(SuiteError):
+    """A record cannot be read, or must not be written."""
+
+    exit_code = 2

@@ -1,0 +1,67 @@
+"""The user's cache directory, and writes that a kill cannot leave half done.
+
+Every file is written beside its place, synced and moved there in one step, so a reader sees the
+old file or the new one and nothing between. The registry writes its records through here too.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_dir() -> Path:
+    """Where downloads and decoded arrays go: `SUITE_CACHE`, else the system's place for caches.
+
+    The directory may not exist yet.
+    """
+    configured = os.environ.get("SUITE_CACHE")
+    if configured:
+        return Path(configured).expanduser()
+    return Path(platformdirs.user_cache_dir("maml-suite"))
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary file beside `path`, which takes the place of `path` on success.
+
+    On any exception, Ctrl-C included, the temporary file is removed and `path` is as it was.
+    Parent directories are made. The temporary name is hidden and ends in `.tmp`, so that no
+    reader's pattern for finished files matches it; hand `np.save` an open file, not this name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    # Not `tempfile`: its files are private (0600) whatever the umask, and would stay so once moved.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 - the name of the system call that is atomic
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write `data` to `path` in one step: temporary file, fsync, `os.replace`."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make a rename durable where the system can: not every file system syncs directories."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

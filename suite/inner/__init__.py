@@ -1,0 +1,1 @@
+"""The differentiable inner loop, through `higher`."""

@@ -1,0 +1,69 @@
+"""The paper's convolutional networks: section 5.2; authors' maml.py and utils.py.
+
+A convolution has no bias: the batch statistics behind it would cancel it.
+"""
+
+import itertools
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from suite.models.convolution import conv2d
+from suite.models.init import INITIALISERS
+from suite.models.layers import linear, normalise
+from suite.models.network import Network, Params
+from suite.settings import Config
+
+IMAGE_SHAPE = {"omniglot": (1, 28, 28), "glyphs": (1, 28, 28), "miniimagenet": (3, 84, 84)}
+"""Channel, height, width."""
+
+
+def _features(config: Config) -> int:
+    """Inputs of the linear layer: the mean of the last map (stride), or all of it (pool)."""
+    if config.network == "conv-stride":
+        return config.hidden[-1]
+    _, height, width = IMAGE_SHAPE[config.dataset]
+    shrink = 2 ** len(config.hidden)
+    return config.hidden[-1] * int(height // shrink) * int(width // shrink)
+
+
+def conv_network(config: Config) -> Network:
+    """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
+
+    `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
+    pools 2x2 after each ReLU and ends flat.
+    """
+    depth = len(config.hidden)
+    strided = config.network == "conv-stride"
+
+    def initial(generator: torch.Generator) -> Params:
+        draw = INITIALISERS[config.weight_init]
+        channels = itertools.pairwise((IMAGE_SHAPE[config.dataset][0], *config.hidden))
+        params = {}
+        for layer, (n_in, n_out) in enumerate(channels):
+            params[f"conv{layer}.weight"] = draw((n_out, n_in, 3, 3), generator)
+            params[f"conv{layer}.beta"] = torch.zeros(n_out)
+        head = INITIALISERS[config.head_init]
+        params["head.weight"] = head((config.n_way, _features(config)), generator)
+        params["head.bias"] = torch.zeros(config.n_way)
+        return params
+
+    def forward(params: Params, images: Tensor) -> Tensor:
+        tasks = images.shape[0]
+        x = images.transpose(0, 1).flatten(1, 2)  # (batch, task*channel, height, width)
+        for layer in range(depth):
+            x = conv2d(x, params[f"conv{layer}.weight"], stride=2 if strided else 1)
+            x = normalise(x) + params[f"conv{layer}.beta"].reshape(-1, 1, 1)
+            x = F.relu(x)
+            if not strided:
+                x = F.max_pool2d(x, 2)
+        x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
+        features = x.unflatten(1, (tasks, -1)).transpose(0, 1)  # (task, batch, feature)
+        return linear(features, params["head.weight"], params["head.bias"])
+
+    weights = [f"conv{layer}.weight" for layer in range(depth)]
+    betas = [f"conv{layer}.beta" for layer in range(depth)] if config.adapt_beta else []
+    return Network(
+        initial=initial, forward=forward, adapted=(*weights, *betas, "head.weight", "head.bias")
+    )

@@ -1,0 +1,28 @@
+"""A network as two functions, so that the inner loop can hand it any weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+Params = dict[str, Tensor]
+"""Weights by name. Those of a batched forward pass carry a leading task axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """`forward` maps (task, batch, *input) to (task, batch, output), each task by its own weights.
+
+    `initial` draws the weights of one network, without a task axis, from a CPU generator.
+    `adapted` are the names that the inner loop changes; the rest is meta-learned only.
+    """
+
+    initial: Callable[[torch.Generator], Params]
+    forward: Callable[[Params, Tensor], Tensor]
+    adapted: tuple[str, ...]
+
+
+def per_task(params: Params, tasks: int) -> Params:
+    """The same weights for each of `tasks` tasks; gradients sum over the tasks."""
+    return {name: value.expand(tasks, *value.shape) for name, value in params.items()}

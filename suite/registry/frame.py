@@ -1,0 +1,41 @@
+"""The registry as a pandas frame, for analyses of one's own."""
+
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+
+from suite.registry.schema import Record
+from suite.registry.store import DEFAULT_ROOT, Registry
+
+
+def _row(record: Record) -> dict[str, object]:
+    row: dict[str, object] = {
+        "key": record.key,
+        "attempt": record.attempt,
+        "status": record.status,
+        "setting": record.setting,
+        "method": record.method,
+        "seed": record.seed,
+        "protocol": record.protocol.name,
+        "schedule": record.schedule.name,
+        "iterations": record.schedule.iterations,
+    }
+    for name, metric in record.metrics.items():
+        row |= {
+            "metric": name,
+            "mean": metric.mean,
+            "median": metric.median,
+            "ci95_tasks": metric.ci95_tasks,
+            "diverged": metric.diverged,
+            "by_step": metric.by_step,
+        }
+    for part in ("config", "timing", "provenance"):
+        values = msgspec.to_builtins(getattr(record, part))
+        row |= {f"{part}.{name}": value for name, value in values.items()}
+    return row
+
+
+def frame(root: Path = DEFAULT_ROOT) -> pd.DataFrame:
+    """All records below `root`, one row each; accuracies are fractions, times are seconds."""
+    return pd.DataFrame([_row(record) for record in Registry(root).records()])

@@ -1,0 +1,184 @@
+"""From records to cells: which runs may be averaged, and which table they may stand in.
+
+A cell holds runs that differ in nothing but the seed. A run is the paper's only if its schedule,
+its configuration and its protocol are; all others are put elsewhere, with their differences named.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from suite.registry import Record, training_key
+from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting
+
+UNTRAINED = frozenset({"random-init"})
+"""Methods that are right with no training at all."""
+
+Place = Literal["paper", "variant", "shortened", "lengthened", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """The runs of one method under one setting, configuration, schedule and protocol."""
+
+    setting: Setting
+    method: str
+    options: dict[str, Any]
+    config: Config
+    schedule: Schedule
+    protocol: Protocol
+    records: tuple[Record, ...]
+    """One completed run a seed, by seed."""
+
+    @property
+    def place(self) -> Place:
+        """`paper` for a reproduction, `variant` for a changed one, else the schedule's name."""
+        schedule = self.schedule
+        length = self.setting.schedule(schedule.iterations).name
+        planned = "none" if self.method in UNTRAINED else "paper"
+        if length == schedule.name == planned:
+            return "variant" if self.changes else "paper"
+        if length != "paper":
+            return length
+        return "lengthened" if schedule.name == "paper" else schedule.name
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What differs from the setting, as `name=value`; the length of training is not told."""
+        base = {protocol.name: protocol for protocol in self.setting.protocols}
+        protocol = base.get(self.protocol.name, self.setting.protocols[0])
+        validate_every = self.setting.schedule(self.schedule.iterations).validate_every
+        every = (
+            ()
+            if self.schedule.validate_every == validate_every
+            else (f"validate_every={self.schedule.validate_every}",)
+        )
+        return (
+            *_differences(self.config, self.setting.config),
+            *(f"protocol.{text}" for text in _differences(self.protocol, protocol)),
+            *every,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a registry holds, sorted out for the report."""
+
+    records: tuple[Record, ...]
+    """All of them, in an order that does not depend on the file system."""
+    cells: tuple[Cell, ...]
+    failed: tuple[Record, ...]
+    repeated: tuple[Record, ...]
+    """Completed runs that are not counted, since their seed already is."""
+    unknown: tuple[Record, ...]
+    """Runs of settings that this suite does not have."""
+
+
+def collect(records: Iterable[Record]) -> Contents:
+    """Sort `records` into cells; no seed of a cell counts twice.
+
+    Of several completed attempts of one key the lowest counts; of several keys of one seed, which
+    differ in the split of the data only, the one that was started first.
+    """
+    ordered = tuple(sorted(records, key=_order))
+    known = [record for record in ordered if record.setting in SETTINGS]
+    groups: dict[bytes, dict[int, Record]] = {}
+    repeated = []
+    for record in sorted(known, key=_precedence):
+        if record.status == "completed":
+            group = groups.setdefault(_group(record), {})
+            if group.setdefault(record.seed, record) is not record:
+                repeated.append(record)
+    cells = [_cell([group[seed] for seed in sorted(group)]) for group in groups.values()]
+    return Contents(
+        records=ordered,
+        cells=tuple(sorted(cells, key=lambda cell: _order(cell.records[0]))),
+        failed=tuple(record for record in known if record.status == "failed"),
+        repeated=tuple(sorted(repeated, key=_order)),
+        unknown=tuple(record for record in ordered if record.setting not in SETTINGS),
+    )
+
+
+def method_order(setting: Setting, methods: Iterable[str]) -> list[str]:
+    """`methods` without repetition: the setting's own first, in its order, then the others."""
+    found = set(methods)
+    return [
+        *(method for method in setting.methods if method in found),
+        *sorted(found.difference(setting.methods)),
+    ]
+
+
+def train_hours(records: Iterable[Record]) -> float:
+    """Hours of training and scoring; a model scored under several protocols was trained once."""
+    training: dict[tuple[str, int], float] = {}
+    evaluation = 0.0
+    for record in records:
+        key = (training_key(record), record.attempt)
+        training[key] = max(training.get(key, 0.0), record.timing.train_seconds)
+        evaluation += record.timing.evaluate_seconds
+    return (sum(training.values()) + evaluation) / 3600
+
+
+def _differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str, ...]:
+    own, other = msgspec.structs.asdict(value), msgspec.structs.asdict(base)
+    return tuple(f"{name}={own[name]}" for name in own if own[name] != other[name])
+
+
+def _cell(records: list[Record]) -> Cell:
+    first = records[0]
+    return Cell(
+        setting=SETTINGS[first.setting],
+        method=first.method,
+        options=first.options,
+        config=first.config,
+        schedule=first.schedule,
+        protocol=first.protocol,
+        records=tuple(records),
+    )
+
+
+def _group(record: Record) -> bytes:
+    """What the runs of a cell share. Each seed may draw its own split, of the same sizes."""
+    split = record.data.split
+    shared = (
+        record.setting,
+        record.method,
+        record.options,
+        record.config,
+        record.schedule,
+        record.protocol,
+        record.data.fingerprint,
+        split and (split.counts, split.seed is None),
+    )
+    return msgspec.json.encode(msgspec.to_builtins(shared), order="sorted")
+
+
+def _order(record: Record) -> tuple[object, ...]:
+    """Settings, protocols and methods as the suite lists them, the rest by value."""
+    setting = SETTINGS.get(record.setting)
+    settings, methods = list(SETTINGS), list(setting.methods) if setting else []
+    protocols = [protocol.name for protocol in setting.protocols] if setting else []
+    return (
+        _index(settings, record.setting),
+        record.setting,
+        _index(protocols, record.protocol.name),
+        record.protocol.name,
+        _index(methods, record.method),
+        record.method,
+        -record.schedule.iterations,
+        _group(record),
+        record.seed,
+        record.key,
+        record.attempt,
+    )
+
+
+def _index(names: list[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _precedence(record: Record) -> tuple[str | int, ...]:
+    """Attempts of one key in order; between keys, the earlier start first."""
+    return (record.seed, record.attempt, record.provenance.started, record.key)

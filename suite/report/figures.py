@@ -1,0 +1,177 @@
+"""The figures that are drawn from records: learning curves, and scores by gradient step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from suite.registry import Record
+from suite.report.cells import Cell, method_order
+from suite.report.numbers import paper_number, step_means
+from suite.report.panels import Lines, Panel, draw_band, draw_title, grid, legend, shown
+from suite.report.style import colour
+from suite.settings import SETTINGS, Setting
+
+_PAPER: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "D", "markersize": 4}
+
+_SPREAD = "bands: 95 % over seeds"
+
+
+def learning_curves(cells: Sequence[Cell], dataset: str) -> Figure | None:
+    """The validation metric during training, a panel for each setting of `dataset`."""
+    panels = [panel for panel in _panels(cells, dataset) if any(map(_curves, panel.cells))]
+    if not panels:
+        return None
+    accuracy = panels[0].setting.metric == "accuracy"
+    title = "Learning curves (thin lines: single seeds)"
+    figure, axes = grid(len(panels), title=title, share_y=not accuracy)
+    methods = _methods([cell for panel in panels for cell in panel.cells if _curves(cell)])
+    for panel, each in zip(panels, axes, strict=True):
+        draw_title(each, panel)
+        for cell in panel.cells:
+            _draw_curves(each, cell, methods)
+        each.set_xlabel("meta-iterations, thousands")
+    _scale(axes, accuracy, "validation")
+    legend(figure, methods)
+    return figure
+
+
+def sinusoid_steps(cells: Sequence[Cell]) -> Figure | None:
+    """The paper's Figures 3 and 6: error by gradient step, for each number of examples."""
+    return _by_step(cells, "sinusoid", f"Sinusoid regression: error by gradient step ({_SPREAD})")
+
+
+def accuracy_steps(cells: Sequence[Cell], dataset: str) -> Figure | None:
+    """Accuracy by gradient step, a panel for each setting of `dataset`."""
+    return _by_step(cells, dataset, f"Accuracy by gradient step ({_SPREAD})")
+
+
+def _by_step(cells: Sequence[Cell], dataset: str, title: str) -> Figure | None:
+    panels = [
+        panel for protocol in _protocols(dataset) for panel in _panels(cells, dataset, protocol)
+    ]
+    if not panels:
+        return None
+    accuracy = panels[0].setting.metric == "accuracy"
+    figure, axes = grid(len(panels), title=title, share_y=not accuracy)
+    methods = _methods([cell for panel in panels for cell in panel.cells])
+    for panel, each in zip(panels, axes, strict=True):
+        draw_title(each, panel)
+        for cell in panel.cells:
+            lines = _step_lines(cell)
+            draw_band(each, range(lines.shape[1]), lines, cell, methods)
+        if not panel.warning:
+            _draw_paper(each, panel, methods)
+        each.set_xlabel("gradient steps")
+    _scale(axes, accuracy, "test")
+    extra = (
+        [Line2D([], [], label="paper, in its method's colour", **_PAPER)]
+        if panels[0].setting.paper
+        else []
+    )
+    legend(figure, methods, extra)
+    return figure
+
+
+def _protocols(dataset: str) -> list[str]:
+    found = [
+        protocol.name
+        for setting in SETTINGS.values()
+        if setting.config.dataset == dataset
+        for protocol in setting.protocols
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _panels(cells: Sequence[Cell], dataset: str, protocol: str | None = None) -> list[Panel]:
+    """A panel a setting; without a protocol, of the first one that each training was scored by."""
+    panels = []
+    for setting in SETTINGS.values():
+        if setting.config.dataset != dataset:
+            continue
+        own = [cell for cell in cells if cell.setting is setting]
+        if protocol is None:
+            own = [cell for cell in own if cell.protocol.name == setting.protocols[0].name]
+        else:
+            own = [cell for cell in own if cell.protocol.name == protocol]
+        chosen, warning = shown(own)
+        if chosen:
+            several = len(setting.protocols) > 1 and protocol is not None
+            title = f"{protocol}" if several else setting.title
+            panels.append(Panel(title=title, warning=warning, cells=chosen))
+    return panels
+
+
+def _methods(cells: Sequence[Cell]) -> list[str]:
+    """The methods of `cells`, in the order of the setting that lists the most."""
+    longest: Setting = max((cell.setting for cell in cells), key=lambda each: len(each.methods))
+    return method_order(longest, [cell.method for cell in cells])
+
+
+def _step_lines(cell: Cell) -> Lines:
+    """Mean over tasks: (seed, step); percent for accuracies."""
+    metric = cell.setting.metric
+    factor = 100.0 if metric == "accuracy" else 1.0
+    return factor * np.array([step_means(record, metric) for record in cell.records])
+
+
+def _draw_paper(axes: Axes, panel: Panel, methods: list[str]) -> None:
+    """The printed numbers, with the interval over tasks where the paper prints it."""
+    setting, protocol = panel.setting, panel.cells[0].protocol
+    factor = 100.0 if setting.metric == "accuracy" else 1.0
+    for method in methods:
+        for step in range(protocol.steps + 1):
+            printed = paper_number(setting, method, protocol, step)
+            if printed is not None:
+                half = None if printed.ci95_tasks is None else factor * printed.ci95_tasks
+                style = {**_PAPER, "color": colour(method, methods), "markeredgecolor": "black"}
+                axes.errorbar(
+                    step, factor * printed.value, yerr=half, ecolor="black", zorder=5, **style
+                )
+
+
+def _curve(record: Record) -> dict[int, float]:
+    return {
+        point.iteration: point.validation_metric
+        for point in record.curve
+        if point.validation_metric is not None
+    }
+
+
+def _curves(cell: Cell) -> list[dict[int, float]]:
+    return [curve for curve in map(_curve, cell.records) if curve]
+
+
+def _draw_curves(axes: Axes, cell: Cell, methods: list[str]) -> None:
+    curves = _curves(cell)
+    if not curves:
+        return
+    factor = 100.0 if cell.setting.metric == "accuracy" else 1.0
+    tint = colour(cell.method, methods)
+    for curve in curves:
+        points = sorted(curve.items())
+        x, y = [at / 1000 for at, _ in points], [factor * value for _, value in points]
+        axes.plot(x, y, color=tint, alpha=0.35, linewidth=0.7)
+    shared = sorted(set(curves[0]).intersection(*curves[1:]))
+    mean = [factor * float(np.mean([curve[at] for curve in curves])) for at in shared]
+    axes.plot([at / 1000 for at in shared], mean, color=tint)
+
+
+def _scale(panels: Sequence[Axes], accuracy: bool, split: str) -> None:
+    """The y axes: percent up to 100, or the error on one log scale that no band stretches."""
+    if accuracy:
+        for axes in panels:
+            axes.set_ylabel(f"{split} accuracy, %")
+            axes.set_ylim(top=min(101.0, axes.get_ylim()[1]))
+        return
+    lines = [line for axes in panels for line in axes.lines]
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in lines])
+    positive = drawn[np.isfinite(drawn) & (drawn > 0)]
+    panels[0].set_ylabel(f"{split} mean squared error")
+    panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    if positive.size:
+        panels[0].set_ylim(positive.min() / 1.6, positive.max() * 1.6)

@@ -1,0 +1,105 @@
+"""What a cell says after a number of gradient steps. Accuracies are fractions."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from suite.errors import RegistryError
+from suite.registry import Record
+from suite.report.cells import Cell
+from suite.settings import PaperNumber, Protocol, Setting
+from suite.stats import ci95_seeds, ci95_tasks
+
+HEAVY_TAIL = 10.0
+"""A mean this many times the median is carried by a few tasks; the median is then shown too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The runs of a cell at one gradient step."""
+
+    mean: float | None
+    """Over seeds, of each run's mean over tasks; None where a run has a task that diverged."""
+    ci95_seeds: float | None
+    ci95_tasks: float | None
+    """Median over runs of the run's own interval over its tasks."""
+    median: float | None
+    """Over seeds, of each run's median over tasks; None where it is not finite."""
+    diverged: int
+    """Tasks of all runs together whose outcome is not finite."""
+    tasks: int
+    """Tasks of all runs together."""
+
+    @property
+    def heavy_tailed(self) -> bool:
+        """Whether the mean does not speak for the tasks, so that the median should be shown."""
+        if self.diverged or self.mean is None or self.median is None:
+            return True
+        return self.mean > HEAVY_TAIL * max(self.median, 0.0) > 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    mean: float | None
+    ci95_tasks: float | None
+    median: float
+    """Infinite where half of the tasks are."""
+    diverged: int
+    tasks: int
+
+
+def summarise(cell: Cell, step: int) -> Summary | None:
+    """The cell after `step` gradient steps; None where its runs were not scored there."""
+    runs = [_run(record, cell.setting.metric, step) for record in cell.records]
+    scored = [run for run in runs if run is not None]
+    if len(scored) < len(runs):
+        return None
+    means = [run.mean for run in scored if run.mean is not None]
+    widths = [run.ci95_tasks for run in scored if run.ci95_tasks is not None]
+    middle = median(run.median for run in scored)
+    complete = len(means) == len(scored)
+    return Summary(
+        mean=fmean(means) if complete else None,
+        ci95_seeds=ci95_seeds(means) if complete else None,
+        ci95_tasks=median(widths) if len(widths) == len(scored) else None,
+        median=middle if math.isfinite(middle) else None,
+        diverged=sum(run.diverged for run in scored),
+        tasks=sum(run.tasks for run in scored),
+    )
+
+
+def step_means(record: Record, metric: str) -> list[float]:
+    """Mean over tasks after 0, 1, ... gradient steps; NaN where a task diverged."""
+    return [math.nan if mean is None else mean for mean in record.metrics[metric].by_step]
+
+
+def paper_number(
+    setting: Setting, method: str, protocol: Protocol, step: int
+) -> PaperNumber | None:
+    """The printed number of that method and protocol after `step` steps, if there is one."""
+    for number in setting.paper:
+        printed_step = protocol.report_step if number.step is None else number.step
+        if (number.method, number.protocol, printed_step) == (method, protocol.name, step):
+            return number
+    return None
+
+
+def _run(record: Record, metric: str, step: int) -> _Run | None:
+    try:
+        result, rows = record.metrics[metric], record.per_task[metric]
+    except KeyError:
+        raise RegistryError(
+            f"record {record.key} of {record.setting}/{record.method} is completed and has no "
+            f"{metric}; delete it and run it again"
+        ) from None
+    if step >= min(len(rows), len(result.by_step)):
+        return None
+    outcomes = [math.inf if outcome is None else outcome for outcome in rows[step]]
+    at_report = step == record.protocol.report_step
+    return _Run(
+        mean=result.mean if at_report else result.by_step[step],
+        ci95_tasks=result.ci95_tasks if at_report else ci95_tasks(outcomes),
+        median=median(outcomes),
+        diverged=sum(not math.isfinite(outcome) for outcome in outcomes),
+        tasks=len(outcomes),
+    )

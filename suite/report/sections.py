@@ -1,0 +1,203 @@
+"""The sections of the tables file, one a data set: the paper's table first, other runs apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from suite.report import notes, text
+from suite.report.cells import Cell, Contents, Place, method_order
+from suite.report.numbers import paper_number, summarise
+from suite.settings import SETTINGS, Protocol, Setting
+
+_OTHER: dict[Place, str] = {
+    "variant": "Variants (the schedule of the paper, a changed configuration)",
+    "shortened": "Shortened runs (not a reproduction)",
+    "lengthened": "Lengthened runs (not a reproduction)",
+    "none": "Untrained runs (not a reproduction)",
+}
+_OURS = "ours ± over seeds"
+_TASKS = "± over tasks, median of runs"
+_TAIL = ["seeds", "iterations", "records"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One data set's part of the tables file, while it is written."""
+
+    title: str
+    settings: tuple[Setting, ...]
+    contents: Contents
+    results_link: str
+    numbering: notes.Numbering = field(default_factory=dict)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The cells of this section, of all places."""
+        return [cell for cell in self.contents.cells if cell.setting in self.settings]
+
+    def at(self, place: Place) -> list[Cell]:
+        """The cells of one place."""
+        return [cell for cell in self.cells if cell.place == place]
+
+    def tail(self, cell: Cell | None) -> list[str]:
+        """The columns of `_TAIL`."""
+        if cell is None:
+            return [text.NOTHING] * len(_TAIL)
+        links = text.seed_links(cell, self.results_link)
+        return [str(len(cell.records)), f"{cell.schedule.iterations:,}", links]
+
+
+def render_section(title: str, dataset: str, contents: Contents, results_link: str) -> list[str]:
+    """The blocks of one data set: its tables, what they leave out, its footnotes."""
+    settings = tuple(each for each in SETTINGS.values() if each.config.dataset == dataset)
+    section = Section(title=title, settings=settings, contents=contents, results_link=results_link)
+    blocks = [f"## {title}"]
+    if dataset == "glyphs":
+        blocks.append(
+            "`glyphs` is this suite's own stand-in for Omniglot, for machines that do not have the "
+            "data. The paper has no number for it, so nothing in this section is a reproduction."
+        )
+    blocks += _regression(section) if dataset == "sinusoid" else [_accuracies(section)]
+    blocks += ["\n".join(notes.choices(section.at("paper")))]
+    for place, heading in _OTHER.items():
+        if cells := section.at(place):
+            blocks += [f"### {heading}", _other_table(section, cells)]
+    ids = {setting.id for setting in settings}
+    failed = [record for record in contents.failed if record.setting in ids]
+    repeated = [record for record in contents.repeated if record.setting in ids]
+    blocks += ["\n".join(notes.exclusions(failed, repeated, results_link))]
+    blocks += ["\n".join(notes.warnings(section.cells))]
+    blocks += ["\n".join(notes.footnotes(section.numbering))]
+    return [block for block in blocks if block]
+
+
+def steps_of(setting: Setting) -> tuple[int, ...]:
+    """The gradient steps that a setting's table has columns for."""
+    named = {number.step for number in setting.paper if number.step is not None}
+    return tuple(sorted(named)) or tuple({each.report_step for each in setting.protocols})
+
+
+def _places(
+    section: Section, setting: Setting, protocol: Protocol
+) -> list[tuple[str, Cell | None]]:
+    """Every row that the paper's table has: its method, and our runs or None."""
+    cells = [
+        cell
+        for cell in section.at("paper")
+        if cell.setting is setting and cell.protocol == protocol
+    ]
+    rows: list[tuple[str, Cell | None]] = []
+    for method in method_order(setting, [*setting.methods, *(cell.method for cell in cells)]):
+        found = [cell for cell in cells if cell.method == method]
+        rows += [(method, cell) for cell in found] or [(method, None)]
+    return rows
+
+
+def _label(section: Section, setting: Setting, method: str, cell: Cell | None) -> str:
+    name = notes.method_label(cell, section.at(cell.place)) if cell else method
+    return name + notes.mark(section.numbering, setting, method, cell)
+
+
+def _accuracies(section: Section) -> str:
+    """Rows of method and setting, as the paper's Table 1 has columns."""
+    printed_any = any(setting.paper for setting in section.settings)
+    rows = []
+    for setting in section.settings:
+        for protocol in setting.protocols:
+            for method, cell in _places(section, setting, protocol):
+                step = protocol.report_step
+                printed = paper_number(setting, method, protocol, step)
+                summary = summarise(cell, step) if cell else None
+                paper = text.paper_cell(printed, setting)
+                difference = text.difference_cell(summary, printed, setting)
+                rows.append(
+                    [
+                        setting.title,
+                        _label(section, setting, method, cell),
+                        *([paper] if printed_any else []),
+                        text.our_cell(summary, setting) if cell else text.NOT_RUN,
+                        *([difference] if printed_any else []),
+                        text.tasks_cell(summary, setting),
+                        *section.tail(cell),
+                    ]
+                )
+    paper_headers = ["paper"] if printed_any else []
+    difference_headers = ["ours - paper"] if printed_any else []
+    headers = ["setting", "method", *paper_headers, _OURS, *difference_headers, _TASKS]
+    return text.table([*headers, *_TAIL], rows)
+
+
+def _regression(section: Section) -> list[str]:
+    """The paper's Table 2, and the same for the numbers of examples that it does not print."""
+    (setting,) = section.settings
+    printed = {number.protocol for number in setting.paper}
+    tables = (
+        ("Mean squared error, 5-shot (the paper's Table 2)", True),
+        ("Mean squared error, other numbers of examples (no number in the paper)", False),
+    )
+    blocks = []
+    for title, in_paper in tables:
+        rows = [
+            row
+            for protocol in setting.protocols
+            if (protocol.name in printed) == in_paper
+            for method, cell in _places(section, setting, protocol)
+            for row in _step_rows(section, setting, protocol, method, cell)
+        ]
+        headers = ["examples", "method", "", *_step_headers(steps_of(setting)), *_TAIL]
+        blocks += [f"### {title}", text.table(headers, rows)]
+    return blocks
+
+
+def _step_headers(steps: Sequence[int]) -> list[str]:
+    return [f"{step} step" + ("" if step == 1 else "s") for step in steps]
+
+
+def _step_rows(
+    section: Section, setting: Setting, protocol: Protocol, method: str, cell: Cell | None
+) -> list[list[str]]:
+    """The rows of one method: paper, ours, over tasks, difference; columns are gradient steps."""
+    steps = steps_of(setting)
+    printed = [paper_number(setting, method, protocol, step) for step in steps]
+    head = [protocol.name, _label(section, setting, method, cell)]
+    plain = [protocol.name, method]
+    empty = [""] * len(_TAIL)
+    paper = [text.paper_cell(number, setting) for number in printed]
+    paper_rows = [[*plain, "paper", *paper, *empty]] if any(printed) else []
+    if cell is None:
+        return [*paper_rows, [*head, _OURS, *[text.NOT_RUN] * len(steps), *section.tail(None)]]
+    summaries = [summarise(cell, step) for step in steps]
+    ours = [text.our_cell(summary, setting) for summary in summaries]
+    tasks = [text.tasks_cell(summary, setting) for summary in summaries]
+    rows = [
+        *paper_rows,
+        [*head, _OURS, *ours, *section.tail(cell)],
+        [*plain, _TASKS, *tasks, *empty],
+    ]
+    if any(printed):
+        pairs = zip(summaries, printed, strict=True)
+        gaps = [text.difference_cell(summary, number, setting) for summary, number in pairs]
+        rows.append([*plain, "ours - paper", *gaps, *empty])
+    return rows
+
+
+def _other_table(section: Section, cells: Sequence[Cell]) -> str:
+    """Runs that stand apart: no number of the paper beside them, and what is changed."""
+    regression = cells[0].setting.metric == "mse"
+    rows = []
+    for cell in cells:
+        steps = steps_of(cell.setting) if regression else (cell.protocol.report_step,)
+        summaries = [summarise(cell, step) for step in steps]
+        rows.append(
+            [
+                cell.protocol.name if regression else cell.setting.title,
+                _label(section, cell.setting, cell.method, cell),
+                ", ".join(f"`{change}`" for change in cell.changes) or text.NOTHING,
+                *(text.our_cell(summary, cell.setting) for summary in summaries),
+                text.tasks_cell(summaries[-1], cell.setting),
+                *section.tail(cell),
+            ]
+        )
+    values = _step_headers(steps_of(cells[0].setting)) if regression else [_OURS]
+    tasks = f"{_TASKS}, {values[-1]}" if regression else _TASKS
+    first = "examples" if regression else "setting"
+    return text.table([first, "method", "changed", *values, tasks, *_TAIL], rows)

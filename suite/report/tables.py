@@ -1,0 +1,57 @@
+"""Writes the report: `tables.md` and the figures, from the registry and nothing else."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from suite.files import atomic_write
+from suite.registry import Record, Registry
+from suite.report.cells import collect
+from suite.report.figures import accuracy_steps, learning_curves, sinusoid_steps
+from suite.report.fits import sinusoid_fits
+from suite.report.render import render_tables
+from suite.report.style import save, styled
+
+log = logging.getLogger(__name__)
+
+_IMAGES = ("omniglot", "miniimagenet", "glyphs")
+
+
+def write_report(registry_root: Path, reports_dir: Path) -> list[Path]:
+    """Write `tables.md` and `figures/` into `reports_dir`; the paths of all files written.
+
+    The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
+    for a record that cannot be read.
+    """
+    records = list(Registry(registry_root).records())
+    figures = write_figures(records, reports_dir / "figures")
+    names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
+    link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()
+    target = reports_dir / "tables.md"
+    atomic_write(target, render_tables(records, results_link=link, figures=names).encode())
+    log.info("wrote %s and %d figures", target, len(names))
+    return [target, *figures]
+
+
+def write_figures(records: Iterable[Record], folder: Path) -> list[Path]:
+    """Draw every figure that there are runs for; the paths written, as SVG and PNG."""
+    cells = collect(records).cells
+    drawings: dict[str, Callable[[], Figure | None]] = {
+        "sinusoid-steps": partial(sinusoid_steps, cells),
+        "sinusoid-fits": partial(sinusoid_fits, cells),
+    }
+    for dataset in _IMAGES:
+        drawings[f"accuracy-steps-{dataset}"] = partial(accuracy_steps, cells, dataset)
+    for dataset in ("sinusoid", *_IMAGES):
+        drawings[f"learning-curves-{dataset}"] = partial(learning_curves, cells, dataset)
+    paths = []
+    with styled():
+        for name, draw in drawings.items():
+            figure = draw()
+            if figure is not None:
+                paths += save(figure, folder, name)
+    return paths

@@ -1,0 +1,213 @@
+"""From scores to a record: rounding, means, intervals, provenance."""
+
+import math
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from baselines import Method
+from suite import environment
+from suite.checkpoint import TrainingState, weights_sha256
+from suite.data.sinusoid import SinusoidStream
+from suite.data.tasks import TaskStream
+from suite.models import Network, Params
+from suite.registry import run_key
+from suite.registry.schema import (
+    SCHEMA_VERSION,
+    CurvePoint,
+    Example,
+    Failure,
+    Identity,
+    MetricResult,
+    Provenance,
+    Record,
+    Timing,
+)
+from suite.settings import Config, Protocol
+from suite.stats.intervals import ci95_tasks
+
+# Outcomes are kept to so many significant digits; means are taken of what is kept.
+_DIGITS = 6
+_LAST_LINES = 12
+# Two tasks on 101 points after so many steps: the paper's Figure 2.
+_EXAMPLES = 2
+_GRID_POINTS = 101
+_EXAMPLE_STEPS = (0, 1, 10)
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+
+
+def outcomes(scores: torch.Tensor) -> tuple[tuple[float | None, ...], ...]:
+    """(step, task) scores as a record keeps them: rounded, None where not finite."""
+    return tuple(tuple(_rounded(value) for value in row) for row in scores.tolist())
+
+
+def examples(
+    method: Method,
+    network: Network,
+    params: Params,
+    test: TaskStream,
+    config: Config,
+    protocol: Protocol,
+    selected: dict[str, float],
+) -> tuple[Example, ...]:
+    """The first test tasks as drawn curves; none for classification."""
+    if not isinstance(test, SinusoidStream):
+        return ()
+    batch = test.on_grid(0, _EXAMPLES, protocol.k_shot, _GRID_POINTS)
+    outputs = list(method.predict(network, params, batch, config, protocol.steps, selected))
+    steps = sorted({step for step in _EXAMPLE_STEPS if step <= protocol.steps})
+
+    def values(tensor: torch.Tensor, task: int) -> tuple[float, ...]:
+        return tuple(float(f"{value:.{_DIGITS}g}") for value in tensor[task].flatten().tolist())
+
+    return tuple(
+        Example(
+            x=values(batch.query_x, task),
+            truth=values(batch.query_y, task),
+            support_x=values(batch.support_x, task),
+            support_y=values(batch.support_y, task),
+            by_step={str(step): outcomes(outputs[step][task].T)[0] for step in steps},
+        )
+        for task in range(_EXAMPLES)
+    )
+
+
+def _as_array(row: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    return np.array([math.inf if value is None else value for value in row], dtype=np.float64)
+
+
+def summarise(per_task: tuple[tuple[float | None, ...], ...], report_step: int) -> MetricResult:
+    """The statistics of one metric; where nothing adapts, the only step is the reported one."""
+    rows = [_as_array(row) for row in per_task]
+    reported = rows[min(report_step, len(rows) - 1)]
+    finite = bool(np.isfinite(reported).all())
+    return MetricResult(
+        mean=_finite(float(reported.mean())),
+        ci95_tasks=ci95_tasks(reported) if finite else None,
+        by_step=tuple(_finite(float(row.mean())) for row in rows),
+        median=_finite(float(np.median(reported))),
+        diverged=int((~np.isfinite(reported)).sum()),
+    )
+
+
+def _curve(state: TrainingState) -> tuple[CurvePoint, ...]:
+    return tuple(
+        CurvePoint(
+            iteration=iteration,
+            train_loss=_rounded(loss),
+            train_metric=_rounded(metric),
+            validation_metric=_rounded(validation),
+        )
+        for iteration, loss, metric, validation in state.curve
+    )
+
+
+def _provenance(started: str, device: torch.device, state: TrainingState | None) -> Provenance:
+    commit, dirty = environment.git_state()
+    return Provenance(
+        started=started,
+        finished=now(),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        git_commit=commit,
+        git_dirty=dirty,
+        versions=environment.versions(),
+        device=environment.device_name(device),
+        host=environment.host(),
+        threads=torch.get_num_threads(),
+        weights_sha256=weights_sha256(state.params) if state else None,
+    )
+
+
+def _timing(state: TrainingState, evaluate_seconds: float, device: torch.device) -> Timing:
+    return Timing(
+        train_seconds=round(state.seconds, 3),
+        evaluate_seconds=round(evaluate_seconds, 3),
+        iterations_per_second=round(state.iteration / state.seconds, 3) if state.seconds else None,
+        peak_memory_bytes=environment.peak_memory_bytes(device),
+        resumes=state.resumes,
+    )
+
+
+def _identity_fields(identity: Identity) -> dict[str, object]:
+    return {name: getattr(identity, name) for name in Identity.__struct_fields__}
+
+
+def completed(
+    identity: Identity,
+    metric: str,
+    scores: torch.Tensor,
+    selected: dict[str, float],
+    examples: tuple[Example, ...],
+    state: TrainingState,
+    *,
+    started: str,
+    evaluate_seconds: float,
+    device: torch.device,
+) -> Record:
+    """The record of a finished run; `scores` is (step, task)."""
+    per_task = outcomes(scores)
+    return Record(
+        **_identity_fields(identity),  # type: ignore[arg-type]
+        schema=SCHEMA_VERSION,
+        key=run_key(identity),
+        attempt=0,
+        status="completed",
+        failure=None,
+        selected=selected,
+        metrics={metric: summarise(per_task, identity.protocol.report_step)},
+        per_task={metric: per_task},
+        examples=examples,
+        curve=_curve(state),
+        timing=_timing(state, evaluate_seconds, device),
+        provenance=_provenance(started, device, state),
+    )
+
+
+def failed(
+    identity: Identity,
+    error: BaseException,
+    state: TrainingState,
+    *,
+    started: str,
+    device: torch.device,
+) -> Record:
+    """The record of a run that raised `error`."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return Record(
+        **_identity_fields(identity),  # type: ignore[arg-type]
+        schema=SCHEMA_VERSION,
+        key=run_key(identity),
+        attempt=0,
+        status="failed",
+        failure=Failure(
+            exception=type(error).__name__,
+            message=str(error),
+            last_lines=tuple(lines[-_LAST_LINES:]),
+        ),
+        selected={},
+        metrics={},
+        per_task={},
+        examples=(),
+        curve=_curve(state),
+        timing=_timing(state, 0.0, device),
+        provenance=_provenance(started, device, None),
+    )

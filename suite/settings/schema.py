@@ -1,0 +1,130 @@
+"""The types that describe an experiment: what is trained, for how long, how it is scored.
+
+They are msgspec structs and not dataclasses because the same types are the typed parts of a record:
+they validate, refuse unknown fields and encode in one canonical form. A field that is added later
+gets a default that means what was done before; defaults are left out when a struct is encoded, so
+the keys of the records that already stand do not change.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Dataset = Literal["sinusoid", "omniglot", "miniimagenet", "glyphs"]
+Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp"]
+Metric = Literal["accuracy", "mse"]
+
+
+class _Value(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Base of the immutable values below."""
+
+
+class Config(_Value, frozen=True, kw_only=True):
+    """Everything that shapes the trained weights, apart from the method, seed and schedule."""
+
+    dataset: Dataset
+    network: Architecture
+    hidden: tuple[int, ...]
+    """Units (mlp) or filters (conv) of each hidden layer."""
+    weight_init: Literal["xavier-uniform", "truncated-normal-0.01"]
+    head_init: Literal["xavier-uniform", "truncated-normal-0.01", "normal-1"]
+    """How the weights of the last layer start; every bias starts at zero."""
+    batch_norm: Literal["batch-statistics", "none"]
+    """With batch statistics: eps 1e-3, a beta and no gamma, in training and at test."""
+    adapt_beta: bool
+    """Whether the inner loop adapts batch normalisation's beta too."""
+    n_way: int
+    """Classes a task; 1 for regression."""
+    k_shot: int
+    """Support examples a class."""
+    n_query: int
+    """Query examples a class at meta-training."""
+    rotations: bool
+    """Draw one of four rotations for each class of each task, at test too."""
+    loss: Literal["cross-entropy", "mse"]
+    loss_scale: Literal["sum-over-k", "mean"]
+    """`sum-over-k`: the sum over a task's examples divided by k_shot, as the authors coded it."""
+    inner_lr: float
+    inner_steps: int
+    """Gradient steps of the inner loop at meta-training."""
+    meta_lr: float
+    """Step size of Adam (betas 0.9 and 0.999, eps 1e-8)."""
+    tasks_per_batch: int
+    meta_grad_clip: float | None
+    """Each element of the meta-gradient is clipped to [-clip, clip]."""
+    precision: Literal["float32"]
+    """`float32` is true single precision: TF32 is switched off."""
+
+
+class Schedule(_Value, frozen=True, kw_only=True):
+    """How long to train. `name` is derived from the setting's own number of iterations."""
+
+    name: Literal["paper", "shortened", "lengthened", "none"]
+    iterations: int
+    validate_every: int
+    """Iterations between two points of the training curve; one meta-batch is validated at each."""
+
+
+class Protocol(_Value, frozen=True, kw_only=True):
+    """How a trained model is scored."""
+
+    name: str
+    k_shot: int
+    n_query: int
+    """Query examples a class."""
+    tasks: int
+    steps: int
+    """Gradient steps taken, each of them scored."""
+    report_step: int
+    """The step whose score is the result."""
+    batch_norm: Literal["batch-statistics", "none"]
+    checkpoint: Literal["last"]
+    version: int
+    """Raised when the code that scores changes what a protocol means."""
+
+
+class PaperNumber(_Value, frozen=True, kw_only=True):
+    """One printed number. Accuracies are fractions."""
+
+    method: str
+    protocol: str
+    step: int | None
+    """Gradient step, or None where the paper names none: then the protocol's `report_step`."""
+    value: float
+    ci95_tasks: float | None
+    source: str
+
+
+class Setting(_Value, frozen=True, kw_only=True):
+    """One experiment of the paper: its configuration, protocols and printed numbers."""
+
+    id: str
+    title: str
+    metric: Metric
+    config: Config
+    iterations: int
+    validate_every: int
+    protocols: tuple[Protocol, ...]
+    """The first is the one that a user means who names none."""
+    methods: tuple[str, ...]
+    """The methods that this setting's table has a row for."""
+    paper: tuple[PaperNumber, ...]
+    footnotes: tuple[str, ...]
+    """Keys of `suite.settings.footnotes.FOOTNOTES`."""
+    sources: dict[str, str]
+    """Field of `config`, or `iterations` or `protocol`, to where its value comes from."""
+
+    def schedule(self, iterations: int | None = None) -> Schedule:
+        """The paper's schedule, or one of `iterations` with a name that says how it differs."""
+        count = self.iterations if iterations is None else iterations
+        name: Literal["paper", "shortened", "lengthened", "none"]
+        if count == 0:
+            name = "none"
+        elif count < self.iterations:
+            name = "shortened"
+        else:
+            name = "paper" if count == self.iterations else "lengthened"
+        every = min(self.validate_every, max(1, count // 20))
+        return Schedule(name=name, iterations=count, validate_every=every)

@@ -1,0 +1,197 @@
+"""Splits are partitions that a seed fixes; the cache gives back what was built, or builds again."""
+
+import logging
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suite.data.images import (
+    LOADERS,
+    Decoded,
+    ImageData,
+    cached,
+    load_image_data,
+    seeded_split,
+)
+from suite.errors import DataError
+from suite.files import cache_dir
+
+
+def _data(n_classes: int, prefix: str = "class") -> ImageData:
+    return ImageData(
+        name="test",
+        images=np.zeros((n_classes, 1, 1, 2, 2), dtype=np.uint8),
+        classes=tuple(f"{prefix}{index:04}" for index in range(n_classes)),
+        fingerprint="",
+        warnings=(),
+    )
+
+
+class Builder:
+    """Builds a small data set and counts how often."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> Decoded:
+        self.calls += 1
+        images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 1, 2, 2)
+        names = ("x", "y", "z")
+        return Decoded(
+            images=images, classes=("a", "b"), files=(names, names), warnings=("told once",)
+        )
+
+
+counts = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20))
+
+
+@given(counts, st.integers(0, 2**32))
+def test_a_split_is_a_partition_of_the_sizes_asked_for(
+    sizes: tuple[int, int, int], seed: int
+) -> None:
+    split = seeded_split(_data(sum(sizes)), counts=sizes, seed=seed)
+    parts = (split.train, split.validation, split.test)
+    assert tuple(map(len, parts)) == sizes
+    assert sorted(np.concatenate(parts).tolist()) == list(range(sum(sizes)))
+    assert all(part.dtype == np.int64 for part in parts)
+    assert split.seed == seed
+
+
+def test_the_split_of_a_seed_stays() -> None:
+    data = _data(10)
+    split = seeded_split(data, counts=(6, 1, 3), seed=1)
+    assert split.test.tolist() == [3, 6, 9]
+    assert split.sha256 == seeded_split(data, counts=(6, 1, 3), seed=1).sha256
+    assert split.sha256 == "5d71eff9c5b41c99e31cf75554cdb26b5608c6eaf3df6b7cb1cf95957c9c8292"
+
+
+def test_the_hash_of_a_split_sees_seed_sizes_and_names() -> None:
+    hashes = {
+        seeded_split(_data(10), counts=(6, 1, 3), seed=1).sha256,
+        seeded_split(_data(10), counts=(6, 1, 3), seed=2).sha256,
+        seeded_split(_data(10), counts=(6, 3, 1), seed=1).sha256,
+        seeded_split(_data(10, "other"), counts=(6, 1, 3), seed=1).sha256,
+    }
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("sizes", [(6, 1, 2), (6, 1, 4), (12, -1, -1)])
+def test_counts_that_do_not_add_up_are_refused(sizes: tuple[int, int, int]) -> None:
+    with pytest.raises(DataError, match=r"cannot split test: .* 10 there"):
+        seeded_split(_data(10), counts=sizes, seed=0)
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(DataError, match="omniglot, glyphs, miniimagenet"):
+        load_image_data("omniglott", root=None)
+
+
+def test_mini_imagenet_is_refused_in_one_line() -> None:
+    with pytest.raises(DataError, match=r"^mini-ImageNet is not supported yet: .* issue$"):
+        load_image_data("miniimagenet", root=None)
+    assert "miniimagenet" in LOADERS
+
+
+def test_the_second_load_is_mapped_from_the_cache() -> None:
+    build = Builder()
+    first = cached("reuse", cache_id="1", build=build)
+    second = cached("reuse", cache_id="1", build=build)
+    assert build.calls == 1
+    assert isinstance(second.images, np.memmap)
+    assert not second.images.flags.writeable
+    assert second.classes == ("a", "b")
+    assert second.warnings == ("told once",)
+    assert second.fingerprint == first.fingerprint
+    np.testing.assert_array_equal(second.images, build().images)
+    manifest = (cache_dir() / "data" / "reuse-1.manifest.txt").read_text().splitlines()
+    assert len(manifest) == 6
+    assert manifest[0].startswith("a/x ")
+
+
+def test_another_id_is_built_again() -> None:
+    build = Builder()
+    cached("ids", cache_id="1", build=build)
+    cached("ids", cache_id="2", build=build)
+    assert build.calls == 2
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _flip_last_bit(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def _not_an_object(path: Path) -> None:
+    path.write_bytes(b"[1]")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "damage"),
+    [
+        (".npy", _truncate),
+        (".npy", _empty),
+        (".npy", _flip_last_bit),
+        (".npy", Path.unlink),
+        (".json", _truncate),
+        (".json", _empty),
+        (".json", _not_an_object),
+    ],
+)
+def test_a_damaged_entry_is_built_again(
+    suffix: str, damage: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert callable(damage)
+    build = Builder()
+    stem = f"damage-{suffix[1:]}{damage.__name__}"
+    first = cached("damage", cache_id=stem, build=build)
+    expected = np.array(first.images)
+    damage(cache_dir() / "data" / f"damage-{stem}{suffix}")
+    with caplog.at_level(logging.WARNING):
+        second = cached("damage", cache_id=stem, build=build)
+    assert build.calls == 2
+    assert "is damaged" in caplog.text
+    np.testing.assert_array_equal(second.images, expected)
+
+
+def test_a_build_that_fails_leaves_nothing_behind() -> None:
+    def fail() -> Decoded:
+        raise DataError("no such file")
+
+    with pytest.raises(DataError, match="no such file"):
+        cached("fail", cache_id="1", build=fail)
+    build = Builder()
+    cached("fail", cache_id="1", build=build)
+    assert build.calls == 1
+
+
+def test_of_several_at_once_one_builds() -> None:
+    build = Builder()
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(cached, "race", cache_id="1", build=build) for _ in range(8)]
+        prints = {job.result().fingerprint for job in jobs}
+    assert build.calls == 1
+    assert len(prints) == 1
+
+
+def test_nothing_heavy_is_imported_with_the_data_layer() -> None:
+    code = (
+        "import sys; import suite.data.images, suite.data.omniglot, suite.data.glyphs; "
+        "print([name for name in ('torchvision', 'torch', 'matplotlib') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"

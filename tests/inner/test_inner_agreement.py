@@ -1,0 +1,125 @@
+"""Float64: the batched inner loop, the per-task `higher` loop and finite differences agree."""
+
+import msgspec
+import pytest
+import torch
+from torch.nn import functional as F
+
+from baselines import METHODS
+from suite.data.tasks import TaskBatch
+from suite.inner.reference import reference_meta_gradient
+from suite.models import build_network
+from suite.models.conv import IMAGE_SHAPE
+from suite.settings import SETTINGS, Config
+
+# One setting for each architecture, at its own size but for the number of tasks.
+NETWORKS = ["sinusoid", "omniglot-5way-1shot", "omniglot-5way-1shot-mlp", "miniimagenet-5way-1shot"]
+
+
+def config_for(setting: str, *, steps: int, **changes: object) -> Config:
+    config = SETTINGS[setting].config
+    return msgspec.structs.replace(config, inner_steps=steps, tasks_per_batch=3, **changes)
+
+
+def random_batch(config: Config, *, tasks: int = 3, seed: int = 0) -> TaskBatch:
+    generator = torch.Generator().manual_seed(seed)
+    examples = {"support": config.k_shot, "query": min(config.n_query, 3)}
+    fields = {}
+    for part, each in examples.items():
+        count = config.n_way * each
+        if config.loss == "mse":
+            fields[f"{part}_x"] = torch.randn(
+                tasks, count, 1, generator=generator, dtype=torch.double
+            )
+            fields[f"{part}_y"] = torch.sin(fields[f"{part}_x"])
+        else:
+            shape = (tasks, count, *IMAGE_SHAPE[config.dataset])
+            fields[f"{part}_x"] = torch.rand(shape, generator=generator, dtype=torch.double)
+            labels = torch.arange(config.n_way).repeat_interleave(each)
+            fields[f"{part}_y"] = labels.expand(tasks, -1)
+    return TaskBatch(**fields)
+
+
+def random_params(config: Config, *, seed: int = 0) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    params = build_network(config).initial(generator)
+    # Every weight moves off its initial value, so that no gradient vanishes by symmetry.
+    return {
+        name: (value.double() + 0.05 * torch.randn(value.shape, generator=generator)).detach()
+        for name, value in params.items()
+    }
+
+
+def batched_meta_gradient(config, params, batch, method):
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    network = build_network(config)
+    loss, _ = METHODS[method]().objective(network, leaves, batch, config)
+    gradients = torch.autograd.grad(loss, list(leaves.values()))
+    return loss.detach(), dict(zip(leaves, gradients, strict=True))
+
+
+def relative_error(ours, reference):
+    error = torch.cat([(ours[name] - reference[name]).flatten() for name in reference])
+    scale = torch.cat([value.flatten() for value in reference.values()])
+    return float(error.norm() / scale.norm())
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("method", ["maml", "fomaml"])
+@pytest.mark.parametrize("setting", NETWORKS)
+def test_batched_equals_per_task_higher(setting, method, steps):
+    config = config_for(setting, steps=steps)
+    params, batch = random_params(config), random_batch(config)
+    loss, ours = batched_meta_gradient(config, params, batch, method)
+    order = "second" if method == "maml" else "first"
+    expected, reference = reference_meta_gradient(config, params, batch, order=order)
+    assert set(ours) == set(reference)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-10)
+    assert relative_error(ours, reference) < 1e-10
+
+
+@pytest.mark.parametrize("setting", NETWORKS)
+def test_first_order_is_another_gradient(setting):
+    config = config_for(setting, steps=5)
+    params, batch = random_params(config), random_batch(config)
+    _, second = batched_meta_gradient(config, params, batch, "maml")
+    _, first = batched_meta_gradient(config, params, batch, "fomaml")
+    assert relative_error(first, second) > 1e-3
+
+
+@pytest.mark.parametrize("setting", NETWORKS)
+def test_both_equal_finite_differences_on_a_smooth_twin(setting, monkeypatch):
+    monkeypatch.setattr(F, "relu", F.softplus)
+    monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)
+    config = config_for(setting, steps=2)
+    params, batch = random_params(config), random_batch(config, tasks=2)
+    _, ours = batched_meta_gradient(config, params, batch, "maml")
+    _, reference = reference_meta_gradient(config, params, batch, order="second", smooth=True)
+    assert relative_error(ours, reference) < 1e-10
+
+    generator = torch.Generator().manual_seed(1)
+    direction = {
+        name: torch.randn(value.shape, generator=generator, dtype=torch.double)
+        for name, value in params.items()
+    }
+    norm = torch.cat([value.flatten() for value in direction.values()]).norm()
+    direction = {name: value / norm for name, value in direction.items()}
+
+    def loss_at(step: float) -> float:
+        moved = {name: value + step * direction[name] for name, value in params.items()}
+        return float(batched_meta_gradient(config, moved, batch, "maml")[0])
+
+    h = 1e-4
+    # Fourth-order central difference.
+    slope = (8 * (loss_at(h) - loss_at(-h)) - (loss_at(2 * h) - loss_at(-2 * h))) / (12 * h)
+    expected = sum(float((ours[name] * direction[name]).sum()) for name in params)
+    assert slope == pytest.approx(expected, rel=1e-7, abs=1e-10)
+
+
+@pytest.mark.parametrize("change", [{"loss_scale": "mean"}, {"adapt_beta": True}])
+def test_the_named_deviations_agree_too(change):
+    config = config_for("omniglot-5way-1shot", steps=2, **change)
+    params, batch = random_params(config), random_batch(config)
+    _, ours = batched_meta_gradient(config, params, batch, "maml")
+    _, reference = reference_meta_gradient(config, params, batch, order="second")
+    assert relative_error(ours, reference) < 1e-10

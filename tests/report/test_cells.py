@@ -1,0 +1,107 @@
+"""What may be averaged, what a cell says, and what it cost."""
+
+import math
+
+import msgspec
+import pytest
+from make_golden import make_record
+
+from suite.errors import RegistryError
+from suite.report.cells import collect, train_hours
+from suite.report.numbers import summarise
+from suite.settings import get_setting
+from suite.stats import ci95_seeds, ci95_tasks
+
+
+def test_mean_and_both_intervals_of_three_seeds() -> None:
+    records = [make_record("sinusoid", "maml", seed, level=0.35) for seed in range(3)]
+    (cell,) = collect(records).cells
+    means = [record.metrics["mse"].by_step[5] for record in records]
+    widths = sorted(ci95_tasks(record.per_task["mse"][5]) or 0.0 for record in records)
+    summary = summarise(cell, 5)
+    assert summary is not None
+    assert summary.mean == pytest.approx(sum(means) / 3)
+    assert summary.ci95_seeds == pytest.approx(ci95_seeds(means))
+    assert summary.ci95_tasks == pytest.approx(widths[1])
+    assert (summary.diverged, summary.tasks) == (0, 12)
+    assert summarise(cell, 11) is None
+
+
+def test_one_diverged_task_leaves_no_mean_and_a_finite_median() -> None:
+    records = [make_record("sinusoid", "maml", seed, level=0.4, diverged=seed) for seed in range(2)]
+    (cell,) = collect(records).cells
+    summary = summarise(cell, 10)
+    assert summary is not None
+    assert summary.mean is None
+    assert summary.ci95_seeds is None
+    assert summary.median is not None
+    assert math.isfinite(summary.median)
+    assert summary.diverged == 1
+
+
+def test_half_of_the_tasks_diverged_leaves_no_median() -> None:
+    record = make_record("sinusoid", "maml", 0, level=0.4, diverged=3)
+    (cell,) = collect([record]).cells
+    summary = summarise(cell, 10)
+    assert summary is not None
+    assert summary.median is None
+
+
+def test_a_mean_that_a_few_tasks_carry_is_heavy_tailed() -> None:
+    record = make_record("sinusoid", "maml", 0, level=0.4)
+    rows = tuple((*row[:3], 1e4) for row in record.per_task["mse"])
+    by_step = tuple(sum(row) / 4 for row in rows)
+    metric = msgspec.structs.replace(record.metrics["mse"], mean=by_step[10], by_step=by_step)
+    record = msgspec.structs.replace(record, per_task={"mse": rows}, metrics={"mse": metric})
+    (cell,) = collect([record]).cells
+    summary = summarise(cell, 10)
+    assert summary is not None
+    assert summary.heavy_tailed
+
+
+def test_a_completed_record_without_its_metric_is_refused() -> None:
+    record = msgspec.structs.replace(make_record("sinusoid", "maml", 0, level=0.4), metrics={})
+    (cell,) = collect([record]).cells
+    with pytest.raises(RegistryError, match="has no mse"):
+        summarise(cell, 10)
+
+
+def test_a_changed_protocol_is_a_variant() -> None:
+    record = make_record("omniglot-5way-1shot", "maml", 0, level=0.9)
+    protocol = msgspec.structs.replace(record.protocol, tasks=10)
+    (cell,) = collect([msgspec.structs.replace(record, protocol=protocol)]).cells
+    assert cell.place == "variant"
+    assert cell.changes == ("protocol.tasks=10",)
+
+
+def test_a_schedule_named_after_the_paper_must_have_its_length_too() -> None:
+    record = make_record("omniglot-5way-1shot", "maml", 0, level=0.9)
+    short = msgspec.structs.replace(record.schedule, iterations=10)
+    (cell,) = collect([msgspec.structs.replace(record, schedule=short)]).cells
+    assert cell.place == "shortened"
+
+
+def test_a_trained_random_initialization_is_none() -> None:
+    (cell,) = collect([make_record("sinusoid", "random-init", 0, level=3.0)]).cells
+    assert cell.place == "lengthened"
+
+
+def test_different_data_are_not_pooled() -> None:
+    first = make_record("sinusoid", "maml", 0, level=0.4)
+    second = make_record("sinusoid", "maml", 1, level=0.4)
+    data = msgspec.structs.replace(second.data, fingerprint="other")
+    second = msgspec.structs.replace(second, data=data)
+    assert [len(cell.records) for cell in collect([first, second]).cells] == [1, 1]
+
+
+def test_runs_of_an_unknown_setting_are_set_aside() -> None:
+    record = make_record("sinusoid", "maml", 0, level=0.4)
+    contents = collect([msgspec.structs.replace(record, setting="other")])
+    assert contents.cells == ()
+    assert len(contents.unknown) == 1
+
+
+def test_a_model_scored_under_three_protocols_was_trained_once() -> None:
+    count = len(get_setting("sinusoid").protocols)
+    records = [make_record("sinusoid", "maml", 0, level=0.4, protocol=at) for at in range(count)]
+    assert train_hours(records) == pytest.approx((1800 + count * 36) / 3600)
