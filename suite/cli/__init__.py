@@ -10,17 +10,19 @@ import tyro
 from rich.console import Console
 
 from suite import __version__
-from suite.cli.commands import data, doctor, list_, run, schema, tables
+from suite.cli.commands import benchmark, data, doctor, list_, reproduce, run, schema, tables
 from suite.errors import SuiteError
 
 EXIT_INTERRUPTED = 130
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
+    "reproduce": reproduce,
     "list": list_,
     "tables": tables,
     "data": data,
     "doctor": doctor,
+    "benchmark": benchmark,
     "schema": schema,
 }
 

@@ -63,6 +63,53 @@ def run(
     )
 
 
+def reproduce(
+    name: Positional[
+        Annotated[
+            Literal["quickstart", "sinusoid", "omniglot", "miniimagenet"], arg(metavar="NAME")
+        ]
+    ],
+    /,
+    seeds: tuple[int, ...] = (),
+    iterations: int | None = None,
+    settings: tuple[str, ...] = (),
+    methods: tuple[str, ...] = (),
+    data: Path | None = None,
+    results: Path = Path("results"),
+    jobs: int | None = None,
+    time_limit: str | None = None,
+) -> int:
+    """Run all settings and methods of one part of the paper, several runs at a time.
+
+    What stands in the registry is not run again, and what was stopped goes on. Exit codes are those
+    of `suite run`.
+
+    Args:
+        name: quickstart, sinusoid, omniglot or miniimagenet.
+        seeds: 0 to 4 by default (quickstart: 0 and 1).
+        iterations: Meta-iterations; the paper's by default. Fewer are recorded as shortened.
+        settings: Only these.
+        methods: Only these.
+        data: Folder that holds the data sets; by default SUITE_DATA, else a download.
+        results: The registry.
+        jobs: Runs at a time; by default one a CPU core, or one where there is a GPU.
+        time_limit: Stop cleanly before so much time has passed, for example 9m or 1h30m.
+    """
+    from suite.cli.reproduce import reproduce_command
+
+    return reproduce_command(
+        name=name,
+        seeds=seeds,
+        iterations=iterations,
+        settings=settings,
+        methods=methods,
+        data=data,
+        results=results,
+        jobs_at_once=jobs,
+        time_limit=time_limit,
+    )
+
+
 def list_(
     setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
     /,
@@ -83,18 +130,43 @@ def list_(
 
 
 def tables(
-    results: Path = Path("results"), reports: Path = Path("reports"), show: bool = False
-) -> None:
+    results: Path = Path("results"),
+    reports: Path = Path("reports"),
+    show: bool = False,
+    check: bool = False,
+) -> int:
     """Write tables.md and the figures from the registry alone.
 
     Args:
         results: The registry.
         reports: Where to write.
-        show: Print the tables too.
+        show: Print the numbers in brief too.
+        check: Write nothing; exit code 1 where tables.md is not what the registry gives.
     """
-    from suite.cli.show import write_tables
+    from suite.cli.tables import check_tables, write_tables
 
-    write_tables(results, reports, show)
+    return check_tables(results, reports) if check else write_tables(results, reports, show)
+
+
+def benchmark(
+    reports: Path = Path("reports"),
+    device: str = "auto",
+    threads: int | None = None,
+    rounds: int = 7,
+) -> int:
+    """Time one meta-gradient of each setting against the per-task `higher` loop.
+
+    Both run in this process in turns, and ratios are medians over the rounds.
+
+    Args:
+        reports: Where benchmark.md is written.
+        device: auto, cpu or cuda.
+        threads: CPU threads of torch; by default torch's own choice.
+        rounds: How often each is timed.
+    """
+    from suite.cli.benchmark import benchmark_command
+
+    return benchmark_command(reports, device, threads, rounds)
 
 
 def data(

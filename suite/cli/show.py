@@ -1,4 +1,4 @@
-"""`suite list`, `suite tables` and `suite data`."""
+"""`suite list` and `suite data`."""
 
 from collections import Counter
 from pathlib import Path
@@ -92,16 +92,6 @@ def _protocol_table(setting: Setting) -> Table:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def write_tables(results: Path, reports: Path, show: bool) -> None:
-    """Write the report and say where; with `show`, print the tables."""
-    from suite.report import write_report
-
-    paths = write_report(results, reports)
-    if show:
-        print((reports / "tables.md").read_text(encoding="utf-8"))
-    print(f"wrote {reports / 'tables.md'} and {len(paths) - 1} figures in {reports / 'figures'}")
 
 
 def show_data(name: str, root: Path | None) -> None:

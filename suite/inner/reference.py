@@ -16,7 +16,7 @@ def reference_meta_gradient(
 ) -> tuple[Tensor, Params]:
     """The meta-loss of `batch` and its gradient by weight name, of `params` without a task axis."""
     dtype = next(iter(params.values())).dtype
-    module = ReferenceNetwork(config, smooth=smooth).to(dtype)
+    module = ReferenceNetwork(config, smooth=smooth).to(batch.support_x.device, dtype)
     names = module.weight_names()
     own = dict(module.named_parameters())
     with torch.no_grad():
@@ -26,7 +26,7 @@ def reference_meta_gradient(
     optimizer = torch.optim.SGD(adapted, lr=config.inner_lr)
 
     tasks = batch.support_x.shape[0]
-    total = torch.zeros((), dtype=dtype)
+    total = torch.zeros((), dtype=dtype, device=batch.support_x.device)
     for task in range(tasks):
         total = total + _task_loss(config, module, optimizer, batch, task, order) / tasks
     gradients = torch.autograd.grad(total, list(own.values()))

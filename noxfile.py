@@ -1,0 +1,96 @@
+"""What one does with this project, one session each; `nox -l` lists them.
+
+All sessions share one environment, `.nox/suite`, since torch is large; it is made anew when
+`pyproject.toml` or the tested versions in `.ci/constraints.txt` change. Arguments after `--` go to
+the command behind a session: `nox -s reproduce-omniglot -- --data DIR --seeds 0 1 2`.
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["tests", "lint"]
+
+ROOT = Path(__file__).parent
+ENVIRONMENT = ROOT / ".nox" / "suite"
+CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
+QUICKSTART = Path("build", "quickstart")
+
+
+def environment(session: nox.Session) -> str:
+    """The Python of the shared environment, installed where it is missing or out of date."""
+    files = (ROOT / "pyproject.toml", CONSTRAINTS)
+    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    stamp = ENVIRONMENT / "installed"
+    folder = "Scripts" if os.name == "nt" else "bin"
+    python = str(ENVIRONMENT / folder / "python")
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+        session.run(sys.executable, "-m", "venv", str(ENVIRONMENT))
+        install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        session.run(python, *install, "-c", str(CONSTRAINTS), "-e", ".[dev]")
+        stamp.write_text(wanted)
+    return python
+
+
+def suite(session: nox.Session, *arguments: str) -> None:
+    """Run the suite's command line."""
+    session.run(environment(session), "-m", "suite", *arguments)
+
+
+@nox.session
+def quickstart(session: nox.Session) -> None:
+    """Sinusoid and glyphs on a shortened schedule: records, tables and pictures in minutes."""
+    results, reports = str(QUICKSTART / "results"), str(QUICKSTART / "reports")
+    suite(session, "reproduce", "quickstart", "--results", results, *session.posargs)
+    suite(session, "tables", "--results", results, "--reports", reports, "--show")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests."""
+    session.run(environment(session), "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and types: ruff, mypy --strict."""
+    python = environment(session)
+    session.run(python, "-m", "ruff", "check", ".")
+    session.run(python, "-m", "ruff", "format", "--check", ".")
+    session.run(python, "-m", "mypy")
+
+
+@nox.session
+def tables(session: nox.Session) -> None:
+    """Write reports/ from results/ (with `-- --check`: tell whether it is up to date)."""
+    suite(session, "tables", *session.posargs)
+
+
+@nox.session(name="reproduce-sinusoid")
+def reproduce_sinusoid(session: nox.Session) -> None:
+    """The paper's sinusoid experiment at its full schedule, 5 seeds."""
+    suite(session, "reproduce", "sinusoid", *session.posargs)
+
+
+@nox.session(name="reproduce-omniglot")
+def reproduce_omniglot(session: nox.Session) -> None:
+    """The paper's Omniglot table at its full schedule, 5 seeds."""
+    suite(session, "reproduce", "omniglot", *session.posargs)
+
+
+@nox.session(name="reproduce-miniimagenet")
+def reproduce_miniimagenet(session: nox.Session) -> None:
+    """The paper's mini-ImageNet table at its full schedule, 5 seeds."""
+    suite(session, "reproduce", "miniimagenet", *session.posargs)
+
+
+@nox.session
+def benchmark(session: nox.Session) -> None:
+    """Time a meta-iteration against the per-task `higher` loop; writes reports/benchmark.md."""
+    suite(session, "benchmark", *session.posargs)

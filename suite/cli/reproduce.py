@@ -1,0 +1,92 @@
+"""`suite reproduce`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from suite import environment
+from suite.cli.limits import Limits, seconds
+from suite.cli.progress import over
+from suite.data.images import load_image_data
+from suite.errors import UsageError
+from suite.launch.local import Relay, run_jobs
+from suite.launch.plans import Job, plan
+from suite.settings import SETTINGS
+
+
+def reproduce_command(
+    *,
+    name: str,
+    seeds: tuple[int, ...],
+    iterations: int | None,
+    settings: tuple[str, ...],
+    methods: tuple[str, ...],
+    data: Path | None,
+    results: Path,
+    jobs_at_once: int | None,
+    time_limit: str | None,
+) -> int:
+    """See `suite.cli.commands.reproduce`; the exit code."""
+    limits = Limits(None if time_limit is None else seconds(time_limit))
+    jobs = plan(
+        name, seeds=seeds or None, iterations=iterations, settings=settings, methods=methods
+    )
+    at_once = _at_once(jobs_at_once)
+    # Here and not in each job: a missing data set is told once, and decoded once.
+    for dataset in dict.fromkeys(SETTINGS[job.setting].config.dataset for job in jobs):
+        if dataset != "sinusoid":
+            load_image_data(dataset, root=data, progress=over)
+    options = ["--results", str(results)]
+    options += [] if data is None else ["--data", str(data)]
+    options += [] if torch.cuda.is_available() else ["--threads", str(_threads(at_once))]
+    environment.git_state()
+    limits.listen()
+    return _run(jobs, options, at_once, limits)
+
+
+def _run(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> int:
+    failed = []
+    with _progress(len(jobs)) as (relay, advance):
+        relay(f"{len(jobs)} runs, {at_once} at a time")
+        for job, code in run_jobs(jobs, options, at_once=at_once, stop=limits.reason, relay=relay):
+            advance()
+            if code is not None and code not in (0, 130, 143):
+                failed.append(f"{job.setting} {job.method} seed {job.seed} (exit code {code})")
+    if limits.reason():
+        print(f"{limits.reason()}; to go on, give the same command again")
+        return limits.exit_code()
+    for each in failed:
+        print(f"failed: {each}")
+    return 1 if failed else 0
+
+
+def _at_once(asked: int | None) -> int:
+    if asked is not None and asked < 1:
+        raise UsageError(f"--jobs {asked}: at least 1 is needed")
+    return asked or (1 if torch.cuda.is_available() else environment.cores())
+
+
+def _threads(at_once: int) -> int:
+    return max(1, environment.cores() // at_once)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[tuple[Relay, Callable[[], None]]]:
+    """What prints a line, and what counts a run as done; a bar on a terminal."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("runs", total=total)
+        yield (
+            lambda line: console.print(line, markup=False),
+            lambda: bar.advance(task),
+        )

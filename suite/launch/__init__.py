@@ -1,0 +1,1 @@
+"""Where runs execute, and which runs make up a reproduction."""

@@ -1,0 +1,71 @@
+"""The reproductions that a user asks for by name, as lists of runs."""
+
+from dataclasses import dataclass
+
+from suite.errors import UsageError
+from suite.settings import SETTINGS
+
+DEFAULT_SEEDS = (0, 1, 2, 3, 4)
+
+QUICKSTART = "quickstart"
+_QUICKSTART_SEEDS = (0, 1)
+# Shortened so that all of it takes under five minutes on two cores.
+_QUICKSTART_ITERATIONS = {"glyphs-5way-1shot": 200, "sinusoid": 5_000}
+_QUICKSTART_METHODS = ("maml", "fomaml", "pretraining", "oracle")
+
+_PREFIXES = {"sinusoid": "sinusoid", "omniglot": "omniglot-", "miniimagenet": "miniimagenet-"}
+PLANS = (QUICKSTART, *_PREFIXES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training, to be run as `suite run` runs it."""
+
+    setting: str
+    method: str
+    seed: int
+    iterations: int | None
+    """None for the paper's schedule."""
+
+
+def plan(
+    name: str,
+    *,
+    seeds: tuple[int, ...] | None = None,
+    iterations: int | None = None,
+    settings: tuple[str, ...] = (),
+    methods: tuple[str, ...] = (),
+) -> list[Job]:
+    """The jobs of a reproduction, all methods of a seed before the next seed.
+
+    `settings` and `methods`, where given, narrow it. A name that is not part of the plan is a
+    `UsageError`.
+    """
+    if name == QUICKSTART:
+        chosen = list(_QUICKSTART_ITERATIONS)
+    elif name in _PREFIXES:
+        chosen = [setting for setting in SETTINGS if setting.startswith(_PREFIXES[name])]
+    else:
+        raise UsageError(f"no reproduction '{name}'; there are: {', '.join(PLANS)}")
+    quick = name == QUICKSTART
+    wanted = _QUICKSTART_METHODS if quick else _all_methods(chosen)
+    for kind, asked, known in (("setting", settings, chosen), ("method", methods, wanted)):
+        for each in asked:
+            if each not in known:
+                raise UsageError(f"{name} has no {kind} '{each}'; it has: {', '.join(known)}")
+    return [
+        Job(
+            setting=setting,
+            method=method,
+            seed=seed,
+            iterations=iterations or (_QUICKSTART_ITERATIONS[setting] if quick else None),
+        )
+        for seed in seeds or (_QUICKSTART_SEEDS if quick else DEFAULT_SEEDS)
+        for setting in chosen
+        for method in SETTINGS[setting].methods
+        if method in (methods or wanted) and setting in (settings or chosen)
+    ]
+
+
+def _all_methods(settings: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(m for setting in settings for m in SETTINGS[setting].methods))
