@@ -6,7 +6,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +125,7 @@ def _provenance(started: str, device: torch.device, state: TrainingState | None)
     return Provenance(
         started=started,
         finished=now(),
-        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        command=shlex.join(["suite", *sys.argv[1:]]),
         git_commit=commit,
         git_dirty=dirty,
         versions=environment.versions(),

@@ -79,9 +79,10 @@ def run_jobs(
         child = children.start(command(job, options))
         if child is None:
             return None
-        for line in child.stdout or ():
-            relay(line.rstrip("\n"))
-        code = child.wait()
+        with child:
+            for line in child.stdout or ():
+                relay(line.rstrip("\n"))
+        code = child.returncode
         with children.lock:
             children.running.discard(child)
         return code

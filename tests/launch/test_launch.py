@@ -1,0 +1,89 @@
+"""Which jobs a reproduction has, and that they run apart, are counted and can be stopped."""
+
+import sys
+import time
+
+import pytest
+
+from baselines import METHODS
+from suite.errors import UsageError
+from suite.launch import local
+from suite.launch.local import command, run_jobs
+from suite.launch.plans import PLANS, Job, plan
+from suite.settings import SETTINGS
+
+JOBS = [Job(setting="sinusoid", method="maml", seed=seed, iterations=3) for seed in range(3)]
+
+
+def test_the_quickstart_is_what_the_readme_says():
+    jobs = plan("quickstart")
+    sinusoid = {job.method for job in jobs if job.setting == "sinusoid"}
+    glyphs = {job.method for job in jobs if job.setting == "glyphs-5way-1shot"}
+    assert sinusoid == {"maml", "fomaml", "pretraining", "oracle"}
+    assert glyphs == {"maml", "fomaml"}
+    assert {job.seed for job in jobs} == {0, 1}
+    assert all(job.iterations < SETTINGS[job.setting].iterations for job in jobs)
+
+
+@pytest.mark.parametrize("name", [name for name in PLANS if name != "quickstart"])
+def test_a_reproduction_has_every_method_of_its_settings_on_the_papers_schedule(name):
+    jobs = plan(name)
+    wanted = {
+        (setting.id, method, seed)
+        for setting in SETTINGS.values()
+        if setting.config.dataset == name
+        for method in setting.methods
+        for seed in range(5)
+    }
+    assert {(job.setting, job.method, job.seed) for job in jobs} == wanted
+    assert len(jobs) == len(wanted)
+    assert all(job.iterations is None for job in jobs)
+
+
+def test_a_plan_can_be_narrowed_and_refuses_what_it_does_not_have():
+    jobs = plan("omniglot", seeds=(7,), methods=("maml",), settings=("omniglot-20way-1shot",))
+    assert jobs == [Job(setting="omniglot-20way-1shot", method="maml", seed=7, iterations=None)]
+    for wrong in ({"methods": ("oracle",)}, {"settings": ("sinusoid",)}):
+        with pytest.raises(UsageError, match="omniglot has no"):
+            plan("omniglot", **wrong)
+    with pytest.raises(UsageError, match="quickstart"):
+        plan("nothing")
+
+
+def test_a_job_becomes_the_command_that_a_user_would_give():
+    arguments = command(JOBS[1], ["--threads", "1"])
+    assert arguments[1:] == [
+        *("-m", "suite", "run", "sinusoid", "maml", "--seeds", "1", "--iterations", "3"),
+        *("--threads", "1"),
+    ]
+    assert "--iterations" not in command(plan("sinusoid")[0], [])
+    assert {job.method for job in plan("sinusoid")} <= set(METHODS)
+
+
+def _children(monkeypatch, code: str) -> None:
+    monkeypatch.setattr(
+        local, "command", lambda job, _: [sys.executable, "-c", code, str(job.seed)]
+    )
+
+
+def test_lines_are_relayed_and_one_failure_stops_nothing(monkeypatch):
+    _children(monkeypatch, "import sys; print('seed', sys.argv[1]); sys.exit(sys.argv[1] == '1')")
+    lines: list[str] = []
+    ended = dict(run_jobs(JOBS, [], at_once=2, stop=lambda: None, relay=lines.append))
+    assert {job.seed: code for job, code in ended.items()} == {0: 0, 1: 1, 2: 0}
+    assert sorted(lines) == ["seed 0", "seed 1", "seed 2"]
+
+
+def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch):
+    _children(
+        monkeypatch,
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        "print('up', flush=True); time.sleep(60)",
+    )
+    lines: list[str] = []
+    began = time.monotonic()
+    stop = lambda: "enough" if lines else None  # noqa: E731
+    ended = dict(run_jobs(JOBS, [], at_once=1, stop=stop, relay=lines.append))
+    assert time.monotonic() - began < 30
+    assert {job.seed: code for job, code in ended.items()} == {0: 143, 1: None, 2: None}
