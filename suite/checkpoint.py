@@ -65,22 +65,35 @@ def save(path: Path, state: TrainingState) -> None:
 def restore(path: Path, state: TrainingState) -> bool:
     """Put what `path` holds into `state`; False, and a logged reason, where it is of no use."""
     try:
-        device = state.sums.device
-        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        if content["format"] != _FORMAT:
-            raise ValueError(f"format {content['format']}")
-        with torch.no_grad():
-            for name, value in state.params.items():
-                value.copy_(content["params"][name])
-        state.optimizer.load_state_dict(content["optimizer"])
+        _restore(path, state)
     except FileNotFoundError:
         return False
-    except (OSError, ValueError, KeyError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        log.warning("%s cannot be used (%s): training starts anew", path, error)
+    except (
+        *(OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError),
+        pickle.UnpicklingError,
+    ) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        log.warning("%s cannot be used (%s): training starts anew", path, reason)
         return False
-    state.iteration = content["iteration"]
-    state.curve = [tuple(point) for point in content["curve"]]
-    state.sums = content["sums"].to(device)
-    state.seconds = content["seconds"]
-    state.resumes = content["resumes"] + 1
     return True
+
+
+def _restore(path: Path, state: TrainingState) -> None:
+    device = state.sums.device
+    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    if content["format"] != _FORMAT:
+        raise ValueError(f"format {content['format']}")
+    params: Params = content["params"]
+    shapes = {name: value.shape for name, value in state.params.items()}
+    if {name: value.shape for name, value in params.items()} != shapes:
+        raise ValueError("other weights")
+    curve = [tuple(point) for point in content["curve"]]
+    sums, numbers = content["sums"], [content[each] for each in ("iteration", "seconds", "resumes")]
+    # From here on nothing can fail that would leave `state` half changed.
+    state.optimizer.load_state_dict(content["optimizer"])
+    with torch.no_grad():
+        for name, value in state.params.items():
+            value.copy_(params[name])
+    state.curve, state.sums = curve, sums
+    state.iteration, state.seconds, resumes = numbers
+    state.resumes = resumes + 1

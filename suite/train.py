@@ -11,11 +11,15 @@ from baselines import Method
 from suite import checkpoint
 from suite.checkpoint import TrainingState
 from suite.data.source import TaskSource
+from suite.data.tasks import Batches, TaskBatch
 from suite.errors import SuiteError
 from suite.inner.losses import task_scores
 from suite.models import Network
 from suite.rng import generator
 from suite.settings import Config, Schedule
+
+# Drawing one small batch costs as much as drawing a hundred.
+_AHEAD = 100
 
 
 class Stopped(SuiteError):
@@ -63,10 +67,17 @@ def train(
     Raises `Stopped`, after a checkpoint, where `hooks.stop` gives a reason, and `Diverged` where
     the weights are not finite at a point of the curve.
     """
+    batches = Batches(
+        source.train,
+        tasks=config.tasks_per_batch,
+        k_shot=config.k_shot,
+        n_query=config.n_query,
+        ahead=_AHEAD if config.dataset == "sinusoid" else 1,
+    )
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()
-        _iterate(method, network, config, source, state)
+        _iterate(method, network, config, batches(state.iteration), state)
         if state.iteration % schedule.validate_every == 0:
             _add_curve_point(method, network, config, schedule, source, state)
         state.seconds += time.monotonic() - began
@@ -83,10 +94,8 @@ def train(
 
 
 def _iterate(
-    method: Method, network: Network, config: Config, source: TaskSource, state: TrainingState
+    method: Method, network: Network, config: Config, batch: TaskBatch, state: TrainingState
 ) -> None:
-    tasks = config.tasks_per_batch
-    batch = source.train.batch(state.iteration * tasks, tasks, config.k_shot, config.n_query)
     loss, outputs = method.objective(network, state.params, batch, config)
     gradients = torch.autograd.grad(loss, list(state.params.values()))
     for parameter, gradient in zip(state.params.values(), gradients, strict=True):

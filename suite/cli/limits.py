@@ -8,6 +8,7 @@ from types import FrameType
 from suite.errors import UsageError
 
 EXIT_TIME_LIMIT = 3
+_MARGIN_SECONDS, _MARGIN = 5.0, 0.05
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -23,6 +24,9 @@ class Limits:
     """Asked between iterations. The first signal asks for a clean stop; a second one just ends."""
 
     def __init__(self, time_limit: float | None) -> None:
+        if time_limit is not None:
+            # Writing the checkpoint takes time too.
+            time_limit -= min(_MARGIN_SECONDS, _MARGIN * time_limit)
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
         self._signal: signal.Signals | None = None
 

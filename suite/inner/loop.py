@@ -4,6 +4,7 @@ The fast weights carry a leading task axis. The loss of a step is the sum of the
 that its gradient for each task's copy of the weights is that task's own.
 """
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
@@ -18,7 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", SyntaxWarning)
     import higher
 
-__all__ = ["Order", "differentiable_sgd", "higher", "inner_loop"]
+__all__ = ["Order", "higher", "inner_loop"]
 
 Order = Literal["second", "first", "none"]
 
@@ -27,14 +28,15 @@ def _detach(gradients: Sequence[Tensor]) -> list[Tensor]:
     return [gradient.detach() for gradient in gradients]
 
 
-def differentiable_sgd(params: Sequence[Tensor], lr: float, order: Order) -> Any:
-    """`higher`'s differentiable gradient descent for parameters like `params`."""
-    # The stand-ins spare a copy of the weights: `higher` copies what the optimizer holds.
-    stand_ins = [
-        torch.empty((), dtype=p.dtype, device=p.device, requires_grad=True) for p in params
-    ]
+@functools.lru_cache(maxsize=8)
+def _differentiable_sgd(count: int, lr: float, track: bool) -> Any:
+    """`higher`'s differentiable gradient descent, for `count` parameters handed to each step.
+
+    It holds stand-ins and no weights, and making it costs as much as a step of a small network.
+    """
+    stand_ins = [torch.empty((), requires_grad=True) for _ in range(count)]
     return higher.get_diff_optim(
-        torch.optim.SGD(stand_ins, lr=lr), stand_ins, track_higher_grads=order != "none"
+        torch.optim.SGD(stand_ins, lr=lr), stand_ins, track_higher_grads=track
     )
 
 
@@ -58,7 +60,7 @@ def inner_loop(
         fast = {name: value.detach() for name, value in fast.items()}
         fast |= {name: fast[name].requires_grad_() for name in adapted}
     yield fast
-    optimizer = differentiable_sgd([fast[name] for name in adapted], lr, order)
+    optimizer = _differentiable_sgd(len(adapted), lr, order != "none")
     for _ in range(steps):
         with torch.enable_grad():
             stepped = optimizer.step(
@@ -66,5 +68,8 @@ def inner_loop(
                 params=[fast[name] for name in adapted],
                 grad_callback=_detach if order == "first" else None,
             )
+        # The optimizer would keep the last fast weights, and their graph, alive.
+        for group in optimizer.param_groups:
+            group["params"] = [None] * len(adapted)
         fast = fast | dict(zip(adapted, stepped, strict=True))
         yield fast

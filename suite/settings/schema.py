@@ -6,13 +6,17 @@ gets a default that means what was done before; defaults are left out when a str
 the keys of the records that already stand do not change.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 Dataset = Literal["sinusoid", "omniglot", "miniimagenet", "glyphs"]
 Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp"]
 Metric = Literal["accuracy", "mse"]
+Count = Annotated[int, Meta(ge=1)]
+CountFromZero = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
 
 
 class _Value(
@@ -26,7 +30,7 @@ class Config(_Value, frozen=True, kw_only=True):
 
     dataset: Dataset
     network: Architecture
-    hidden: tuple[int, ...]
+    hidden: tuple[Count, ...]
     """Units (mlp) or filters (conv) of each hidden layer."""
     weight_init: Literal["xavier-uniform", "truncated-normal-0.01"]
     head_init: Literal["xavier-uniform", "truncated-normal-0.01", "normal-1"]
@@ -35,24 +39,24 @@ class Config(_Value, frozen=True, kw_only=True):
     """With batch statistics: eps 1e-3, a beta and no gamma, in training and at test."""
     adapt_beta: bool
     """Whether the inner loop adapts batch normalisation's beta too."""
-    n_way: int
+    n_way: Count
     """Classes a task; 1 for regression."""
-    k_shot: int
+    k_shot: Count
     """Support examples a class."""
-    n_query: int
+    n_query: Count
     """Query examples a class at meta-training."""
     rotations: bool
     """Draw one of four rotations for each class of each task, at test too."""
     loss: Literal["cross-entropy", "mse"]
     loss_scale: Literal["sum-over-k", "mean"]
     """`sum-over-k`: the sum over a task's examples divided by k_shot, as the authors coded it."""
-    inner_lr: float
-    inner_steps: int
+    inner_lr: Positive
+    inner_steps: CountFromZero
     """Gradient steps of the inner loop at meta-training."""
-    meta_lr: float
+    meta_lr: Positive
     """Step size of Adam (betas 0.9 and 0.999, eps 1e-8)."""
-    tasks_per_batch: int
-    meta_grad_clip: float | None
+    tasks_per_batch: Count
+    meta_grad_clip: Positive | None
     """Each element of the meta-gradient is clipped to [-clip, clip]."""
     precision: Literal["float32"]
     """`float32` is true single precision: TF32 is switched off."""
@@ -62,8 +66,8 @@ class Schedule(_Value, frozen=True, kw_only=True):
     """How long to train. `name` is derived from the setting's own number of iterations."""
 
     name: Literal["paper", "shortened", "lengthened", "none"]
-    iterations: int
-    validate_every: int
+    iterations: CountFromZero
+    validate_every: Count
     """Iterations between two points of the training curve; one meta-batch is validated at each."""
 
 
@@ -71,17 +75,17 @@ class Protocol(_Value, frozen=True, kw_only=True):
     """How a trained model is scored."""
 
     name: str
-    k_shot: int
-    n_query: int
+    k_shot: Count
+    n_query: Count
     """Query examples a class."""
-    tasks: int
-    steps: int
+    tasks: Count
+    steps: CountFromZero
     """Gradient steps taken, each of them scored."""
-    report_step: int
+    report_step: CountFromZero
     """The step whose score is the result."""
     batch_norm: Literal["batch-statistics", "none"]
     checkpoint: Literal["last"]
-    version: int
+    version: Count
     """Raised when the code that scores changes what a protocol means."""
 
 
@@ -105,7 +109,7 @@ class Setting(_Value, frozen=True, kw_only=True):
     metric: Metric
     config: Config
     iterations: int
-    validate_every: int
+    validate_every: Count
     protocols: tuple[Protocol, ...]
     """The first is the one that a user means who names none."""
     methods: tuple[str, ...]
