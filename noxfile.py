@@ -53,8 +53,9 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests."""
-    session.run(environment(session), "-m", "pytest", *session.posargs)
+    """Run the tests, two processes at a time."""
+    parallel = ("-n", "2", "--dist", "worksteal")
+    session.run(environment(session), "-m", "pytest", *parallel, *session.posargs)
 
 
 @nox.session

@@ -8,11 +8,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from baselines.maml import meta_objective
+from baselines.maml import query_losses
 from baselines.method import Method
 from suite.data.tasks import TaskBatch
-from suite.models import Network, Params
-from suite.settings import Config
+from suite.inner.learner import Learner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +20,5 @@ class Fomaml(Method):
 
     name: ClassVar[str] = "fomaml"
 
-    def objective(
-        self, network: Network, params: Params, batch: TaskBatch, config: Config
-    ) -> tuple[Tensor, Tensor]:
-        return meta_objective(network, params, batch, config, "first")
+    def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
+        return query_losses(learner, batch, "first")

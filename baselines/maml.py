@@ -12,21 +12,17 @@ from torch import Tensor
 from baselines.method import Method
 from suite.data.tasks import TaskBatch
 from suite.inner.adapt import adapt
+from suite.inner.learner import Learner
 from suite.inner.loop import Order
 from suite.inner.losses import task_losses
-from suite.models import Network, Params
-from suite.settings import Config
 
 
-def meta_objective(
-    network: Network, params: Params, batch: TaskBatch, config: Config, order: Order
-) -> tuple[Tensor, Tensor]:
-    """The mean over tasks of the query loss after the last inner step, and the query outputs."""
-    *_, fast = adapt(
-        network, params, batch, config, lr=config.inner_lr, steps=config.inner_steps, order=order
-    )
-    outputs = network.forward(fast, batch.query_x)
-    return task_losses(config, config.k_shot, outputs, batch.query_y).mean(), outputs
+def query_losses(learner: Learner, batch: TaskBatch, order: Order) -> tuple[Tensor, Tensor]:
+    """Each task's query loss after the last inner step, (task,), and its query outputs."""
+    config = learner.config
+    *_, fast = adapt(learner, batch, lr=config.inner_lr, steps=config.inner_steps, order=order)
+    outputs = learner.network.forward(fast, batch.query_x)
+    return task_losses(config, config.k_shot, outputs, batch.query_y), outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +31,5 @@ class Maml(Method):
 
     name: ClassVar[str] = "maml"
 
-    def objective(
-        self, network: Network, params: Params, batch: TaskBatch, config: Config
-    ) -> tuple[Tensor, Tensor]:
-        return meta_objective(network, params, batch, config, "second")
+    def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
+        return query_losses(learner, batch, "second")

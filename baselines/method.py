@@ -14,7 +14,8 @@ from torch import Tensor
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.errors import UsageError
 from suite.inner.adapt import predictions
-from suite.models import Network, Params, build_network
+from suite.inner.learner import Learner
+from suite.models import Network, build_network
 from suite.settings import Config, Protocol, Setting
 
 
@@ -33,42 +34,29 @@ class Method:
             raise UsageError(f"{self.name} does not run on {setting.id}, which has: {known}")
 
     def network(self, config: Config) -> Network:
-        """The network to train."""
+        """The network to train: by default the one that `config` names."""
         return build_network(config)
 
-    def objective(
-        self, network: Network, params: Params, batch: TaskBatch, config: Config
-    ) -> tuple[Tensor, Tensor]:
-        """The loss to minimise over `params`, a scalar, and the outputs for the query sets.
+    def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
+        """The loss of each task, (task,), whose mean is minimised over the learner's weights.
 
-        The outputs are (task, query, output) and serve the training curve only.
+        And the outputs for the query sets, (task, query, output), for the training curve.
         """
         raise NotImplementedError
 
     def select(
-        self,
-        network: Network,
-        params: Params,
-        validation: TaskStream,
-        config: Config,
-        protocol: Protocol,
+        self, learner: Learner, validation: TaskStream, protocol: Protocol
     ) -> dict[str, float]:
         """What is chosen on validation tasks before the test, by name: nothing by default."""
         return {}
 
     def predict(
-        self,
-        network: Network,
-        params: Params,
-        batch: TaskBatch,
-        config: Config,
-        steps: int,
-        selected: dict[str, float],
+        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
     ) -> Iterator[Tensor]:
         """Yield the outputs for the query sets, (task, query, output), after 0 to `steps` steps.
 
         By default: gradient descent on the support set, with the `step_size` that was selected or
         else the setting's own `inner_lr`.
         """
-        lr = selected.get("step_size", config.inner_lr)
-        return predictions(network, params, batch, config, lr=lr, steps=steps)
+        lr = selected.get("step_size", learner.config.inner_lr)
+        return predictions(learner, batch, lr=lr, steps=steps)

@@ -14,17 +14,20 @@ from torch import Tensor
 
 from baselines.method import Method
 from suite.data.tasks import TaskBatch
+from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
-from suite.models import Network, Params, mlp_network, per_task
+from suite.models import Network, mlp_network, per_task
 from suite.settings import Config
 
 
-def _informed(x: Tensor, batch: TaskBatch) -> Tensor:
-    """(task, point, 1) to (task, point, 1 + parameters): each point with its task's context."""
+def _informed_outputs(learner: Learner, batch: TaskBatch, x: Tensor) -> Tensor:
+    """The outputs for `x`, (task, point, 1), each point joined by its task's context."""
     if batch.context is None:
         raise ValueError("the oracle needs tasks with a context")
-    context = batch.context[:, None].expand(-1, x.shape[1], -1)
-    return torch.cat((x, context), dim=-1)
+    tasks, points = x.shape[:2]
+    context = batch.context[:, None].expand(tasks, points, -1)
+    shared = per_task(learner.params, tasks)
+    return learner.network.forward(shared, torch.cat((x, context), dim=-1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,25 +39,16 @@ class Oracle(Method):
     def network(self, config: Config) -> Network:
         return mlp_network(config, extra_inputs=2)
 
-    def objective(
-        self, network: Network, params: Params, batch: TaskBatch, config: Config
-    ) -> tuple[Tensor, Tensor]:
-        shared = per_task(params, batch.support_x.shape[0])
-        outputs = network.forward(shared, _informed(batch.support_x, batch))
+    def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
+        config = learner.config
+        outputs = _informed_outputs(learner, batch, batch.support_x)
         with torch.no_grad():
-            query_outputs = network.forward(shared, _informed(batch.query_x, batch))
-        return task_losses(config, config.k_shot, outputs, batch.support_y).mean(), query_outputs
+            query_outputs = _informed_outputs(learner, batch, batch.query_x)
+        return task_losses(config, config.k_shot, outputs, batch.support_y), query_outputs
 
     def predict(
-        self,
-        network: Network,
-        params: Params,
-        batch: TaskBatch,
-        config: Config,
-        steps: int,
-        selected: dict[str, float],
+        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
     ) -> Iterator[Tensor]:
-        shared = per_task(params, batch.query_x.shape[0])
         with torch.no_grad():
-            outputs = network.forward(shared, _informed(batch.query_x, batch))
+            outputs = _informed_outputs(learner, batch, batch.query_x)
         return itertools.repeat(outputs, steps + 1)

@@ -1,6 +1,6 @@
 """Pretraining on all tasks: paper, section 5.1.
 
-One network learns to regress every task at once, from (25 x 10) points an iteration, and is then
+One network learns to regress every task at once, from 25 x 10 points an iteration, and is then
 tuned to a test task by gradient descent with a step size chosen on validation tasks.
 """
 
@@ -13,9 +13,10 @@ from torch import Tensor
 from baselines.method import Method
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskBatch, TaskStream
+from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
-from suite.models import Network, Params, per_task
-from suite.settings import Config, Protocol
+from suite.models import per_task
+from suite.settings import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,30 +27,16 @@ class Pretraining(Method):
     step_sizes: tuple[float, ...] = STEP_SIZES
     validation_tasks: int = 600
 
-    def objective(
-        self, network: Network, params: Params, batch: TaskBatch, config: Config
-    ) -> tuple[Tensor, Tensor]:
-        shared = per_task(params, batch.support_x.shape[0])
+    def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
+        config, network = learner.config, learner.network
+        shared = per_task(learner.params, batch.support_x.shape[0])
         outputs = network.forward(shared, batch.support_x)
         with torch.no_grad():
             query_outputs = network.forward(shared, batch.query_x)
-        return task_losses(config, config.k_shot, outputs, batch.support_y).mean(), query_outputs
+        return task_losses(config, config.k_shot, outputs, batch.support_y), query_outputs
 
     def select(
-        self,
-        network: Network,
-        params: Params,
-        validation: TaskStream,
-        config: Config,
-        protocol: Protocol,
+        self, learner: Learner, validation: TaskStream, protocol: Protocol
     ) -> dict[str, float]:
-        step_size = best_step_size(
-            network,
-            params,
-            validation,
-            config,
-            protocol,
-            candidates=self.step_sizes,
-            tasks=self.validation_tasks,
-        )
-        return {"step_size": step_size}
+        candidates, tasks = self.step_sizes, self.validation_tasks
+        return best_step_size(learner, validation, protocol, candidates=candidates, tasks=tasks)

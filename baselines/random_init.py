@@ -9,8 +9,8 @@ from typing import ClassVar
 from baselines.method import Method
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskStream
-from suite.models import Network, Params
-from suite.settings import Config, Protocol
+from suite.inner.learner import Learner
+from suite.settings import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,20 +23,7 @@ class RandomInit(Method):
     validation_tasks: int = 600
 
     def select(
-        self,
-        network: Network,
-        params: Params,
-        validation: TaskStream,
-        config: Config,
-        protocol: Protocol,
+        self, learner: Learner, validation: TaskStream, protocol: Protocol
     ) -> dict[str, float]:
-        step_size = best_step_size(
-            network,
-            params,
-            validation,
-            config,
-            protocol,
-            candidates=self.step_sizes,
-            tasks=self.validation_tasks,
-        )
-        return {"step_size": step_size}
+        candidates, tasks = self.step_sizes, self.validation_tasks
+        return best_step_size(learner, validation, protocol, candidates=candidates, tasks=tasks)

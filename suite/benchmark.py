@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-from baselines.maml import meta_objective
+from baselines.maml import query_losses
 from suite.data.tasks import TaskBatch
+from suite.inner.learner import Learner
 from suite.inner.loop import Order
 from suite.inner.reference import reference_meta_gradient
 from suite.models import build_network
@@ -71,10 +72,11 @@ def _measure(
     network = build_network(config)
     drawn = network.initial(generator(0, "initial weights"))
     params = {name: value.to(device).requires_grad_() for name, value in drawn.items()}
+    learner = Learner(config=config, network=network, params=params)
 
     def batched() -> None:
-        loss, _ = meta_objective(network, params, batch, config, order)
-        torch.autograd.grad(loss, list(params.values()))
+        losses, _ = query_losses(learner, batch, order)
+        torch.autograd.grad(losses.mean(), list(params.values()))
 
     def reference() -> None:
         reference_meta_gradient(config, params, batch, order=order)

@@ -1,10 +1,12 @@
 """What is needed to go on with a training: weights, optimizer, position, curve.
 
 The position in the task stream is the iteration: tasks are a function of it (`suite.rng`).
-Checkpoints are read with torch's weights-only loader, which runs no code.
+A file is the sha256 of the rest and then what `torch.save` writes; it is read with the weights-only
+loader, which runs no code.
 """
 
 import hashlib
+import io
 import logging
 import pickle
 from dataclasses import dataclass, field
@@ -13,12 +15,13 @@ from typing import Any
 
 import torch
 
-from suite.files import atomic_path
+from suite.files import atomic_write
 from suite.models import Params
 
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(kw_only=True)
@@ -58,8 +61,10 @@ def save(path: Path, state: TrainingState) -> None:
         "seconds": state.seconds,
         "resumes": state.resumes,
     }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    payload = buffer.getvalue()
+    atomic_write(path, hashlib.sha256(payload).digest() + payload)
 
 
 def restore(path: Path, state: TrainingState) -> bool:
@@ -80,7 +85,13 @@ def restore(path: Path, state: TrainingState) -> bool:
 
 def _restore(path: Path, state: TrainingState) -> None:
     device = state.sums.device
-    content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    data = path.read_bytes()
+    digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise ValueError("it is damaged")
+    content: dict[str, Any] = torch.load(
+        io.BytesIO(payload), map_location=device, weights_only=True
+    )
     if content["format"] != _FORMAT:
         raise ValueError(f"format {content['format']}")
     params: Params = content["params"]

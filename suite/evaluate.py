@@ -5,9 +5,9 @@ from torch import Tensor
 
 from baselines import Method
 from suite.data.tasks import TaskStream
+from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
-from suite.models import Network, Params
-from suite.settings import Config, Protocol
+from suite.settings import Protocol
 
 # Fixed, so that a score does not depend on memory or device.
 _TASKS_AT_ONCE = 50
@@ -15,10 +15,8 @@ _TASKS_AT_ONCE = 50
 
 def evaluate(
     method: Method,
-    network: Network,
-    params: Params,
+    learner: Learner,
     test: TaskStream,
-    config: Config,
     protocol: Protocol,
     selected: dict[str, float],
 ) -> Tensor:
@@ -30,8 +28,10 @@ def evaluate(
     for start in range(0, protocol.tasks, _TASKS_AT_ONCE):
         tasks = min(_TASKS_AT_ONCE, protocol.tasks - start)
         batch = test.batch(start, tasks, protocol.k_shot, protocol.n_query)
-        by_step = method.predict(network, params, batch, config, protocol.steps, selected)
+        by_step = method.predict(learner, batch, protocol.steps, selected)
         scores.append(
-            torch.stack([task_scores(config, outputs, batch.query_y) for outputs in by_step])
+            torch.stack(
+                [task_scores(learner.config, outputs, batch.query_y) for outputs in by_step]
+            )
         )
     return torch.cat(scores, dim=1).double().cpu()

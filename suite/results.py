@@ -16,7 +16,7 @@ from suite import environment
 from suite.checkpoint import TrainingState, weights_sha256
 from suite.data.sinusoid import SinusoidStream
 from suite.data.tasks import TaskStream
-from suite.models import Network, Params
+from suite.inner.learner import Learner
 from suite.registry import run_key
 from suite.registry.schema import (
     SCHEMA_VERSION,
@@ -29,7 +29,7 @@ from suite.registry.schema import (
     Record,
     Timing,
 )
-from suite.settings import Config, Protocol
+from suite.settings import Protocol
 from suite.stats.intervals import ci95_tasks
 
 # Outcomes are kept to so many significant digits; means are taken of what is kept.
@@ -61,10 +61,8 @@ def outcomes(scores: torch.Tensor) -> tuple[tuple[float | None, ...], ...]:
 
 def examples(
     method: Method,
-    network: Network,
-    params: Params,
+    learner: Learner,
     test: TaskStream,
-    config: Config,
     protocol: Protocol,
     selected: dict[str, float],
 ) -> tuple[Example, ...]:
@@ -72,7 +70,7 @@ def examples(
     if not isinstance(test, SinusoidStream):
         return ()
     batch = test.on_grid(0, _EXAMPLES, protocol.k_shot, _GRID_POINTS)
-    outputs = list(method.predict(network, params, batch, config, protocol.steps, selected))
+    outputs = list(method.predict(learner, batch, protocol.steps, selected))
     steps = sorted({step for step in _EXAMPLE_STEPS if step <= protocol.steps})
 
     def values(tensor: torch.Tensor, task: int) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from suite.data.source import TaskSource, task_source
 from suite.errors import SuiteError, UsageError
 from suite.evaluate import evaluate
 from suite.files import cache_dir
-from suite.models import Network
+from suite.inner.learner import Learner
 from suite.registry import Record, Registry, run_key, training_key
 from suite.registry.schema import DataFacts, Identity, SplitFacts
 from suite.settings import Config, Protocol, Schedule, Setting
@@ -60,7 +60,7 @@ class Outcome:
 class _Run:
     request: Request
     method: Method
-    network: Network
+    learner: Learner
     source: TaskSource
     state: TrainingState
 
@@ -88,7 +88,8 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     folder = cache_dir() / "runs" / name
     network = method.network(request.config)
     state = initial_state(network, request.config, request.seed, request.device)
-    run = _Run(request=request, method=method, network=network, source=source, state=state)
+    learner = Learner(config=request.config, network=network, params=state.params)
+    run = _Run(request=request, method=method, learner=learner, source=source, state=state)
     with _claim(folder, request):
         written = list(_train_and_score(run, pending, folder / "checkpoint.pt", registry))
     return Outcome(standing=[done[0] for done in standing if done], written=written)
@@ -104,7 +105,7 @@ def _train_and_score(
         if checkpoint.restore(path, state):
             log.info("goes on from iteration %s", f"{state.iteration:,}")
         hooks = replace(request.hooks, checkpoint=path)
-        train(run.method, run.network, request.config, request.schedule, run.source, state, hooks)
+        train(run.method, run.learner, request.schedule, run.source, state, hooks)
         for identity in pending:
             record = _score(run, identity, started)
             yield registry.write(record), record
@@ -123,10 +124,9 @@ def _train_and_score(
 
 def _score(run: _Run, identity: Identity, started: str) -> Record:
     began = time.monotonic()
-    request, params = run.request, run.state.params
-    config, protocol = request.config, identity.protocol
-    selected = run.method.select(run.network, params, run.source.validation, config, protocol)
-    scored = (run.method, run.network, params, run.source.test, config, protocol, selected)
+    request, protocol = run.request, identity.protocol
+    selected = run.method.select(run.learner, run.source.validation, protocol)
+    scored = (run.method, run.learner, run.source.test, protocol, selected)
     scores = evaluate(*scored)
     evaluate_seconds = time.monotonic() - began
     return results.completed(

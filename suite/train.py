@@ -13,6 +13,7 @@ from suite.checkpoint import TrainingState
 from suite.data.source import TaskSource
 from suite.data.tasks import Batches, TaskBatch
 from suite.errors import SuiteError
+from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
 from suite.models import Network
 from suite.rng import generator
@@ -55,31 +56,28 @@ def initial_state(
 
 def train(
     method: Method,
-    network: Network,
-    config: Config,
+    learner: Learner,
     schedule: Schedule,
     source: TaskSource,
     state: TrainingState,
     hooks: Hooks,
 ) -> None:
-    """Take `state` to the end of `schedule`.
+    """Take `state`, whose weights are the learner's, to the end of `schedule`.
 
     Raises `Stopped`, after a checkpoint, where `hooks.stop` gives a reason, and `Diverged` where
     the weights are not finite at a point of the curve.
     """
-    batches = Batches(
-        source.train,
-        tasks=config.tasks_per_batch,
-        k_shot=config.k_shot,
-        n_query=config.n_query,
-        ahead=_AHEAD if config.dataset == "sinusoid" else 1,
-    )
+    config = learner.config
+    shape = {"tasks": config.tasks_per_batch, "k_shot": config.k_shot, "n_query": config.n_query}
+    ahead = _AHEAD if config.dataset == "sinusoid" else 1
+    batches = Batches(source.train, **shape, ahead=ahead)
+    validation = Batches(source.validation, **shape, ahead=1)
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()
-        _iterate(method, network, config, batches(state.iteration), state)
+        _iterate(method, learner, batches(state.iteration), state)
         if state.iteration % schedule.validate_every == 0:
-            _add_curve_point(method, network, config, schedule, source, state)
+            _add_curve_point(method, learner, schedule, validation(len(state.curve)), state)
         state.seconds += time.monotonic() - began
         hooks.progress(state)
         reason = hooks.stop()
@@ -93,36 +91,28 @@ def train(
             raise Stopped(reason)
 
 
-def _iterate(
-    method: Method, network: Network, config: Config, batch: TaskBatch, state: TrainingState
-) -> None:
-    loss, outputs = method.objective(network, state.params, batch, config)
+def _iterate(method: Method, learner: Learner, batch: TaskBatch, state: TrainingState) -> None:
+    clip = learner.config.meta_grad_clip
+    losses, outputs = method.objective(learner, batch)
+    loss = losses.mean()
     gradients = torch.autograd.grad(loss, list(state.params.values()))
     for parameter, gradient in zip(state.params.values(), gradients, strict=True):
-        if config.meta_grad_clip is not None:
-            gradient.clamp_(-config.meta_grad_clip, config.meta_grad_clip)
+        if clip is not None:
+            gradient.clamp_(-clip, clip)
         parameter.grad = gradient
     state.optimizer.step()
     with torch.no_grad():
-        score = task_scores(config, outputs, batch.query_y).mean()
+        score = task_scores(learner.config, outputs, batch.query_y).mean()
         state.sums += torch.stack((loss.detach(), score))
     state.iteration += 1
 
 
 def _add_curve_point(
-    method: Method,
-    network: Network,
-    config: Config,
-    schedule: Schedule,
-    source: TaskSource,
-    state: TrainingState,
+    method: Method, learner: Learner, schedule: Schedule, batch: TaskBatch, state: TrainingState
 ) -> None:
     _require_finite(state)
-    tasks = config.tasks_per_batch
-    point = len(state.curve)
-    batch = source.validation.batch(point * tasks, tasks, config.k_shot, config.n_query)
-    _, outputs = method.objective(network, state.params, batch, config)
-    validation = float(task_scores(config, outputs.detach(), batch.query_y).mean())
+    _, outputs = method.objective(learner, batch)
+    validation = float(task_scores(learner.config, outputs.detach(), batch.query_y).mean())
     loss, metric = (state.sums / schedule.validate_every).tolist()
     state.curve.append((state.iteration, loss, metric, validation))
     state.sums.zero_()

@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 UNPACK = Path(__file__).parents[2] / "shared" / "data" / "unpack.sh"
+
+
+# The tests are many and small: they run two at a time, and each is faster on one thread.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)

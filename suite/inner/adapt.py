@@ -6,26 +6,20 @@ import torch
 from torch import Tensor
 
 from suite.data.tasks import TaskBatch
+from suite.inner.learner import Learner
 from suite.inner.loop import Order, inner_loop
 from suite.inner.losses import task_losses
-from suite.models import Network, Params, per_task
-from suite.settings import Config
+from suite.models import Params, per_task
 
 
 def adapt(
-    network: Network,
-    params: Params,
-    batch: TaskBatch,
-    config: Config,
-    *,
-    lr: float,
-    steps: int,
-    order: Order,
+    learner: Learner, batch: TaskBatch, *, lr: float, steps: int, order: Order
 ) -> Iterator[Params]:
     """Yield each task's weights after 0, 1, ..., `steps` gradient steps on its support set.
 
-    `params` have no task axis; see `inner_loop` for `order`.
+    See `inner_loop` for `order`.
     """
+    config, network = learner.config, learner.network
     tasks, examples = batch.support_x.shape[:2]
     k_shot = examples // config.n_way
 
@@ -33,15 +27,13 @@ def adapt(
         outputs = network.forward(fast, batch.support_x)
         return task_losses(config, k_shot, outputs, batch.support_y).sum()
 
-    start = per_task(params, tasks)
+    start = per_task(learner.params, tasks)
     return inner_loop(support_loss, start, network.adapted, lr=lr, steps=steps, order=order)
 
 
-def predictions(
-    network: Network, params: Params, batch: TaskBatch, config: Config, *, lr: float, steps: int
-) -> Iterator[Tensor]:
+def predictions(learner: Learner, batch: TaskBatch, *, lr: float, steps: int) -> Iterator[Tensor]:
     """Yield the outputs for the query sets, (task, query, output), after 0 to `steps` steps."""
-    for fast in adapt(network, params, batch, config, lr=lr, steps=steps, order="none"):
+    for fast in adapt(learner, batch, lr=lr, steps=steps, order="none"):
         with torch.no_grad():
-            outputs = network.forward(fast, batch.query_x)
+            outputs = learner.network.forward(fast, batch.query_x)
         yield outputs

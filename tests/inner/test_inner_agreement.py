@@ -1,5 +1,8 @@
 """Float64: the batched inner loop, the per-task `higher` loop and finite differences agree."""
 
+import gc
+import weakref
+
 import msgspec
 import pytest
 import torch
@@ -7,6 +10,8 @@ from torch.nn import functional as F
 
 from baselines import METHODS
 from suite.data.tasks import TaskBatch
+from suite.inner.adapt import adapt
+from suite.inner.learner import Learner
 from suite.inner.reference import reference_meta_gradient
 from suite.models import build_network
 from suite.models.conv import IMAGE_SHAPE
@@ -52,8 +57,9 @@ def random_params(config: Config, *, seed: int = 0) -> dict[str, torch.Tensor]:
 
 def batched_meta_gradient(config, params, batch, method):
     leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
-    network = build_network(config)
-    loss, _ = METHODS[method]().objective(network, leaves, batch, config)
+    learner = Learner(config=config, network=build_network(config), params=leaves)
+    losses, _ = METHODS[method]().objective(learner, batch)
+    loss = losses.mean()
     gradients = torch.autograd.grad(loss, list(leaves.values()))
     return loss.detach(), dict(zip(leaves, gradients, strict=True))
 
@@ -123,3 +129,15 @@ def test_the_named_deviations_agree_too(change):
     _, ours = batched_meta_gradient(config, params, batch, "maml")
     _, reference = reference_meta_gradient(config, params, batch, order="second")
     assert relative_error(ours, reference) < 1e-10
+
+
+def test_no_graph_is_kept_alive_between_batches():
+    config = config_for("sinusoid", steps=2)
+    params, batch = random_params(config), random_batch(config)
+    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    learner = Learner(config=config, network=build_network(config), params=leaves)
+    *_, fast = adapt(learner, batch, lr=0.01, steps=2, order="second")
+    kept = weakref.ref(fast["head.bias"])
+    del fast
+    gc.collect()
+    assert kept() is None

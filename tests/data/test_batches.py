@@ -1,0 +1,25 @@
+"""Training batches drawn ahead are those drawn one by one."""
+
+import pytest
+import torch
+
+from suite.data.sinusoid import SinusoidStream
+from suite.data.tasks import Batches
+
+STREAM = SinusoidStream(key=5, device=torch.device("cpu"))
+
+
+def batches(ahead: int) -> Batches:
+    return Batches(STREAM, tasks=3, k_shot=4, n_query=2, ahead=ahead)
+
+
+@pytest.mark.parametrize("ahead", [2, 7])
+def test_ahead_changes_nothing(ahead):
+    one_by_one, drawn_ahead = batches(1), batches(ahead)
+    # Not in order: a resumed training starts in the middle of a block.
+    for iteration in (0, 1, 6, 7, 8, 5, 20):
+        ours, expected = drawn_ahead(iteration), one_by_one(iteration)
+        for field in ("support_x", "support_y", "query_x", "query_y", "context"):
+            assert torch.equal(getattr(ours, field), getattr(expected, field))
+        assert ours.support_x.shape == (3, 4, 1)
+        assert ours.query_x.shape == (3, 2, 1)

@@ -1,0 +1,210 @@
+"""The settings against the paper's tables and `settings.md`, and against themselves."""
+
+import re
+
+import pytest
+
+from baselines import METHODS
+from suite.errors import UsageError
+from suite.settings import SETTINGS, Config, get_setting
+from suite.settings.footnotes import FOOTNOTES
+
+ALL = list(SETTINGS.values())
+METHOD_NAMES = {
+    *("maml", "fomaml", "fine-tuning", "nearest-neighbour"),
+    *("pretraining", "oracle", "random-init"),
+}
+
+# settings.md 3.2, 4.3 and 5.3: inner_lr, inner_steps, steps at test, tasks_per_batch,
+# n_query at training, meta_grad_clip, iterations.
+HYPERPARAMETERS = {
+    "sinusoid": (0.001, 1, 10, 25, 10, None, 70_000),
+    "omniglot-5way-1shot": (0.4, 1, 3, 32, 1, None, 60_000),
+    "omniglot-5way-5shot": (0.4, 1, 3, 32, 5, None, 60_000),
+    "omniglot-20way-1shot": (0.1, 5, 5, 16, 1, None, 60_000),
+    "omniglot-20way-5shot": (0.1, 5, 5, 16, 5, None, 60_000),
+    "omniglot-5way-1shot-mlp": (0.4, 1, 3, 32, 1, None, 60_000),
+    "omniglot-5way-5shot-mlp": (0.4, 1, 3, 32, 5, None, 60_000),
+    "miniimagenet-5way-1shot": (0.01, 5, 10, 4, 15, 10.0, 60_000),
+    "miniimagenet-5way-5shot": (0.01, 5, 10, 2, 15, 10.0, 60_000),
+    "glyphs-5way-1shot": (0.4, 1, 3, 32, 1, None, 60_000),
+}
+
+# settings.md 4.2 and 5.2.
+ARCHITECTURES = {
+    "sinusoid": ("mlp", (40, 40), "none"),
+    "omniglot": ("conv-stride", (64, 64, 64, 64), "batch-statistics"),
+    "omniglot-mlp": ("mlp-bn", (256, 128, 64, 64), "batch-statistics"),
+    "miniimagenet": ("conv-pool", (32, 32, 32, 32), "batch-statistics"),
+    "glyphs": ("conv-stride", (64, 64, 64, 64), "batch-statistics"),
+}
+
+# In percent, as printed: settings.md 4.4, 5.4; the FOMAML rows of Omniglot, 9.2.
+TABLE_1 = {
+    ("omniglot-5way-1shot-mlp", "maml"): (89.7, 1.1),
+    ("omniglot-5way-5shot-mlp", "maml"): (97.5, 0.6),
+    ("omniglot-5way-1shot", "maml"): (98.7, 0.4),
+    ("omniglot-5way-5shot", "maml"): (99.9, 0.1),
+    ("omniglot-20way-1shot", "maml"): (95.8, 0.3),
+    ("omniglot-20way-5shot", "maml"): (98.9, 0.2),
+    ("omniglot-5way-1shot", "fomaml"): (98.3, 0.5),
+    ("omniglot-5way-5shot", "fomaml"): (99.2, 0.2),
+    ("omniglot-20way-1shot", "fomaml"): (89.4, 0.5),
+    ("omniglot-20way-5shot", "fomaml"): (97.9, 0.1),
+    ("miniimagenet-5way-1shot", "fine-tuning"): (28.86, 0.54),
+    ("miniimagenet-5way-5shot", "fine-tuning"): (49.79, 0.79),
+    ("miniimagenet-5way-1shot", "nearest-neighbour"): (41.08, 0.70),
+    ("miniimagenet-5way-5shot", "nearest-neighbour"): (51.04, 0.65),
+    ("miniimagenet-5way-1shot", "fomaml"): (48.07, 1.75),
+    ("miniimagenet-5way-5shot", "fomaml"): (63.15, 0.91),
+    ("miniimagenet-5way-1shot", "maml"): (48.70, 1.84),
+    ("miniimagenet-5way-5shot", "maml"): (63.11, 0.92),
+}
+
+# Method and gradient step: settings.md 3.4.
+TABLE_2 = {
+    ("pretraining", 1): 2.41,
+    ("pretraining", 5): 2.23,
+    ("pretraining", 10): 2.19,
+    ("maml", 1): 0.67,
+    ("maml", 5): 0.38,
+    ("maml", 10): 0.35,
+}
+
+
+def test_ids():
+    assert set(SETTINGS) == set(HYPERPARAMETERS)
+    assert all(get_setting(name).id == name for name in SETTINGS)
+
+
+def test_an_unknown_id_is_told_the_known_ones():
+    with pytest.raises(UsageError, match="omniglot-5way-1shot-mlp") as caught:
+        get_setting("omniglot")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_hyperparameters(name):
+    setting = get_setting(name)
+    config = setting.config
+    values = (
+        config.inner_lr,
+        config.inner_steps,
+        setting.protocols[0].report_step,
+        config.tasks_per_batch,
+        config.n_query,
+        config.meta_grad_clip,
+        setting.iterations,
+    )
+    assert values == HYPERPARAMETERS[name]
+    assert config.meta_lr == 0.001
+    assert config.precision == "float32"
+
+
+@pytest.mark.parametrize("name", HYPERPARAMETERS)
+def test_architecture(name):
+    config = get_setting(name).config
+    kind = config.dataset + ("-mlp" if name.endswith("-mlp") else "")
+    assert (config.network, config.hidden, config.batch_norm) == ARCHITECTURES[kind]
+    assert not config.adapt_beta
+    if config.network == "conv-stride":
+        assert (config.weight_init, config.head_init) == ("xavier-uniform", "normal-1")
+    elif config.network == "conv-pool":
+        assert (config.weight_init, config.head_init) == ("xavier-uniform", "xavier-uniform")
+    else:
+        assert {config.weight_init, config.head_init} == {"truncated-normal-0.01"}
+
+
+@pytest.mark.parametrize(
+    "setting", [each for each in ALL if each.id != "sinusoid"], ids=lambda each: each.id
+)
+def test_a_classification_setting_is_what_its_id_says(setting):
+    n_way, k_shot = map(int, re.search(r"-(\d+)way-(\d+)shot", setting.id).groups())
+    config, (protocol,) = setting.config, setting.protocols
+    assert (config.n_way, config.k_shot) == (n_way, k_shot)
+    assert (config.loss, config.loss_scale) == ("cross-entropy", "sum-over-k")
+    assert config.rotations == (config.dataset != "miniimagenet")
+    assert setting.id.startswith(config.dataset)
+    assert setting.metric == "accuracy"
+    # K queries a class at test, 600 tasks, 10 steps scored: settings.md, section 1.
+    assert (protocol.k_shot, protocol.n_query) == (k_shot, k_shot)
+    assert (protocol.tasks, protocol.steps) == (600, 10)
+    assert protocol.batch_norm == config.batch_norm
+
+
+def test_the_sinusoid_is_scored_on_5_10_and_20_points():
+    setting = get_setting("sinusoid")
+    assert (setting.config.k_shot, setting.config.n_way) == (10, 1)
+    assert (setting.config.loss, setting.config.loss_scale) == ("mse", "mean")
+    assert setting.metric == "mse"
+    shots = {each.name: (each.k_shot, each.n_query) for each in setting.protocols}
+    assert shots == {"5-shot": (5, 5), "10-shot": (10, 10), "20-shot": (20, 20)}
+    assert {(each.tasks, each.steps, each.report_step) for each in setting.protocols} == {
+        (600, 10, 10)
+    }
+
+
+def test_table_1():
+    printed = {
+        (setting.id, number.method): (number.value, number.ci95_tasks)
+        for setting in ALL
+        for number in setting.paper
+        if setting.metric == "accuracy"
+    }
+    assert set(printed) == set(TABLE_1)
+    for cell, percents in TABLE_1.items():
+        assert printed[cell] == pytest.approx([each / 100 for each in percents]), cell
+
+
+def test_table_2():
+    numbers = get_setting("sinusoid").paper
+    assert {number.protocol for number in numbers} == {"5-shot"}
+    assert {(number.method, number.step): number.value for number in numbers} == TABLE_2
+
+
+@pytest.mark.parametrize("setting", ALL, ids=lambda each: each.id)
+def test_paper_numbers_belong_to_the_setting(setting):
+    protocols = {protocol.name: protocol for protocol in setting.protocols}
+    for number in setting.paper:
+        assert number.method in setting.methods
+        assert number.source
+        assert number.step is None or number.step <= protocols[number.protocol].steps
+
+
+@pytest.mark.parametrize("setting", ALL, ids=lambda each: each.id)
+def test_every_value_has_a_source(setting):
+    assert set(setting.sources) == {*Config.__struct_fields__, "iterations", "protocol"}
+    assert all(setting.sources.values())
+
+
+def test_every_footnote_exists_and_is_used():
+    used = {note for setting in ALL for note in setting.footnotes}
+    assert used == set(FOOTNOTES)
+
+
+def test_methods_are_known():
+    assert {method for setting in ALL for method in setting.methods} == METHOD_NAMES
+    assert set(METHODS) <= METHOD_NAMES
+    assert all(METHODS[name].name == name for name in METHODS)
+
+
+@pytest.mark.parametrize(
+    ("iterations", "name"),
+    [
+        (None, "paper"),
+        (60_000, "paper"),
+        (59_999, "shortened"),
+        (60_001, "lengthened"),
+        (0, "none"),
+    ],
+)
+def test_a_schedule_says_how_it_differs_from_the_papers(iterations, name):
+    schedule = get_setting("omniglot-5way-1shot").schedule(iterations)
+    assert schedule.name == name
+    assert schedule.iterations == (60_000 if iterations is None else iterations)
+
+
+@pytest.mark.parametrize(("iterations", "every"), [(60_000, 500), (400, 20), (7, 1), (0, 1)])
+def test_a_short_schedule_is_validated_more_often(iterations, every):
+    schedule = get_setting("omniglot-5way-1shot").schedule(iterations)
+    assert schedule.validate_every == every
