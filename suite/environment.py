@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import os
 import platform
+import re
 import resource
 import socket
 import subprocess
@@ -25,6 +26,8 @@ def choose_device(name: str) -> torch.device:
     """`auto` is the GPU where there is one. Raises `UsageError` where the named one is missing."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise UsageError(f"--device {name}: choose auto, cpu, cuda or cuda:N")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError("no CUDA device here; run with --device cpu, or see: suite doctor")
     return torch.device(name)
@@ -38,6 +41,8 @@ def prepare(threads: int | None) -> None:
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads {threads}: at least 1 is needed")
     git_state()
     if threads is not None:
         torch.set_num_threads(threads)

@@ -76,23 +76,38 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     method.check(request.setting)
     source = task_source(request.config, request.seed, request.device, images)
     identities = [_identity(request, method, source, each) for each in request.protocols]
-    standing = [_completed_attempts(registry, identity) for identity in identities]
+    standing = _standing(registry, identities)
     rerun = min(map(len, standing)) if request.rerun else 0
-    pending = [
-        identity for identity, done in zip(identities, standing, strict=True) if len(done) <= rerun
-    ]
-    if not pending:
-        return Outcome(standing=[done[0] for done in standing], written=[])
+    written: list[tuple[Path, Record]] = []
+    if _pending(identities, standing, rerun):
+        name = training_key(identities[0]) + (f"-rerun{rerun}" if rerun else "")
+        folder = cache_dir() / "runs" / name
+        with _claim(folder, request):
+            # Another process may have finished it since we looked.
+            standing = _standing(registry, identities)
+            if pending := _pending(identities, standing, rerun):
+                run = _begin(request, method, source)
+                path = folder / "checkpoint.pt"
+                written = list(_train_and_score(run, pending, path, registry))
+    return Outcome(standing=[done[0] for done in standing if done], written=written)
 
-    name = training_key(identities[0]) + (f"-rerun{rerun}" if rerun else "")
-    folder = cache_dir() / "runs" / name
+
+def _standing(registry: Registry, identities: list[Identity]) -> list[list[Record]]:
+    return [_completed_attempts(registry, identity) for identity in identities]
+
+
+def _pending(
+    identities: list[Identity], standing: list[list[Record]], rerun: int
+) -> list[Identity]:
+    pairs = zip(identities, standing, strict=True)
+    return [identity for identity, done in pairs if len(done) <= rerun]
+
+
+def _begin(request: Request, method: Method, source: TaskSource) -> _Run:
     network = method.network(request.config)
     state = initial_state(network, request.config, request.seed, request.device)
     learner = Learner(config=request.config, network=network, params=state.params)
-    run = _Run(request=request, method=method, learner=learner, source=source, state=state)
-    with _claim(folder, request):
-        written = list(_train_and_score(run, pending, folder / "checkpoint.pt", registry))
-    return Outcome(standing=[done[0] for done in standing if done], written=written)
+    return _Run(request=request, method=method, learner=learner, source=source, state=state)
 
 
 def _train_and_score(
@@ -107,8 +122,8 @@ def _train_and_score(
         hooks = replace(request.hooks, checkpoint=path)
         train(run.method, run.learner, request.schedule, run.source, state, hooks)
         for identity in pending:
-            record = _score(run, identity, started)
-            yield registry.write(record), record
+            written = registry.write(_score(run, identity, started))
+            yield written, registry.read(written)
             remaining.remove(identity)
     except Stopped:
         raise

@@ -35,6 +35,8 @@ def reproduce_command(
     jobs = plan(
         name, seeds=seeds or None, iterations=iterations, settings=settings, methods=methods
     )
+    if min(job.seed for job in jobs) < 0:
+        raise UsageError(f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on")
     at_once = _at_once(jobs_at_once)
     # Here and not in each job: a missing data set is told once, and decoded once.
     for dataset in dict.fromkeys(SETTINGS[job.setting].config.dataset for job in jobs):

@@ -45,6 +45,8 @@ def run_command(
     if method not in METHODS:
         raise UsageError(f"{method} is not built yet; there are: {', '.join(METHODS)}")
     METHODS[method]().check(setting)
+    if not seeds or min(seeds) < 0:
+        raise UsageError(f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on")
     if iterations is not None and iterations < 1:
         raise UsageError(f"--iterations {iterations}: at least 1 is needed")
     config = changed(setting.config, changes)

@@ -83,12 +83,21 @@ class Registry:
     def records(self) -> Iterator[Record]:
         """Every record, in the order of `paths`; the first bad one raises `RegistryError`."""
         for path in self.paths():
-            yield self._read(path)
+            yield self.read(path)
+
+    def read(self, path: Path) -> Record:
+        """The record at `path`; a `RegistryError` where it is not one, or not in its place."""
+        record = decode(path.read_bytes(), str(path))
+        if self.path(record) != path:
+            raise RegistryError(
+                f"{path}: its contents belong at {self.path(record)}; move it there or delete it"
+            )
+        return record
 
     def attempts(self, setting: str, method: str, seed: int, key: str) -> list[Record]:
         """The records of one key, by attempt."""
         folder = self.root / setting / method
-        records = [self._read(path) for path in folder.glob(f"seed-{seed}-{key}*.json")]
+        records = [self.read(path) for path in folder.glob(f"seed-{seed}-{key}*.json")]
         return sorted(records, key=lambda record: record.attempt)
 
     def write(self, record: Record) -> Path:
@@ -105,11 +114,3 @@ class Registry:
             raise RegistryError(f"cannot write to {self.root}: {error}") from error
         log.info("wrote %s", path)
         return path
-
-    def _read(self, path: Path) -> Record:
-        record = decode(path.read_bytes(), str(path))
-        if self.path(record) != path:
-            raise RegistryError(
-                f"{path}: its contents belong at {self.path(record)}; move it there or delete it"
-            )
-        return record

@@ -1,0 +1,254 @@
+"""The command line: a mistake costs one line and exit code 2; a run prints where its record is."""
+
+import json
+import signal
+import sys
+
+import pytest
+import torch
+
+from suite.cli import main
+from suite.cli.run import changed
+from suite.errors import UsageError
+from suite.registry.schema import Record
+from suite.settings import SETTINGS, get_setting
+
+
+@pytest.fixture(autouse=True)
+def own_process_settings(monkeypatch, tmp_path):
+    """Each test in its own folder; signals and threads are as they were."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    threads = torch.get_num_threads()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SUITE_DATA", raising=False)
+    yield
+    torch.set_num_threads(threads)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def suite(monkeypatch, capsys):
+    """Run `suite ARGUMENTS`: exit code, stdout, stderr."""
+
+    def call(arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["suite", *arguments.split()])
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return call
+
+
+SHORT = "--iterations 10 --threads 1 --device cpu --protocols 5-shot"
+MISTAKES = {
+    "run nowhere maml": "no setting 'nowhere'; there are: sinusoid, omniglot-5way-1shot",
+    "run sinusoid bogus": "no method 'bogus'; there are: maml, fomaml",
+    "run omniglot-5way-1shot oracle": "oracle does not run on omniglot-5way-1shot",
+    "run omniglot-5way-1shot fine-tuning": "no method 'fine-tuning'",
+    "run miniimagenet-5way-1shot fine-tuning": "fine-tuning is not built yet",
+    "run miniimagenet-5way-1shot maml": "mini-ImageNet is not supported yet",
+    "run omniglot-5way-1shot maml --data nowhere": "no Omniglot in nowhere",
+    "run sinusoid maml --set bogus=1": "write FIELD=VALUE with one of: dataset, network",
+    "run sinusoid maml --set inner_lr": "write FIELD=VALUE with one of: dataset, network",
+    "run sinusoid maml --set inner_lr=fast": "Expected `float`, got `str` - at `$.inner_lr`",
+    "run sinusoid maml --set inner_lr=NaN": "Expected `float`, got `str` - at `$.inner_lr`",
+    "run sinusoid maml --set tasks_per_batch=2.5": "`$.tasks_per_batch`",
+    "run sinusoid maml --set tasks_per_batch=0": "`$.tasks_per_batch`",
+    "run sinusoid maml --set loss=l1": "Invalid enum value 'l1' - at `$.loss`",
+    "run sinusoid maml --protocols 7-shot": "no protocol '7-shot'; it has: 5-shot, 10-shot",
+    "run sinusoid maml --iterations 0": "--iterations 0: at least 1 is needed",
+    "run sinusoid maml --iterations -5": "--iterations -5: at least 1 is needed",
+    "run sinusoid maml --time-limit soon": "'soon' is no duration",
+    "run sinusoid maml --checkpoint-every 5x": "'5x' is no duration",
+    "run sinusoid maml --iterations 9 --seeds -1": "--seeds -1",
+    "run sinusoid maml --iterations 9 --threads 0": "--threads 0",
+    "run sinusoid maml --iterations 9 --device tpu9": "tpu9",
+    "list nowhere": "no setting 'nowhere'",
+    "data miniimagenet": "mini-ImageNet is not supported yet",
+    "data omniglot --data nowhere": "no Omniglot in nowhere",
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES.items(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(suite, tmp_path, arguments, message):
+    code, out, err = suite(arguments)
+    assert code == 2
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("suite: ")
+    assert message in line
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_a_mistake(suite):
+    code, _, err = suite("run sinusoid maml --device cuda")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--device cpu" in err
+
+
+@pytest.mark.parametrize("arguments", ["run", "run sinusoid", "fly", "run sinusoid maml --speed 9"])
+def test_a_command_that_is_none_is_told_so(suite, arguments):
+    code, _, err = suite(arguments)
+    assert code == 2
+    assert "Traceback" not in err
+    assert err.strip()
+
+
+@pytest.mark.parametrize("command", ["list", "tables", f"run sinusoid maml {SHORT}"])
+def test_a_record_that_cannot_be_read_is_named(suite, tmp_path, command):
+    # Written first, so that `run` looks for the very file that is spoiled.
+    suite(f"run sinusoid maml {SHORT}")
+    (path,) = (tmp_path / "results").glob("*/*/*.json")
+    path.write_text(path.read_text()[:100])
+    code, _, err = suite(command)
+    assert code == 2
+    (line,) = err.splitlines()
+    assert path.name in line
+    assert "not a record" in line
+
+
+def test_a_run_prints_its_result_and_its_record(suite, tmp_path):
+    code, out, err = suite(f"run sinusoid maml {SHORT} --seeds 0 1 0")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) == 2  # a seed named twice is run once
+    for seed, line in enumerate(lines):
+        assert line.startswith(f"sinusoid maml seed {seed} [5-shot] mse ")
+        record = json.loads((tmp_path / line.split(" -> ")[1]).read_text())
+        assert record["status"] == "completed"
+        assert record["schedule"]["name"] == "shortened"
+        assert record["provenance"]["command"].startswith("suite run sinusoid maml --iterations 10")
+        assert f"mse {record['metrics']['mse']['mean']:.4g} ±" in line
+
+
+def test_a_run_that_stands_is_said_to_stand(suite):
+    _, first, _ = suite(f"run sinusoid maml {SHORT}")
+    code, second, _ = suite(f"run sinusoid maml {SHORT}")
+    path = first.split(" -> ")[1].strip()
+    assert code == 0
+    assert second.strip().endswith(f"(stands already: {path})")
+
+
+def test_a_change_is_another_run_with_its_value_in_the_record(suite, tmp_path):
+    suite(f"run sinusoid maml {SHORT}")
+    suite(f"run sinusoid maml {SHORT} --set inner_lr=0.01 hidden=[8,8]")
+    files = (tmp_path / "results").glob("*/*/*.json")
+    configs = [json.loads(path.read_text())["config"] for path in files]
+    assert sorted(config["inner_lr"] for config in configs) == [0.001, 0.01]
+    assert sorted(config["hidden"] for config in configs) == [[8, 8], [40, 40]]
+
+
+def test_a_failed_run_is_exit_code_1_and_the_other_seeds_are_run(suite, monkeypatch, caplog):
+    from baselines.maml import Maml
+
+    objective, calls = Maml.objective, []
+
+    def fails_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise FloatingPointError("on fire")
+        return objective(*arguments)
+
+    monkeypatch.setattr(Maml, "objective", fails_once)
+    code, out, err = suite(f"run sinusoid maml {SHORT} --seeds 0 1")
+    assert code == 1
+    assert "seed 1" in out
+    assert "seed 0" not in out
+    assert "FloatingPointError: on fire; recorded in" in caplog.text
+    assert "Traceback" not in err
+    _, listed, _ = suite("list")
+    assert "1 failed runs stand in results" in listed
+
+
+def test_a_time_limit_says_how_to_go_on(suite, caplog, tmp_path):
+    code, out, _ = suite("run sinusoid maml --threads 1 --time-limit 0.5s")
+    assert (code, out) == (3, "")
+    assert "the time limit is reached; to go on, give the same command again" in caplog.text
+    assert list((tmp_path / "cache").glob("runs/*/checkpoint.pt"))
+    assert not list(tmp_path.glob("results/*/*/*.json"))
+
+
+def test_list_shows_every_setting_and_what_stands(suite):
+    code, empty, _ = suite("list")
+    assert code == 0
+    assert all(name in empty for name in SETTINGS)
+    suite(f"run sinusoid maml {SHORT}")
+    _, out, _ = suite("list")
+    assert "1 x 10 it" in out
+    assert "1 x 10 it" not in empty
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_list_shows_each_value_of_a_setting_with_its_source(suite, name):
+    code, out, _ = suite(f"list {name}")
+    setting = get_setting(name)
+    assert code == 0
+    assert all(field in out for field in setting.config.__struct_fields__)
+    assert setting.sources["inner_lr"] in out
+    assert out.count("note: ") == len(setting.footnotes)
+    assert out.count("paper: ") == len(setting.paper)
+
+
+def test_schema_is_json(suite):
+    code, out, _ = suite("schema")
+    assert code == 0
+    assert set(json.loads(out)["$defs"]["Record"]["properties"]) == set(Record.__struct_fields__)
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(suite, tmp_path):
+    code, out, _ = suite("doctor")
+    assert code == 0
+    for name in ("python", "torch", "higher", "device", "cache", "omniglot"):
+        assert any(line.startswith(name) for line in out.splitlines()), name
+    assert str(tmp_path / "cache") in out
+    assert "suite data omniglot" in out
+
+
+def test_tables_are_written_where_they_are_said_to_be(suite, tmp_path):
+    suite(f"run sinusoid maml {SHORT}")
+    code, out, _ = suite("tables --reports out")
+    assert code == 0
+    assert "out/tables.md" in out
+    assert "sinusoid" in (tmp_path / "out" / "tables.md").read_text().lower()
+
+
+CHANGES = {
+    "inner_lr=0.02": ("inner_lr", 0.02),
+    "inner_lr=1": ("inner_lr", 1.0),
+    "inner_steps=3": ("inner_steps", 3),
+    "hidden=[8,8]": ("hidden", (8, 8)),
+    "adapt_beta=true": ("adapt_beta", True),
+    "loss_scale=mean": ("loss_scale", "mean"),
+    'loss_scale="mean"': ("loss_scale", "mean"),
+    "meta_grad_clip=null": ("meta_grad_clip", None),
+    "meta_grad_clip=0.5": ("meta_grad_clip", 0.5),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), CHANGES.items(), ids=CHANGES)
+def test_a_change_has_the_type_of_its_field(change, expected):
+    config = get_setting("miniimagenet-5way-1shot").config
+    field, value = expected
+    assert getattr(config, field) != value
+    ours = changed(config, (change,))
+    assert getattr(ours, field) == value
+    assert type(getattr(ours, field)) is type(value)
+    assert changed(ours, (f"{field}={json.dumps(getattr(config, field))}",)) == config
+
+
+def test_changes_add_up_and_none_is_none():
+    config = get_setting("sinusoid").config
+    assert changed(config, ()) == config
+    both = changed(config, ("inner_lr=0.5", "inner_steps=2", "inner_lr=0.25"))
+    assert (both.inner_lr, both.inner_steps) == (0.25, 2)
+
+
+@pytest.mark.parametrize("change", ["hidden=8", "hidden=[0]", "k_shot=-1", "adapt_beta=yes", "=1"])
+def test_a_change_of_the_wrong_kind_is_a_mistake(change):
+    with pytest.raises(UsageError, match="--set") as caught:
+        changed(get_setting("sinusoid").config, (change,))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,90 @@
+"""When a run is told to stop, and the exit code it leaves with."""
+
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+from suite.cli import limits
+from suite.cli.limits import Limits, seconds
+from suite.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def restored_handlers():
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still until it is set."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+DURATIONS = {
+    "90": 90.0,
+    "90s": 90.0,
+    "0.3s": 0.3,
+    "9m": 540.0,
+    "1.5h": 5400.0,
+    "1h30m": 5400.0,
+    "1h2m3s": 3723.0,
+    "0": 0.0,
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), DURATIONS.items())
+def test_durations(text, expected):
+    assert seconds(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["", "m", "9 m", "9d", "-9m", "1e3", "9m!", "x9m", ".5s", "９m x"])
+def test_what_is_no_duration(text):
+    with pytest.raises(UsageError, match="9m or 1h30m"):
+        seconds(text)
+
+
+def test_without_a_limit_nothing_stops(clock):
+    limit = Limits(None)
+    clock.now += 1e9
+    assert limit.reason() is None
+
+
+@pytest.mark.parametrize("limit_seconds", [1.0, 60.0, 36_000.0])
+def test_a_run_stops_a_little_before_its_limit(clock, limit_seconds):
+    limit = Limits(limit_seconds)
+    clock.now = 1000.0 + 0.94 * limit_seconds
+    assert limit.reason() is None
+    clock.now = 1000.0 + limit_seconds
+    assert limit.reason() == "the time limit is reached"
+    assert limit.exit_code() == 3
+    margin = min(5.0, 0.05 * limit_seconds)
+    clock.now = 1000.0 + limit_seconds - 0.9 * margin
+    assert limit.reason() == "the time limit is reached"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_asks_and_the_second_ends(number, code):
+    limit = Limits(None)
+    limit.listen()
+    assert limit.reason() is None
+    os.kill(os.getpid(), number)
+    assert limit.reason() == f"stopped by {number.name}"
+    assert limit.exit_code() == code
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+
+
+def test_a_signal_counts_before_the_limit(clock):
+    limit = Limits(1.0)
+    limit.listen()
+    clock.now += 2.0
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert limit.reason() == "stopped by SIGTERM"
+    assert limit.exit_code() == 143

@@ -1,0 +1,304 @@
+"""From a request to records: what is written, what is not run again, what a failure leaves."""
+
+import math
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+
+from baselines import METHODS
+from baselines.maml import Maml
+from suite import runner
+from suite.errors import UsageError
+from suite.files import cache_dir
+from suite.registry import Registry
+from suite.runner import Request, RunFailed, execute
+from suite.settings import Protocol, get_setting
+from suite.train import Hooks, Stopped
+
+SETTING = get_setting("sinusoid")
+ITERATIONS = 20
+
+
+def small(protocol: Protocol) -> Protocol:
+    return msgspec.structs.replace(protocol, tasks=30, steps=3, report_step=2)
+
+
+PROTOCOLS = tuple(small(protocol) for protocol in SETTING.protocols)
+
+
+def request(method: str = "maml", *, seed=0, iterations=ITERATIONS, **changes) -> Request:
+    trains = METHODS[method].trains
+    values = {
+        "setting": SETTING,
+        "method": method,
+        "seed": seed,
+        "config": msgspec.structs.replace(SETTING.config, tasks_per_batch=4),
+        "schedule": SETTING.schedule(iterations if trains else 0),
+        "protocols": PROTOCOLS[:1],
+        "device": torch.device("cpu"),
+    }
+    return Request(**(values | changes))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def registry(tmp_path) -> Registry:
+    return Registry(tmp_path / "results")
+
+
+def run(registry: Registry, *args, **kwargs):
+    return execute(request(*args, **kwargs), registry, None)
+
+
+def trap() -> Hooks:
+    """Hooks that fail the test when anything is trained."""
+
+    def progress(state):
+        pytest.fail(f"trained iteration {state.iteration}")
+
+    return Hooks(progress=progress)
+
+
+def without_circumstances(record) -> dict[str, object]:
+    values = msgspec.to_builtins(record)
+    weights = values.pop("provenance")["weights_sha256"]
+    del values["timing"]
+    return values | {"weights": weights}
+
+
+def test_one_record_a_protocol(registry):
+    outcome = run(registry, protocols=PROTOCOLS)
+    assert outcome.standing == []
+    assert [record.protocol.name for _, record in outcome.written] == [
+        "5-shot",
+        "10-shot",
+        "20-shot",
+    ]
+    stored = {record.key: record for record in registry.records()}
+    for path, record in outcome.written:
+        assert path.exists()
+        assert stored[record.key] == record
+        assert (record.status, record.attempt, record.failure) == ("completed", 0, None)
+        assert (record.schedule.name, record.schedule.iterations) == ("shortened", ITERATIONS)
+        assert record.timing.train_seconds > 0
+    # One model was trained and scored three times.
+    assert len(stored) == 3
+    assert len({record.provenance.weights_sha256 for record in stored.values()}) == 1
+
+
+def test_metrics_follow_from_the_outcomes_of_the_tasks(registry):
+    ((_, record),) = run(registry).written
+    rows = np.array(record.per_task["mse"])
+    metric = record.metrics["mse"]
+    assert rows.shape == (4, 30)  # (step, task)
+    reported = rows[record.protocol.report_step]
+    assert metric.mean == pytest.approx(reported.mean(), rel=1e-12)
+    assert metric.median == pytest.approx(np.median(reported), rel=1e-12)
+    interval = 1.96 * reported.std() / math.sqrt(reported.size)
+    assert metric.ci95_tasks == pytest.approx(interval, rel=1e-12)
+    assert metric.by_step == pytest.approx(rows.mean(axis=1), rel=1e-12)
+    assert metric.diverged == 0
+
+
+def test_a_record_holds_curve_examples_and_versions(registry):
+    ((_, record),) = run(registry).written
+    assert [point.iteration for point in record.curve] == list(range(1, ITERATIONS + 1))
+    assert [set(example.by_step) for example in record.examples] == [{"0", "1"}] * 2
+    assert {"python", "torch", "higher"} <= set(record.provenance.versions)
+    assert record.data.name == "sinusoid"
+    assert record.data.split is None
+
+
+def test_tasks_that_diverge_are_counted_and_have_no_mean(registry):
+    config = msgspec.structs.replace(SETTING.config, inner_lr=1e30)
+    ((_, record),) = run(registry, config=config, iterations=0).written
+    metric = record.metrics["mse"]
+    assert record.status == "completed"
+    assert (metric.mean, metric.ci95_tasks) == (None, None)
+    assert metric.diverged == record.per_task["mse"][2].count(None) > 0
+    assert metric.by_step[0] is not None
+    assert list(registry.records()) == [record]
+
+
+def test_what_stands_is_not_run_again(registry):
+    ((path, record),) = run(registry).written
+    before = path.read_bytes()
+    outcome = run(registry, hooks=trap())
+    assert outcome.written == []
+    assert outcome.standing == [record]
+    assert path.read_bytes() == before
+    assert registry.paths() == [path]
+
+
+def test_a_rerun_keeps_both(registry):
+    ((path, first),) = run(registry).written
+    before = path.read_bytes()
+    trained = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    ((other, second),) = run(registry, rerun=True, hooks=hooks).written
+    assert len(trained) == ITERATIONS  # not the checkpoint of the first
+    assert path.read_bytes() == before
+    assert set(registry.paths()) == {path, other}
+    assert (first.attempt, second.attempt) == (0, 1)
+    assert without_circumstances(second) | {"attempt": 0} == without_circumstances(first)
+
+
+def test_another_protocol_does_not_train_again(registry):
+    run(registry)
+    outcome = run(registry, protocols=PROTOCOLS, hooks=trap())
+    assert [record.protocol.name for record in outcome.standing] == ["5-shot"]
+    assert [record.protocol.name for _, record in outcome.written] == ["10-shot", "20-shot"]
+    weights = {record.provenance.weights_sha256 for record in registry.records()}
+    assert len(weights) == 1
+
+
+def test_the_same_request_gives_the_same_record_elsewhere(registry, monkeypatch, tmp_path):
+    ((_, first),) = run(registry).written
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    ((_, second),) = run(Registry(tmp_path / "other results")).written
+    assert without_circumstances(second) == without_circumstances(first)
+
+
+def test_a_stopped_run_ends_in_the_same_record(registry, monkeypatch, tmp_path):
+    ((_, undisturbed),) = run(registry).written
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    other = Registry(tmp_path / "other results")
+    asked = iter([None] * 6)
+    with pytest.raises(Stopped):
+        run(other, hooks=Hooks(stop=lambda: next(asked, "a signal")))
+    assert other.paths() == []
+    ((_, resumed),) = run(other).written
+    assert resumed.timing.resumes == 1
+    assert without_circumstances(resumed) == without_circumstances(undisturbed)
+
+
+def test_seeds_are_other_runs(registry):
+    records = [run(registry, seed=seed).written[0][1] for seed in (0, 1)]
+    assert len({record.key for record in records}) == 2
+    assert len({record.provenance.weights_sha256 for record in records}) == 2
+    assert records[0].per_task != records[1].per_task
+
+
+def test_methods_are_scored_on_the_same_tasks(registry):
+    """Before any step both predict nearly zero, so that their errors are those of the tasks."""
+    rows = [run(registry, method).written[0][1].per_task["mse"][0] for method in ("maml", "fomaml")]
+    assert np.corrcoef(rows)[0, 1] > 0.99
+
+
+def attempts(registry: Registry) -> set[tuple[str, int, str]]:
+    return {(each.protocol.name, each.attempt, each.status) for each in registry.records()}
+
+
+def break_down(*_):
+    raise FloatingPointError("the third unit is on fire\nsecond line")
+
+
+def test_a_failure_is_recorded_and_then_made_good(registry, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Maml, "objective", break_down)
+        with pytest.raises(RunFailed, match="FloatingPointError") as caught:
+            run(registry, protocols=PROTOCOLS[:2])
+    failed = list(registry.records())
+    assert {record.status for record in failed} == {"failed"}
+    assert {record.protocol.name for record in failed} == {"5-shot", "10-shot"}
+    for record in failed:
+        assert record.failure.exception == "FloatingPointError"
+        assert record.failure.message.startswith("the third unit")
+        assert "break_down" in "\n".join(record.failure.last_lines)
+        assert (record.metrics, record.per_task) == ({}, {})
+    assert any(str(path) in str(caught.value) for path in registry.paths())
+
+    assert len(run(registry, protocols=PROTOCOLS[:2]).written) == 2
+    assert attempts(registry) == {
+        *(("5-shot", 0, "failed"), ("10-shot", 0, "failed")),
+        *(("5-shot", 1, "completed"), ("10-shot", 1, "completed")),
+    }
+    assert run(registry, protocols=PROTOCOLS[:2], hooks=trap()).written == []
+
+
+def test_a_failure_to_score_keeps_what_was_scored(registry, monkeypatch):
+    score = runner._score
+
+    def fails_on_the_second(run_, identity, started):
+        if identity.protocol.name == "10-shot":
+            break_down()
+        return score(run_, identity, started)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_score", fails_on_the_second)
+        with pytest.raises(RunFailed):
+            run(registry, protocols=PROTOCOLS)
+    first = {("5-shot", 0, "completed"), ("10-shot", 0, "failed"), ("20-shot", 0, "failed")}
+    assert attempts(registry) == first
+    outcome = run(registry, protocols=PROTOCOLS, hooks=trap())
+    assert [record.protocol.name for record in outcome.standing] == ["5-shot"]
+    assert attempts(registry) - first == {("10-shot", 1, "completed"), ("20-shot", 1, "completed")}
+
+
+def test_a_run_that_another_process_is_at_is_left_to_it(registry):
+    run(registry)
+    (folder,) = (cache_dir() / "runs").iterdir()
+    assert (folder / ".lock").exists()
+    registry.paths()[0].unlink()
+    with FileLock(folder / ".lock"), pytest.raises(UsageError, match="another process") as caught:
+        run(registry)
+    assert "seed 0 of sinusoid maml" in str(caught.value)
+    assert registry.paths() == []
+    assert len(run(registry).written) == 1
+
+
+def test_a_run_that_another_process_has_just_finished_is_not_run_again(registry, monkeypatch):
+    """The other process writes its record after we looked and before we hold the lock."""
+    claim = runner._claim
+
+    def late_claim(folder, asked):
+        monkeypatch.setattr(runner, "_claim", claim)
+        execute(replace(asked, hooks=Hooks()), registry, None)
+        return claim(folder, asked)
+
+    monkeypatch.setattr(runner, "_claim", late_claim)
+    outcome = run(registry)
+    assert outcome.written == []
+    assert len(outcome.standing) == 1
+    assert len(registry.paths()) == 1
+
+
+def test_a_method_that_is_not_the_settings_is_a_mistake(registry):
+    with pytest.raises(UsageError, match="oracle does not run on glyphs-5way-1shot"):
+        run(registry, "oracle", setting=get_setting("glyphs-5way-1shot"))
+    assert registry.paths() == []
+
+
+def test_random_initialization_has_no_schedule(registry):
+    ((_, record),) = run(registry, "random-init", hooks=trap()).written
+    assert (record.schedule.name, record.schedule.iterations) == ("none", 0)
+    assert record.curve == ()
+    assert record.selected["step_size"] in record.options["step_sizes"]
+    assert record.timing.iterations_per_second is None
+
+
+def test_the_oracle_beats_random_initialization(registry):
+    config = msgspec.structs.replace(SETTING.config, meta_lr=0.01)
+    error = {
+        method: run(registry, method, iterations=300, config=config)
+        .written[0][1]
+        .metrics["mse"]
+        .mean
+        for method in ("oracle", "random-init")
+    }
+    assert error["oracle"] < 0.5 * error["random-init"]
+
+
+def test_the_oracle_does_not_adapt(registry):
+    ((_, record),) = run(registry, "oracle").written
+    rows = record.per_task["mse"]
+    assert len(rows) == 4
+    assert len(set(rows)) == 1
