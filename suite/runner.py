@@ -123,9 +123,9 @@ def _train_and_score(
         train(run.method, run.learner, request.schedule, run.source, state, hooks)
         for identity in pending:
             written = registry.write(_score(run, identity, started))
-            yield written, registry.read(written)
             remaining.remove(identity)
-    except Stopped:
+            yield written, registry.read(written)
+    except (Stopped, UsageError):
         raise
     except Exception as error:
         paths = [

@@ -38,7 +38,7 @@ class Hooks:
     checkpoint: Path | None = None
     checkpoint_seconds: float = 30.0
     stop: Callable[[], str | None] = lambda: None
-    """Asked before every iteration; a reason stops the training."""
+    """Asked after every iteration; a reason stops the training."""
     progress: Callable[[TrainingState], None] = lambda _: None
     """Told after every iteration."""
 

@@ -34,8 +34,9 @@ _DESCRIPTION = (
 
 def main() -> None:
     """Run the command in `sys.argv`. A user's mistake is one line on stderr and exit code 2."""
+    level = os.environ.get("SUITE_LOG", "INFO").upper()
     logging.basicConfig(
-        level=os.environ.get("SUITE_LOG", "INFO").upper(),
+        level=level if level in logging.getLevelNamesMapping() else "INFO",
         format="%(asctime)s %(message)s",
         datefmt="%H:%M:%S",
         stream=sys.stderr,

@@ -15,8 +15,10 @@ SCHEMA_VERSION = 1
 Status = Literal["completed", "failed"]
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of a record's parts."""
+class _Part(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """Base of a record's parts; as in the settings, fields at their default are left out."""
 
 
 class SplitFacts(_Part, frozen=True, kw_only=True):

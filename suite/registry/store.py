@@ -48,6 +48,8 @@ def decode(data: bytes, name: str) -> Record:
     """The record in `data`; `name` is the file's, for the message of a `RegistryError`."""
     try:
         version = msgspec.json.decode(data, type=_Version).schema
+        if version < 1:
+            raise RegistryError(f"{name}: there is no schema {version}")
         if version > SCHEMA_VERSION:
             raise RegistryError(
                 f"{name}: schema {version} is newer than this suite's {SCHEMA_VERSION}; "
