@@ -48,7 +48,7 @@ def show_overview(results: Path) -> None:
                 setting.id if row == 0 else "",
                 f"{setting.iterations:,}" if row == 0 else "",
                 method,
-                f"{done} seeds" if done else "-",
+                f"{done} seed{'' if done == 1 else 's'}" if done else "-",
                 ", ".join(others),
                 end_section=row == len(setting.methods) - 1,
             )

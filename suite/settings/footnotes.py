@@ -15,6 +15,10 @@ FOOTNOTES: dict[str, str] = {
         "A test task has K query examples a class, as in the authors' code; the paper does not say "
         "how many. The paper's interval is over 600 such tasks of one trained model."
     ),
+    "fresh-tasks": (
+        "Training tasks are drawn afresh without end; the authors drew 200,000 beforehand and went "
+        "through them several times."
+    ),
     "rotations": (
         "Each class of each task is turned by a random multiple of 90 degrees, at meta-test too, "
         "as in the authors' code; the paper calls rotations an augmentation."

@@ -95,7 +95,14 @@ def _setting(k_shot: int) -> Setting:
             )
             for method, (value, interval) in _TABLE_1[k_shot].items()
         ),
-        footnotes=("loss-scale", "batch-norm", "k-queries", "mini-split", "mini-clip")
+        footnotes=(
+            "loss-scale",
+            "batch-norm",
+            "k-queries",
+            "fresh-tasks",
+            "mini-split",
+            "mini-clip",
+        )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,
     )

@@ -8,6 +8,7 @@ _CONV_FOOTNOTES = (
     "loss-scale",
     "batch-norm",
     "k-queries",
+    "fresh-tasks",
     "rotations",
     "omniglot-split",
     "omniglot-nearest",
