@@ -21,7 +21,7 @@ from suite.train import initial_state
 
 INTERVAL = 0.3
 # A save, the iteration that it waits for and the scheduler of a busy machine.
-SLACK = 0.9
+SLACK = 1.5
 EARLY_KILLS, KILLS = 3, 10
 PATIENCE = 120.0
 
@@ -144,8 +144,9 @@ def iterations_for(seconds: float, root: Path) -> int:
 
 @pytest.mark.slow
 def test_ten_kills_lose_little_and_corrupt_nothing(tmp_path):
-    # These moments need about seven seconds of training; the run must be longer.
-    iterations = iterations_for(15.0, tmp_path / "probe")
+    # These moments need about seven seconds of training; the run must be longer, and
+    # the probe, which is slow to begin with, tells too low a rate.
+    iterations = iterations_for(25.0, tmp_path / "probe")
     command = Command(tmp_path / "killed", iterations)
     moments = random.Random(25)
     reached = 0
