@@ -20,7 +20,7 @@ from suite.models import Params
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -37,6 +37,8 @@ class TrainingState:
     """Of the training loss and metric, on the device."""
     seconds: float = 0.0
     resumes: int = 0
+    commits: list[str] = field(default_factory=list)
+    """The code that took part in the training, in order; see `environment.code_version`."""
 
 
 def weights_sha256(params: Params) -> str:
@@ -60,6 +62,7 @@ def save(path: Path, state: TrainingState) -> None:
         "sums": state.sums,
         "seconds": state.seconds,
         "resumes": state.resumes,
+        "commits": state.commits,
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -99,12 +102,13 @@ def _restore(path: Path, state: TrainingState) -> None:
     if {name: value.shape for name, value in params.items()} != shapes:
         raise ValueError("other weights")
     curve = [tuple(point) for point in content["curve"]]
-    sums, numbers = content["sums"], [content[each] for each in ("iteration", "seconds", "resumes")]
+    sums, commits = content["sums"], list(content["commits"])
+    numbers = [content[each] for each in ("iteration", "seconds", "resumes")]
     # From here on nothing can fail that would leave `state` half changed.
     state.optimizer.load_state_dict(content["optimizer"])
     with torch.no_grad():
         for name, value in state.params.items():
             value.copy_(params[name])
-    state.curve, state.sums = curve, sums
+    state.curve, state.sums, state.commits = curve, sums, commits
     state.iteration, state.seconds, resumes = numbers
     state.resumes = resumes + 1

@@ -62,6 +62,12 @@ def peak_memory_bytes(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def code_version() -> str:
+    """The commit, with `-dirty` where the code differs from it, or `unknown`."""
+    commit, dirty = git_state()
+    return f"{commit}{'-dirty' if dirty else ''}" if commit else "unknown"
+
+
 def cores() -> int:
     """The CPU cores that this process may use."""
     if sys.platform == "linux":

@@ -131,6 +131,7 @@ def _provenance(started: str, device: torch.device, state: TrainingState | None)
         host=environment.host(),
         threads=torch.get_num_threads(),
         weights_sha256=weights_sha256(state.params) if state else None,
+        training_commits=tuple(state.commits) if state else (),
     )
 
 

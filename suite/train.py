@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from baselines import Method
-from suite import checkpoint
+from suite import checkpoint, environment
 from suite.checkpoint import TrainingState
 from suite.data.source import TaskSource
 from suite.data.tasks import Batches, TaskBatch
@@ -72,6 +72,9 @@ def train(
     ahead = _AHEAD if config.dataset == "sinusoid" else 1
     batches = Batches(source.train, **shape, ahead=ahead)
     validation = Batches(source.validation, **shape, ahead=1)
+    code = environment.code_version()
+    if state.iteration < schedule.iterations and code not in state.commits:
+        state.commits.append(code)
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()

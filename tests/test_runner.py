@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from baselines import METHODS
 from baselines.maml import Maml
-from suite import runner
+from suite import environment, runner
 from suite.errors import UsageError
 from suite.files import cache_dir
 from suite.registry import Registry
@@ -302,3 +302,14 @@ def test_the_oracle_does_not_adapt(registry):
     rows = record.per_task["mse"]
     assert len(rows) == 4
     assert len(set(rows)) == 1
+
+
+def test_a_record_names_the_code_that_trained_and_not_only_the_code_that_scored(
+    registry, monkeypatch
+):
+    monkeypatch.setattr(environment, "git_state", lambda: ("a" * 40, False))
+    run(registry)
+    monkeypatch.setattr(environment, "git_state", lambda: ("b" * 40, True))
+    ((_, later),) = run(registry, protocols=PROTOCOLS[1:2]).written
+    assert later.provenance.git_commit == "b" * 40
+    assert later.provenance.training_commits == ("a" * 40,)

@@ -108,6 +108,9 @@ class Provenance(_Part, frozen=True, kw_only=True):
     host: str
     threads: int
     weights_sha256: str | None
+    training_commits: tuple[str, ...] = ()
+    """The code that trained, where it may be older than the code that scored: a trained model is
+    kept in the cache. With `-dirty` where there were changes; empty where it was not noted."""
 
 
 class Failure(_Part, frozen=True, kw_only=True):
