@@ -248,7 +248,7 @@ def shrink(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Resize a 1-bit drawing to (28, 28), 0 or 255, ink 255.
 
     NEAREST although the authors ask for LANCZOS (resize_images.py): Pillow resizes mode "1" with
-    NEAREST whatever is asked for, so their inputs were binary (settings.md, item 0.12). Saying it
+    NEAREST whatever is asked for, so their inputs were binary. Saying it
     here keeps the pixels should Pillow change. They invert as well: ink is 1, paper 0.
     """
     small = image.resize(SIZE, Image.Resampling.NEAREST)
