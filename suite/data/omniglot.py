@@ -248,8 +248,8 @@ def shrink(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Resize a 1-bit drawing to (28, 28), 0 or 255, ink 255.
 
     NEAREST although the authors ask for LANCZOS (resize_images.py): Pillow resizes mode "1" with
-    NEAREST whatever is asked for, so their inputs were binary. Saying it
-    here keeps the pixels should Pillow change. They invert as well: ink is 1, paper 0.
+    NEAREST whatever is asked for, so their inputs were binary. Saying it here keeps the pixels
+    should Pillow change. They invert as well: ink is 1, paper 0.
     """
     small = image.resize(SIZE, Image.Resampling.NEAREST)
     return np.where(np.asarray(small, dtype=bool), 0, 255).astype(np.uint8)
