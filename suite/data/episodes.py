@@ -1,5 +1,6 @@
 """Few-shot classification tasks, drawn by indexing from images that live on the device."""
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -10,10 +11,11 @@ from suite.errors import UsageError
 from suite.rng import uniform
 
 
-def _rotations(size: int) -> Tensor:
+@functools.lru_cache(maxsize=4)
+def _rotations(size: int, device: torch.device) -> Tensor:
     """(4, size*size): where each pixel of an image turned by 0, 90, 180, 270 degrees comes from."""
     pixels = torch.arange(size * size).reshape(size, size)
-    return torch.stack([torch.rot90(pixels, turns).flatten() for turns in range(4)])
+    return torch.stack([torch.rot90(pixels, turns).flatten() for turns in range(4)]).to(device)
 
 
 def _distinct(unit: Tensor, count: int) -> Tensor:
@@ -76,7 +78,7 @@ class EpisodeStream:
     def _pixels(self, classes: Tensor, images: Tensor, turns: Tensor) -> Tensor:
         picked = self.images[classes[..., None], images]
         if self.rotations:
-            source = _rotations(picked.shape[-1]).to(picked.device)[turns]  # (task, way, pixel)
+            source = _rotations(picked.shape[-1], picked.device)[turns]  # (task, way, pixel)
             flat = picked.flatten(-2)  # (task, way, image, channel, pixel)
             picked = flat.gather(-1, source[:, :, None, None].expand_as(flat)).view_as(picked)
         return picked.float() / 255.0
