@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from suite import environment
 from suite.benchmark import measure
-from suite.errors import UsageError
+from suite.cli.checks import at_least_one
 from suite.files import atomic_write
 
 _HEADINGS = ("setting", "order", "per-task, ms", "batched, ms", "ratio", "least", "greatest")
@@ -15,8 +15,7 @@ _HEADINGS = ("setting", "order", "per-task, ms", "batched, ms", "ratio", "least"
 
 def benchmark_command(reports: Path, device_name: str, threads: int | None, rounds: int) -> int:
     """See `suite.cli.commands.benchmark`; the exit code."""
-    if rounds < 1:
-        raise UsageError(f"--rounds {rounds}: at least 1 is needed")
+    at_least_one("rounds", rounds)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
     rows = []

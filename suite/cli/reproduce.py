@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from suite import environment
+from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.limits import Limits, seconds
 from suite.cli.progress import over
 from suite.data.images import load_image_data
-from suite.errors import UsageError
 from suite.launch.local import Relay, run_jobs
 from suite.launch.plans import Job, plan
 from suite.settings import SETTINGS
@@ -32,11 +32,12 @@ def reproduce_command(
 ) -> int:
     """See `suite.cli.commands.reproduce`; the exit code."""
     limits = Limits(None if time_limit is None else seconds(time_limit))
+    seeds_from_zero(seeds)
+    at_least_one("iterations", iterations)
+    at_least_one("jobs", jobs_at_once)
     jobs = plan(
         name, seeds=seeds or None, iterations=iterations, settings=settings, methods=methods
     )
-    if min(job.seed for job in jobs) < 0:
-        raise UsageError(f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on")
     at_once = _at_once(jobs_at_once)
     # Here and not in each job: a missing data set is told once, and decoded once.
     for dataset in dict.fromkeys(SETTINGS[job.setting].config.dataset for job in jobs):
@@ -67,8 +68,6 @@ def _run(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> i
 
 
 def _at_once(asked: int | None) -> int:
-    if asked is not None and asked < 1:
-        raise UsageError(f"--jobs {asked}: at least 1 is needed")
     return asked or (1 if torch.cuda.is_available() else environment.cores())
 
 

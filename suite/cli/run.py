@@ -8,6 +8,7 @@ import msgspec
 
 from baselines import METHODS
 from suite import environment
+from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.limits import Limits, seconds
 from suite.cli.progress import TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
@@ -45,10 +46,10 @@ def run_command(
     if method not in METHODS:
         raise UsageError(f"{method} is not built yet; there are: {', '.join(METHODS)}")
     METHODS[method]().check(setting)
-    if not seeds or min(seeds) < 0:
-        raise UsageError(f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on")
-    if iterations is not None and iterations < 1:
-        raise UsageError(f"--iterations {iterations}: at least 1 is needed")
+    if not seeds:
+        raise UsageError("--seeds: name seeds from 0 on")
+    seeds_from_zero(seeds)
+    at_least_one("iterations", iterations)
     config = changed(setting.config, changes)
     protocols = _protocols(setting, protocol_names)
     environment.prepare(threads)
