@@ -8,10 +8,13 @@ BATCH_NORM_EPS = 1e-3
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """(task, batch, input) by (task, output, input) and (task, output) to (task, batch, output)."""
+    """(task, batch, input) by (task, output, input) and (task, output) to (task, batch, output).
+
+    The weight stands on the left, so that its gradient comes out in its own layout.
+    """
     if bias is None:
-        return x @ weight.mT
-    return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
+        return (weight @ x.mT).mT
+    return torch.baddbmm(bias.unsqueeze(-1), weight, x.mT).mT
 
 
 def normalise(x: Tensor) -> Tensor:
