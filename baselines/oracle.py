@@ -14,9 +14,9 @@ from torch import Tensor
 
 from baselines.method import Method
 from suite.data.tasks import TaskBatch
-from suite.inner.learner import Learner
+from suite.inner.learner import Learner, shared_outputs
 from suite.inner.losses import task_losses
-from suite.models import Network, mlp_network, per_task
+from suite.models import Network, mlp_network
 from suite.settings import Config
 
 
@@ -24,10 +24,8 @@ def _informed_outputs(learner: Learner, batch: TaskBatch, x: Tensor) -> Tensor:
     """The outputs for `x`, (task, point, 1), each point joined by its task's context."""
     if batch.context is None:
         raise ValueError("the oracle needs tasks with a context")
-    tasks, points = x.shape[:2]
-    context = batch.context[:, None].expand(tasks, points, -1)
-    shared = per_task(learner.params, tasks)
-    return learner.network.forward(shared, torch.cat((x, context), dim=-1))
+    context = batch.context[:, None].expand(-1, x.shape[1], -1)
+    return shared_outputs(learner, torch.cat((x, context), dim=-1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,8 @@ from torch import Tensor
 from baselines.method import Method
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskBatch, TaskStream
-from suite.inner.learner import Learner
+from suite.inner.learner import Learner, shared_outputs
 from suite.inner.losses import task_losses
-from suite.models import per_task
 from suite.settings import Protocol
 
 
@@ -28,11 +27,10 @@ class Pretraining(Method):
     validation_tasks: int = 600
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
-        config, network = learner.config, learner.network
-        shared = per_task(learner.params, batch.support_x.shape[0])
-        outputs = network.forward(shared, batch.support_x)
+        config = learner.config
+        outputs = shared_outputs(learner, batch.support_x)
         with torch.no_grad():
-            query_outputs = network.forward(shared, batch.query_x)
+            query_outputs = shared_outputs(learner, batch.query_x)
         return task_losses(config, config.k_shot, outputs, batch.support_y), query_outputs
 
     def select(

@@ -71,7 +71,8 @@ def _measure(
 ) -> Measurement:
     network = build_network(config)
     drawn = network.initial(generator(0, "initial weights"))
-    params = {name: value.to(device).requires_grad_() for name, value in drawn.items()}
+    params = {name: value[None].to(device).requires_grad_() for name, value in drawn.items()}
+    own = {name: value[0] for name, value in params.items()}
     learner = Learner(config=config, network=network, params=params)
 
     def batched() -> None:
@@ -79,7 +80,7 @@ def _measure(
         torch.autograd.grad(losses.mean(), list(params.values()))
 
     def reference() -> None:
-        reference_meta_gradient(config, params, batch, order=order)
+        reference_meta_gradient(config, own, batch, order=order)
 
     for once in (batched, reference):
         _seconds(once, device)

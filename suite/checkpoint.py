@@ -1,8 +1,9 @@
-"""What is needed to go on with a training: weights, optimizer, position, curve.
+"""What is needed to go on with the training of one seed, and the file that keeps it.
 
 The position in the task stream is the iteration: tasks are a function of it (`suite.rng`).
 A file is the sha256 of the rest and then what `torch.save` writes; it is read with the weights-only
-loader, which runs no code.
+loader, which runs no code. The last file but one is kept too: seeds that train together are saved
+one after another, and after a kill between two of them go on from what all have.
 """
 
 import hashlib
@@ -14,31 +15,58 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from suite.files import atomic_write
 from suite.models import Params
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_TOLD = ("seconds", "resumes", "curve", "commits", "engine")
+_TENSORS = ("params", "first_moments", "second_moments")
 
 
 @dataclass(kw_only=True)
-class TrainingState:
-    """A training under way. Sums run since the last point of the curve."""
+class History:
+    """What is told of a training, by seed."""
 
-    params: Params
-    optimizer: torch.optim.Optimizer
-    iteration: int = 0
     curve: list[tuple[int, float, float, float]] = field(default_factory=list)
     """Iteration, training loss, training metric, validation metric."""
-    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
-    """Of the training loss and metric, on the device."""
     seconds: float = 0.0
+    """This seed's share of the time, where several train together."""
     resumes: int = 0
     commits: list[str] = field(default_factory=list)
     """The code that took part in the training, in order; see `environment.code_version`."""
+    engine: str = "eager"
+    """What carried out the last iteration; see `suite.inner.engine`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The training of one seed at one moment, on the CPU; no tensor has a seed axis."""
+
+    params: Params
+    first_moments: Params
+    second_moments: Params
+    """Adam's, by the names of the weights."""
+    iteration: int
+    sums: Tensor
+    """Of the training loss and metric since the last point of the curve, (2,) float64."""
+    history: History
+
+
+def initial(params: Params) -> Snapshot:
+    """The start of a training from these weights."""
+    return Snapshot(
+        params=params,
+        first_moments={name: torch.zeros_like(value) for name, value in params.items()},
+        second_moments={name: torch.zeros_like(value) for name, value in params.items()},
+        iteration=0,
+        sums=torch.zeros(2, dtype=torch.float64),
+        history=History(),
+    )
 
 
 def weights_sha256(params: Params) -> str:
@@ -51,64 +79,65 @@ def weights_sha256(params: Params) -> str:
     return digest.hexdigest()
 
 
-def save(path: Path, state: TrainingState) -> None:
-    """Write `state` so that a kill at any moment leaves the old file or the new one."""
-    content = {
-        "format": _FORMAT,
-        "params": {name: value.detach() for name, value in state.params.items()},
-        "optimizer": state.optimizer.state_dict(),
-        "iteration": state.iteration,
-        "curve": state.curve,
-        "sums": state.sums,
-        "seconds": state.seconds,
-        "resumes": state.resumes,
-        "commits": state.commits,
-    }
+def previous(path: Path) -> Path:
+    """Where the last checkpoint but one lies."""
+    return path.with_suffix(".previous.pt")
+
+
+def save(path: Path, snapshot: Snapshot) -> None:
+    """Write `snapshot`; a kill at any moment leaves the last one, here or at `previous(path)`."""
+    history = snapshot.history
+    content: dict[str, Any] = {"format": _FORMAT, "sums": snapshot.sums}
+    content |= {name: getattr(snapshot, name) for name in (*_TENSORS, "iteration")}
+    content |= {name: getattr(history, name) for name in _TOLD}
     buffer = io.BytesIO()
     torch.save(content, buffer)
     payload = buffer.getvalue()
+    if path.exists():
+        path.replace(previous(path))
     atomic_write(path, hashlib.sha256(payload).digest() + payload)
 
 
-def restore(path: Path, state: TrainingState) -> bool:
-    """Put what `path` holds into `state`; False, and a logged reason, where it is of no use."""
+def load(path: Path, like: Snapshot) -> Snapshot | None:
+    """What `path` holds; None, and a logged reason, where it is of no use.
+
+    `like` is a snapshot of the same network: other names or shapes are refused.
+    """
     try:
-        _restore(path, state)
+        return _load(path, like)
     except FileNotFoundError:
-        return False
+        return None
     except (
-        *(OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError),
+        *(OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, AttributeError),
         pickle.UnpicklingError,
     ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        log.warning("%s cannot be used (%s): training starts anew", path, reason)
-        return False
-    return True
+        log.warning("the checkpoint %s cannot be used (%s)", path, reason)
+        return None
 
 
-def _restore(path: Path, state: TrainingState) -> None:
-    device = state.sums.device
+def _load(path: Path, like: Snapshot) -> Snapshot:
     data = path.read_bytes()
     digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError("it is damaged")
-    content: dict[str, Any] = torch.load(
-        io.BytesIO(payload), map_location=device, weights_only=True
-    )
+    content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     if content["format"] != _FORMAT:
         raise ValueError(f"format {content['format']}")
-    params: Params = content["params"]
-    shapes = {name: value.shape for name, value in state.params.items()}
-    if {name: value.shape for name, value in params.items()} != shapes:
-        raise ValueError("other weights")
-    curve = [tuple(point) for point in content["curve"]]
-    sums, commits = content["sums"], list(content["commits"])
-    numbers = [content[each] for each in ("iteration", "seconds", "resumes")]
-    # From here on nothing can fail that would leave `state` half changed.
-    state.optimizer.load_state_dict(content["optimizer"])
-    with torch.no_grad():
-        for name, value in state.params.items():
-            value.copy_(params[name])
-    state.curve, state.sums, state.commits = curve, sums, commits
-    state.iteration, state.seconds, resumes = numbers
-    state.resumes = resumes + 1
+    for group in _TENSORS:
+        if _shapes(content[group]) != _shapes(like.params):
+            raise ValueError("other weights")
+    return Snapshot(
+        **{name: content[name] for name in (*_TENSORS, "iteration", "sums")},
+        history=History(
+            curve=[tuple(point) for point in content["curve"]],
+            seconds=content["seconds"],
+            resumes=content["resumes"] + 1,
+            commits=list(content["commits"]),
+            engine=content["engine"],
+        ),
+    )
+
+
+def _shapes(params: Params) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (value.shape, value.dtype) for name, value in params.items()}

@@ -5,6 +5,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from baselines import Method
 from suite import environment
-from suite.checkpoint import TrainingState, weights_sha256
+from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.sinusoid import SinusoidStream
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
@@ -106,7 +107,16 @@ def summarise(per_task: tuple[tuple[float | None, ...], ...], report_step: int) 
     )
 
 
-def _curve(state: TrainingState) -> tuple[CurvePoint, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """How a run was carried out; no part of its key."""
+
+    started: str
+    device: torch.device
+    seeds_together: int
+
+
+def _curve(snapshot: Snapshot) -> tuple[CurvePoint, ...]:
     return tuple(
         CurvePoint(
             iteration=iteration,
@@ -114,34 +124,37 @@ def _curve(state: TrainingState) -> tuple[CurvePoint, ...]:
             train_metric=_rounded(metric),
             validation_metric=_rounded(validation),
         )
-        for iteration, loss, metric, validation in state.curve
+        for iteration, loss, metric, validation in snapshot.history.curve
     )
 
 
-def _provenance(started: str, device: torch.device, state: TrainingState | None) -> Provenance:
+def _provenance(circumstances: Circumstances, snapshot: Snapshot | None) -> Provenance:
     commit, dirty = environment.git_state()
     return Provenance(
-        started=started,
+        started=circumstances.started,
         finished=now(),
         command=shlex.join(["suite", *sys.argv[1:]]),
         git_commit=commit,
         git_dirty=dirty,
         versions=environment.versions(),
-        device=environment.device_name(device),
+        device=environment.device_name(circumstances.device),
         host=environment.host(),
         threads=torch.get_num_threads(),
-        weights_sha256=weights_sha256(state.params) if state else None,
-        training_commits=tuple(state.commits) if state else (),
+        weights_sha256=weights_sha256(snapshot.params) if snapshot else None,
+        training_commits=tuple(snapshot.history.commits) if snapshot else (),
+        engine=snapshot.history.engine if snapshot else "eager",
     )
 
 
-def _timing(state: TrainingState, evaluate_seconds: float, device: torch.device) -> Timing:
+def _timing(snapshot: Snapshot, evaluate_seconds: float, circumstances: Circumstances) -> Timing:
+    seconds = snapshot.history.seconds
     return Timing(
-        train_seconds=round(state.seconds, 3),
+        train_seconds=round(seconds, 3),
         evaluate_seconds=round(evaluate_seconds, 3),
-        iterations_per_second=round(state.iteration / state.seconds, 3) if state.seconds else None,
-        peak_memory_bytes=environment.peak_memory_bytes(device),
-        resumes=state.resumes,
+        iterations_per_second=round(snapshot.iteration / seconds, 3) if seconds else None,
+        peak_memory_bytes=environment.peak_memory_bytes(circumstances.device),
+        resumes=snapshot.history.resumes,
+        seeds_together=circumstances.seeds_together,
     )
 
 
@@ -155,11 +168,10 @@ def completed(
     scores: torch.Tensor,
     selected: dict[str, float],
     examples: tuple[Example, ...],
-    state: TrainingState,
+    snapshot: Snapshot,
     *,
-    started: str,
     evaluate_seconds: float,
-    device: torch.device,
+    circumstances: Circumstances,
 ) -> Record:
     """The record of a finished run; `scores` is (step, task)."""
     per_task = outcomes(scores)
@@ -174,19 +186,18 @@ def completed(
         metrics={metric: summarise(per_task, identity.protocol.report_step)},
         per_task={metric: per_task},
         examples=examples,
-        curve=_curve(state),
-        timing=_timing(state, evaluate_seconds, device),
-        provenance=_provenance(started, device, state),
+        curve=_curve(snapshot),
+        timing=_timing(snapshot, evaluate_seconds, circumstances),
+        provenance=_provenance(circumstances, snapshot),
     )
 
 
 def failed(
     identity: Identity,
     error: BaseException,
-    state: TrainingState,
+    snapshot: Snapshot,
     *,
-    started: str,
-    device: torch.device,
+    circumstances: Circumstances,
 ) -> Record:
     """The record of a run that raised `error`."""
     lines = "".join(traceback.format_exception(error)).splitlines()
@@ -205,7 +216,7 @@ def failed(
         metrics={},
         per_task={},
         examples=(),
-        curve=_curve(state),
-        timing=_timing(state, 0.0, device),
-        provenance=_provenance(started, device, None),
+        curve=_curve(snapshot),
+        timing=_timing(snapshot, 0.0, circumstances),
+        provenance=_provenance(circumstances, None),
     )

@@ -40,11 +40,11 @@ def mix(x: Tensor) -> Tensor:
     return x ^ _shift_right(x, 31)
 
 
-def uniform(key: int, rows: Tensor, columns: int) -> Tensor:
+def uniform(key: int | Tensor, rows: Tensor, columns: int) -> Tensor:
     """Uniform numbers in [0, 1) that depend on (key, row, column) alone.
 
-    `rows` are int64 positions in a stream, of any shape; the result is float64 of shape
-    (*rows, columns), on the device of `rows`.
+    `rows` are int64 positions in a stream, of any shape; keys may be int64 of a shape that
+    broadcasts with it. The result is float64 of shape (*rows, columns), on the device of `rows`.
     """
     start = mix((rows + 1) * _GAMMA ^ key)
     column = torch.arange(1, columns + 1, device=rows.device) * _GAMMA

@@ -1,51 +1,27 @@
-"""A run from request to record: train once, score under each protocol, hand over each record."""
+"""Runs from request to record: train the seeds together, score each, write each record."""
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-import torch
-from filelock import FileLock, Timeout
-
 from baselines import METHODS, Method
-from suite import checkpoint, results
-from suite.checkpoint import TrainingState
+from suite import results
+from suite.checkpoint import Snapshot
 from suite.data.images import ImageData
 from suite.data.source import TaskSource, task_source
-from suite.errors import SuiteError, UsageError
+from suite.errors import UsageError
 from suite.evaluate import evaluate
-from suite.files import cache_dir
 from suite.inner.learner import Learner
-from suite.registry import Record, Registry, run_key, training_key
-from suite.registry.schema import DataFacts, Identity, SplitFacts
-from suite.settings import Config, Protocol, Schedule, Setting
-from suite.train import Hooks, Stopped, initial_state, train
+from suite.models import Network
+from suite.registry import Record, Registry
+from suite.registry.schema import Identity
+from suite.results import Circumstances
+from suite.runs import Request, Run, claimed, look_up, resumed
+from suite.state import TrainingState, stack, unstack
+from suite.train import Diverged, Stopped, train
 
 log = logging.getLogger(__name__)
-
-
-class RunFailed(SuiteError):
-    """A run raised an error, which stands in its record."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """One training and its scorings."""
-
-    setting: Setting
-    method: str
-    seed: int
-    config: Config
-    schedule: Schedule
-    protocols: tuple[Protocol, ...]
-    device: torch.device
-    rerun: bool = False
-    hooks: Hooks = field(default_factory=Hooks)
-    """`checkpoint` is set by the runner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,148 +30,138 @@ class Outcome:
 
     standing: list[Record]
     written: list[tuple[Path, Record]]
+    failures: list[str]
+    """One line for each seed that failed; the failure stands in its records."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
+class _Job:
+    """What the runs of a request share."""
+
     request: Request
     method: Method
-    learner: Learner
+    network: Network
     source: TaskSource
-    state: TrainingState
+    registry: Registry
+    started: str
+    outcome: Outcome
+
+    def learner(self, state: TrainingState) -> Learner:
+        return Learner(config=self.request.config, network=self.network, params=state.params)
 
 
 def execute(request: Request, registry: Registry, images: ImageData | None) -> Outcome:
     """Run what does not stand in the registry yet.
 
     Raises `Stopped` where `request.hooks` stop the training, which then goes on from its checkpoint
-    when the same request is executed again; `RunFailed` after recording a failure; `UsageError`
-    where the request makes no sense or another process is at it.
+    when the same request is executed again, and `UsageError` where the request makes no sense or
+    another process is at it. A seed that fails is recorded as failed, and the others go on.
     """
     method = METHODS[request.method]()
     method.check(request.setting)
-    source = task_source(request.config, request.seed, request.device, images)
-    identities = [_identity(request, method, source, each) for each in request.protocols]
-    standing = _standing(registry, identities)
-    rerun = min(map(len, standing)) if request.rerun else 0
-    written: list[tuple[Path, Record]] = []
-    if _pending(identities, standing, rerun):
-        name = training_key(identities[0]) + (f"-rerun{rerun}" if rerun else "")
-        folder = cache_dir() / "runs" / name
-        with _claim(folder, request):
-            # Another process may have finished it since we looked.
-            standing = _standing(registry, identities)
-            if pending := _pending(identities, standing, rerun):
-                run = _begin(request, method, source)
-                path = folder / "checkpoint.pt"
-                written = list(_train_and_score(run, pending, path, registry))
-    return Outcome(standing=[done[0] for done in standing if done], written=written)
+    request.engine.on(request.device)
+    source = task_source(request.config, request.seeds, request.device, images)
+    runs = look_up(request, method, source, registry)
+    with claimed([run for run in runs if run.pending], request):
+        # Another process may have finished some before we held the locks.
+        runs = look_up(request, method, source, registry)
+        standing = [done[0] for run in runs for done in run.standing if done]
+        job = _Job(
+            request=request,
+            method=method,
+            network=method.network(request.config),
+            source=source,
+            registry=registry,
+            started=results.now(),
+            outcome=Outcome(standing=standing, written=[], failures=[]),
+        )
+        for group, snapshots in resumed(job.network, [run for run in runs if run.pending]):
+            _train_and_score(job, group, snapshots)
+    return job.outcome
 
 
-def _standing(registry: Registry, identities: list[Identity]) -> list[list[Record]]:
-    return [_completed_attempts(registry, identity) for identity in identities]
+def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> None:
+    together = len(group)
+    while group:
+        state = stack(snapshots, job.request.config, job.request.device)
+        failed: dict[int, Exception] = {}
+        try:
+            _train(job, group, state)
+        except (Stopped, UsageError):
+            raise
+        except Diverged as error:
+            failed = dict.fromkeys(error.places, error)
+        except Exception as error:
+            if len(group) > 1:
+                log.warning("%s: %s; training seed by seed", type(error).__name__, error)
+                for run in group:
+                    for alone, saved in resumed(job.network, [run]):
+                        _train_and_score(job, alone, saved)
+                return
+            failed = {0: error}
+        snapshots = unstack(state)
+        for place, reason in failed.items():
+            _record_failure(job, group[place], reason, snapshots[place])
+        if not failed:
+            for run, snapshot in zip(group, snapshots, strict=True):
+                _score(job, run, snapshot, together)
+            return
+        sound = [place for place in range(len(group)) if place not in failed]
+        group, snapshots = [group[place] for place in sound], [snapshots[p] for p in sound]
 
 
-def _pending(
-    identities: list[Identity], standing: list[list[Record]], rerun: int
-) -> list[Identity]:
-    pairs = zip(identities, standing, strict=True)
-    return [identity for identity, done in pairs if len(done) <= rerun]
+def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
+    request, places = job.request, [run.place for run in group]
+    streams = (job.source.stream("train", places), job.source.stream("validation", places))
+    hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
+    learner = job.learner(state)
+    train(job.method, learner, request.schedule, streams, state, hooks, request.engine)
 
 
-def _begin(request: Request, method: Method, source: TaskSource) -> _Run:
-    network = method.network(request.config)
-    state = initial_state(network, request.config, request.seed, request.device)
-    learner = Learner(config=request.config, network=network, params=state.params)
-    return _Run(request=request, method=method, learner=learner, source=source, state=state)
+def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
+    for identity in run.pending:
+        try:
+            record = _scored(job, run, snapshot, identity, together)
+        except UsageError:
+            raise
+        except Exception as error:
+            _record_failure(job, run, error, snapshot)
+            return
+        path = job.registry.write(record)
+        run.standing[run.identities.index(identity)].append(record)
+        job.outcome.written.append((path, job.registry.read(path)))
 
 
-def _train_and_score(
-    run: _Run, pending: list[Identity], path: Path, registry: Registry
-) -> Iterator[tuple[Path, Record]]:
-    started = results.now()
-    remaining = list(pending)
-    request, state = run.request, run.state
-    try:
-        if checkpoint.restore(path, state):
-            log.info("goes on from iteration %s", f"{state.iteration:,}")
-        hooks = replace(request.hooks, checkpoint=path)
-        train(run.method, run.learner, request.schedule, run.source, state, hooks)
-        for identity in pending:
-            written = registry.write(_score(run, identity, started))
-            remaining.remove(identity)
-            yield written, registry.read(written)
-    except (Stopped, UsageError):
-        raise
-    except Exception as error:
-        paths = [
-            registry.write(
-                results.failed(identity, error, state, started=started, device=request.device)
-            )
-            for identity in remaining
-        ]
-        raise RunFailed(f"{type(error).__name__}: {error}; recorded in {paths[0]}") from error
-
-
-def _score(run: _Run, identity: Identity, started: str) -> Record:
+def _scored(job: _Job, run: Run, snapshot: Snapshot, identity: Identity, together: int) -> Record:
     began = time.monotonic()
-    request, protocol = run.request, identity.protocol
-    selected = run.method.select(run.learner, run.source.validation, protocol)
-    scored = (run.method, run.learner, run.source.test, protocol, selected)
-    scores = evaluate(*scored)
+    request, protocol = job.request, identity.protocol
+    learner = job.learner(stack([snapshot], request.config, request.device))
+    test = job.source.stream("test", [run.place])
+    selected = job.method.select(learner, job.source.stream("validation", [run.place]), protocol)
+    scores = evaluate(job.method, learner, test, protocol, selected)
     evaluate_seconds = time.monotonic() - began
     return results.completed(
         identity,
         request.setting.metric,
         scores,
         selected,
-        results.examples(*scored),
-        run.state,
-        started=started,
+        results.examples(job.method, learner, test, protocol, selected),
+        snapshot,
         evaluate_seconds=evaluate_seconds,
-        device=request.device,
+        circumstances=_circumstances(job, together),
     )
 
 
-def _identity(request: Request, method: Method, source: TaskSource, protocol: Protocol) -> Identity:
-    split = source.split
-    return Identity(
-        setting=request.setting.id,
-        method=request.method,
-        options=msgspec.json.decode(msgspec.json.encode(method)),
-        seed=request.seed,
-        config=request.config,
-        schedule=request.schedule,
-        protocol=protocol,
-        data=DataFacts(
-            name=source.name,
-            fingerprint=source.fingerprint,
-            split=None
-            if split is None
-            else SplitFacts(
-                seed=split.seed,
-                counts=(len(split.train), len(split.validation), len(split.test)),
-                sha256=split.sha256,
-            ),
-            warnings=source.warnings,
-        ),
-    )
+def _record_failure(job: _Job, run: Run, error: Exception, snapshot: Snapshot) -> None:
+    circumstances = _circumstances(job, 1)
+    paths = [
+        job.registry.write(results.failed(identity, error, snapshot, circumstances=circumstances))
+        for identity in run.pending
+    ]
+    reason = f"{type(error).__name__}: {error}"
+    job.outcome.failures.append(f"seed {run.seed}: {reason}; recorded in {paths[0]}")
 
 
-def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:
-    key = run_key(identity)
-    attempts = registry.attempts(identity.setting, identity.method, identity.seed, key)
-    return [record for record in attempts if record.status == "completed"]
-
-
-@contextmanager
-def _claim(folder: Path, request: Request) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UsageError(
-            f"seed {request.seed} of {request.setting.id} {request.method} is being run by another "
-            "process; wait for it, or choose other --seeds"
-        ) from None
+def _circumstances(job: _Job, together: int) -> Circumstances:
+    device = job.request.device
+    return Circumstances(started=job.started, device=device, seeds_together=together)

@@ -4,44 +4,50 @@ import hashlib
 import io
 import os
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
 
 from suite import checkpoint
-from suite.checkpoint import TrainingState, weights_sha256
+from suite.checkpoint import History, Snapshot, weights_sha256
 from suite.models import build_network
 from suite.settings import get_setting
-from suite.train import initial_state
+from suite.state import stack, unstack
+from suite.train import initial_snapshot
 
 CONFIG = get_setting("sinusoid").config
 
 
-def fresh_state(seed: int = 0) -> TrainingState:
-    return initial_state(build_network(CONFIG), CONFIG, seed, torch.device("cpu"))
+NETWORK = build_network(CONFIG)
 
 
-def trained_state(seed: int = 1) -> TrainingState:
-    """A state in which nothing stands at its initial value."""
-    state = fresh_state(seed)
+def fresh(seed: int = 0) -> Snapshot:
+    return initial_snapshot(NETWORK, seed)
+
+
+def trained(seed: int = 1) -> Snapshot:
+    """A snapshot in which nothing stands at its initial value."""
+    state = stack([fresh(seed)], CONFIG, torch.device("cpu"))
     for step in range(3):
         for value in state.params.values():
             value.grad = torch.full_like(value, 0.1 * (step + 1))
         state.optimizer.step()
     state.iteration = 3
-    state.curve = [(1, 0.1, 0.2, 0.3), (2, 1 / 3, 2 / 3, 0.7)]
-    state.sums = torch.tensor([1 / 3, 1e300], dtype=torch.float64)
-    state.seconds = 12.5
-    state.resumes = 1
-    return state
+    state.histories[0] = History(
+        curve=[(1, 0.1, 0.2, 0.3), (2, 1 / 3, 2 / 3, 0.7)],
+        seconds=12.5,
+        resumes=1,
+        commits=["abc"],
+        engine="graph",
+    )
+    state.sums = torch.tensor([[1 / 3], [1e300]], dtype=torch.float64)
+    return unstack(state)[0]
 
 
-def moments(state: TrainingState) -> list[torch.Tensor]:
-    return [
-        value
-        for entry in state.optimizer.state_dict()["state"].values()
-        for value in (entry["step"], entry["exp_avg"], entry["exp_avg_sq"])
-    ]
+def tensors(snapshot: Snapshot) -> list[torch.Tensor]:
+    groups = (snapshot.params, snapshot.first_moments, snapshot.second_moments)
+    return [value for group in groups for value in group.values()]
 
 
 @pytest.fixture
@@ -49,90 +55,102 @@ def path(tmp_path):
     return tmp_path / "run" / "checkpoint.pt"
 
 
-def test_a_state_comes_back_bit_for_bit(path):
-    saved, state = trained_state(), fresh_state()
+def test_a_snapshot_comes_back_bit_for_bit(path):
+    saved = trained()
     checkpoint.save(path, saved)
-    assert checkpoint.restore(path, state)
-    assert weights_sha256(state.params) == weights_sha256(saved.params)
-    assert weights_sha256(state.params) != weights_sha256(fresh_state().params)
-    assert (state.iteration, state.curve, state.seconds) == (3, saved.curve, 12.5)
-    assert torch.equal(state.sums, saved.sums)
-    assert state.resumes == 2
-    ours, theirs = moments(state), moments(saved)
-    assert len(ours) == 3 * len(saved.params)
-    assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+    found = checkpoint.load(path, fresh())
+    assert found.iteration == 3
+    assert found.history == replace(saved.history, resumes=2)
+    assert torch.equal(found.sums, saved.sums)
+    pairs = list(zip(tensors(found), tensors(saved), strict=True))
+    assert len(pairs) == 3 * len(fresh().params)
+    assert all(torch.equal(one, other) and one.any() for one, other in pairs)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_where_there_is_none_training_starts_without_a_word(path, caplog):
-    state = fresh_state()
-    assert not checkpoint.restore(path, state)
+def test_stacked_and_unstacked_is_the_same():
+    seeds = [trained(1), trained(2)]
+    state = stack(seeds, CONFIG, torch.device("cpu"))
+    assert {value.shape[0] for value in state.params.values()} == {2}
+    for ours, theirs in zip(unstack(state), seeds, strict=True):
+        assert torch.equal(ours.sums, theirs.sums)
+        assert all(map(torch.equal, tensors(ours), tensors(theirs)))
+        assert ours.history == theirs.history
+    steps = {float(each["step"]) for each in state.optimizer.state.values()}
+    assert steps == {3.0}
+
+
+def test_the_last_but_one_is_kept(path):
+    checkpoint.save(path, trained(1))
+    checkpoint.save(path, trained(2))
+    found = [checkpoint.load(each, fresh()) for each in (checkpoint.previous(path), path)]
+    expected = [weights_sha256(trained(seed).params) for seed in (1, 2)]
+    assert [weights_sha256(each.params) for each in found] == expected
+
+
+def test_where_there_is_none_nothing_is_said(path, caplog):
+    assert checkpoint.load(path, fresh()) is None
     assert caplog.messages == []
-    assert state.resumes == 0
 
 
-def flipped(data: bytes, state: TrainingState) -> bytes:
-    """`data` with one bit of a weight of `state` turned over."""
-    weights = state.params["layer1.weight"].detach().numpy().tobytes()
+def flipped(data: bytes, snapshot: Snapshot) -> bytes:
+    """`data` with one bit of a weight of `snapshot` turned over."""
+    weights = snapshot.params["layer1.weight"].detach().numpy().tobytes()
     place = data.index(weights) + len(weights) // 2
     return data[:place] + bytes([data[place] ^ 64]) + data[place + 1 :]
 
 
 DAMAGES = {
-    "empty": lambda data, state: b"",
-    "cut in half": lambda data, state: data[: len(data) // 2],
-    "cut by a byte": lambda data, state: data[:-1],
-    "text": lambda data, state: b"not a checkpoint",
-    "one letter": lambda data, state: b"0",
-    "zeros": lambda data, state: bytes(len(data)),
+    "empty": lambda data, snapshot: b"",
+    "cut in half": lambda data, snapshot: data[: len(data) // 2],
+    "cut by a byte": lambda data, snapshot: data[:-1],
+    "text": lambda data, snapshot: b"not a checkpoint",
+    "one letter": lambda data, snapshot: b"0",
+    "zeros": lambda data, snapshot: bytes(len(data)),
     "a bit of a weight": flipped,
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_checkpoint_is_told_and_not_used(path, caplog, damage):
-    saved, state = trained_state(), fresh_state()
+    saved = trained()
     checkpoint.save(path, saved)
     path.write_bytes(damage(path.read_bytes(), saved))
-    assert not checkpoint.restore(path, state)
-    assert_untouched(state)
+    assert checkpoint.load(path, fresh()) is None
     (message,) = caplog.messages
     assert str(path) in message
-    assert "starts anew" in message
-
-
-def assert_untouched(state: TrainingState) -> None:
-    assert weights_sha256(state.params) == weights_sha256(fresh_state().params)
-    assert moments(state) == []
-    assert (state.iteration, state.curve, state.resumes) == (0, [], 0)
+    assert "cannot be used" in message
 
 
 def of_another_network(path):
     config = get_setting("omniglot-5way-1shot-mlp").config
-    state = initial_state(build_network(config), config, 0, torch.device("cpu"))
-    checkpoint.save(path, state)
+    checkpoint.save(path, initial_snapshot(build_network(config), 0))
 
 
 def without_moments(path):
-    """Weights that fit, but an optimizer that does not: neither may be used."""
-    state = trained_state()
-    state.optimizer = torch.optim.Adam([state.params["head.bias"]])
-    checkpoint.save(path, state)
+    """Weights that fit, but moments that do not: neither may be used."""
+    moments = {"head.bias": torch.zeros(1)}
+    checkpoint.save(path, replace(trained(), second_moments=moments))
 
 
-def of_another_format(path, monkeypatch):
+def in_double_precision(path):
+    params = {name: value.double() for name, value in trained().params.items()}
+    checkpoint.save(path, replace(trained(), params=params))
+
+
+@pytest.mark.parametrize("write", [of_another_network, without_moments, in_double_precision])
+def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(path, caplog, write):
+    write(path)
+    assert checkpoint.load(path, fresh()) is None
+    assert "other weights" in caplog.text
+
+
+def test_a_checkpoint_of_another_format_is_told_and_not_used(path, caplog, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "_FORMAT", 999)
-        checkpoint.save(path, trained_state())
-
-
-@pytest.mark.parametrize("write", [of_another_network, without_moments, of_another_format])
-def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(path, caplog, monkeypatch, write):
-    write(path, monkeypatch) if write is of_another_format else write(path)
-    state = fresh_state()
-    assert not checkpoint.restore(path, state)
-    assert_untouched(state)
-    assert "starts anew" in caplog.text
+        checkpoint.save(path, trained())
+    assert checkpoint.load(path, fresh()) is None
+    assert "format 999" in caplog.text
 
 
 class Evil:
@@ -158,17 +176,17 @@ def test_reading_a_checkpoint_runs_no_code(path, caplog, tmp_path, container):
     payload = buffer.getvalue()
     # Whoever writes such a file can write its digest too.
     path.write_bytes(hashlib.sha256(payload).digest() + payload)
-    assert not checkpoint.restore(path, fresh_state())
+    assert checkpoint.load(path, fresh()) is None
     assert not marker.exists()
-    assert "starts anew" in caplog.text
+    assert "cannot be used" in caplog.text
     # The trap does work.
     buffer.seek(0)
     torch.load(buffer, weights_only=False) if container == "torch" else pickle.load(buffer)
     assert marker.exists()
 
 
-def test_a_kill_while_saving_leaves_the_old_checkpoint(path, monkeypatch):
-    first = trained_state()
+def test_a_kill_while_saving_leaves_the_last_checkpoint(path, monkeypatch):
+    first = trained()
     checkpoint.save(path, first)
 
     def killed(descriptor):
@@ -177,10 +195,10 @@ def test_a_kill_while_saving_leaves_the_old_checkpoint(path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", killed)
         with pytest.raises(KeyboardInterrupt):
-            checkpoint.save(path, trained_state(2))
-    state = fresh_state()
-    assert checkpoint.restore(path, state)
-    assert weights_sha256(state.params) == weights_sha256(first.params)
+            checkpoint.save(path, trained(2))
+    assert checkpoint.load(path, fresh()) is None
+    found = checkpoint.load(checkpoint.previous(path), fresh())
+    assert weights_sha256(found.params) == weights_sha256(first.params)
 
 
 def test_the_hash_of_weights_tells_names_shapes_and_values_apart():

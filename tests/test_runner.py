@@ -11,11 +11,12 @@ from filelock import FileLock
 
 from baselines import METHODS
 from baselines.maml import Maml
-from suite import environment, runner
+from suite import environment, runner, runs
 from suite.errors import UsageError
 from suite.files import cache_dir
 from suite.registry import Registry
-from suite.runner import Request, RunFailed, execute
+from suite.runner import execute
+from suite.runs import Request
 from suite.settings import Protocol, get_setting
 from suite.train import Hooks, Stopped
 
@@ -30,12 +31,12 @@ def small(protocol: Protocol) -> Protocol:
 PROTOCOLS = tuple(small(protocol) for protocol in SETTING.protocols)
 
 
-def request(method: str = "maml", *, seed=0, iterations=ITERATIONS, **changes) -> Request:
+def request(method: str = "maml", *, seeds=(0,), iterations=ITERATIONS, **changes) -> Request:
     trains = METHODS[method].trains
     values = {
         "setting": SETTING,
         "method": method,
-        "seed": seed,
+        "seeds": seeds,
         "config": msgspec.structs.replace(SETTING.config, tasks_per_batch=4),
         "schedule": SETTING.schedule(iterations if trains else 0),
         "protocols": PROTOCOLS[:1],
@@ -181,10 +182,72 @@ def test_a_stopped_run_ends_in_the_same_record(registry, monkeypatch, tmp_path):
 
 
 def test_seeds_are_other_runs(registry):
-    records = [run(registry, seed=seed).written[0][1] for seed in (0, 1)]
+    records = [run(registry, seeds=(seed,)).written[0][1] for seed in (0, 1)]
     assert len({record.key for record in records}) == 2
     assert len({record.provenance.weights_sha256 for record in records}) == 2
     assert records[0].per_task != records[1].per_task
+
+
+def test_seeds_together_write_a_record_each(registry):
+    outcome = run(registry, seeds=(0, 1, 2), protocols=PROTOCOLS[:2])
+    records = [record for _, record in outcome.written]
+    pairs = [(record.seed, record.protocol.name) for record in records]
+    assert pairs == [(seed, name) for seed in (0, 1, 2) for name in ("5-shot", "10-shot")]
+    assert {record.timing.seeds_together for record in records} == {3}
+    assert len({record.provenance.weights_sha256 for record in records}) == 3
+    alone = run(Registry(registry.root / "alone"), seeds=(1,), rerun=True).written[0][1]
+    (company,) = [r for r in records if r.key == alone.key]
+    assert alone.metrics["mse"].mean == pytest.approx(company.metrics["mse"].mean, rel=1e-3)
+
+
+def test_seeds_that_stand_leave_the_others_to_be_trained(registry):
+    run(registry, seeds=(1,))
+    outcome = run(registry, seeds=(0, 1, 2))
+    assert [record.seed for record in outcome.standing] == [1]
+    assert [record.seed for _, record in outcome.written] == [0, 2]
+    assert {record.timing.seeds_together for _, record in outcome.written} == {2}
+
+
+def test_seeds_go_on_from_what_all_of_them_have(registry, caplog):
+    """As after a kill between the checkpoints of two seeds."""
+    asked = iter([None] * 6)
+    hooks = Hooks(checkpoint_seconds=0.0, stop=lambda: next(asked, "a signal"))
+    with pytest.raises(Stopped):
+        run(registry, seeds=(0, 1), hooks=hooks)
+    newest = sorted((cache_dir() / "runs").glob("*/checkpoint.pt"))[0]
+    newest.unlink()
+    caplog.set_level("INFO")
+    outcome = run(registry, seeds=(0, 1))
+    assert "goes on from iteration 6" in caplog.text
+    assert {record.timing.seeds_together for _, record in outcome.written} == {2}
+
+
+def test_seeds_at_other_iterations_train_apart(registry):
+    asked = iter([None] * 6)
+    with pytest.raises(Stopped):
+        run(registry, seeds=(0,), hooks=Hooks(stop=lambda: next(asked, "a signal")))
+    outcome = run(registry, seeds=(0, 1))
+    assert [record.timing.resumes for _, record in outcome.written] == [1, 0]
+    assert {record.timing.seeds_together for _, record in outcome.written} == {1}
+
+
+def test_of_seeds_together_only_the_one_that_diverges_fails(registry, monkeypatch):
+    initial = runs.initial_snapshot
+
+    def poisoned(network, seed):
+        snapshot = initial(network, seed)
+        if seed == 1:
+            snapshot.params["head.bias"].fill_(math.nan)
+        return snapshot
+
+    monkeypatch.setattr(runs, "initial_snapshot", poisoned)
+    outcome = run(registry, seeds=(0, 1, 2))
+    assert [record.seed for _, record in outcome.written] == [0, 2]
+    (failure,) = outcome.failures
+    assert failure.startswith("seed 1: Diverged: the weights are not finite")
+    assert {(r.seed, r.status) for r in registry.records()} == {
+        *((0, "completed"), (1, "failed"), (2, "completed"))
+    }
 
 
 def test_methods_are_scored_on_the_same_tasks(registry):
@@ -204,8 +267,8 @@ def break_down(*_):
 def test_a_failure_is_recorded_and_then_made_good(registry, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Maml, "objective", break_down)
-        with pytest.raises(RunFailed, match="FloatingPointError") as caught:
-            run(registry, protocols=PROTOCOLS[:2])
+        (failure,) = run(registry, protocols=PROTOCOLS[:2]).failures
+    assert failure.startswith("seed 0: FloatingPointError")
     failed = list(registry.records())
     assert {record.status for record in failed} == {"failed"}
     assert {record.protocol.name for record in failed} == {"5-shot", "10-shot"}
@@ -214,7 +277,7 @@ def test_a_failure_is_recorded_and_then_made_good(registry, monkeypatch):
         assert record.failure.message.startswith("the third unit")
         assert "break_down" in "\n".join(record.failure.last_lines)
         assert (record.metrics, record.per_task) == ({}, {})
-    assert any(str(path) in str(caught.value) for path in registry.paths())
+    assert any(str(path) in failure for path in registry.paths())
 
     assert len(run(registry, protocols=PROTOCOLS[:2]).written) == 2
     assert attempts(registry) == {
@@ -225,17 +288,16 @@ def test_a_failure_is_recorded_and_then_made_good(registry, monkeypatch):
 
 
 def test_a_failure_to_score_keeps_what_was_scored(registry, monkeypatch):
-    score = runner._score
+    score = runner._scored
 
-    def fails_on_the_second(run_, identity, started):
+    def fails_on_the_second(job, run_, snapshot, identity, together):
         if identity.protocol.name == "10-shot":
             break_down()
-        return score(run_, identity, started)
+        return score(job, run_, snapshot, identity, together)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_score", fails_on_the_second)
-        with pytest.raises(RunFailed):
-            run(registry, protocols=PROTOCOLS)
+        patch.setattr(runner, "_scored", fails_on_the_second)
+        assert len(run(registry, protocols=PROTOCOLS).failures) == 1
     first = {("5-shot", 0, "completed"), ("10-shot", 0, "failed"), ("20-shot", 0, "failed")}
     assert attempts(registry) == first
     outcome = run(registry, protocols=PROTOCOLS, hooks=trap())
@@ -257,14 +319,14 @@ def test_a_run_that_another_process_is_at_is_left_to_it(registry):
 
 def test_a_run_that_another_process_has_just_finished_is_not_run_again(registry, monkeypatch):
     """The other process writes its record after we looked and before we hold the lock."""
-    claim = runner._claim
+    claimed = runs.claimed
 
-    def late_claim(folder, asked):
-        monkeypatch.setattr(runner, "_claim", claim)
+    def late_claim(pending, asked):
+        monkeypatch.setattr(runner, "claimed", claimed)
         execute(replace(asked, hooks=Hooks()), registry, None)
-        return claim(folder, asked)
+        return claimed(pending, asked)
 
-    monkeypatch.setattr(runner, "_claim", late_claim)
+    monkeypatch.setattr(runner, "claimed", late_claim)
     outcome = run(registry)
     assert outcome.written == []
     assert len(outcome.standing) == 1

@@ -9,14 +9,18 @@ import torch
 
 from baselines import METHODS
 from suite import checkpoint
-from suite.checkpoint import TrainingState, weights_sha256
+from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
 from suite.data.source import TaskSource, task_source
+from suite.inner.engine import Engine
 from suite.inner.learner import Learner
+from suite.models import Network
 from suite.settings import Config, Schedule, get_setting
-from suite.train import Diverged, Hooks, Stopped, initial_state, train
+from suite.state import TrainingState, stack, unstack
+from suite.train import Diverged, Hooks, Stopped, initial_snapshot, train
 
 CPU = torch.device("cpu")
+EAGER = Engine(kind="eager")
 replace = msgspec.structs.replace
 SINUSOID = replace(get_setting("sinusoid").config, tasks_per_batch=5)
 GLYPHS = replace(
@@ -39,32 +43,46 @@ def glyph_data() -> ImageData:
 
 @dataclass
 class Training:
-    """One training that can be run in pieces."""
+    """One training, of one or several seeds, that can be run in pieces."""
 
     config: Config
     source: TaskSource
     schedule: Schedule
+    seeds: tuple[int, ...]
     method: str = "maml"
-    seed: int = 0
+
+    @property
+    def network(self) -> Network:
+        return METHODS[self.method]().network(self.config)
+
+    def fresh(self) -> list[Snapshot]:
+        return [initial_snapshot(self.network, seed) for seed in self.seeds]
 
     def start(self) -> TrainingState:
-        network = METHODS[self.method]().network(self.config)
-        return initial_state(network, self.config, self.seed, CPU)
+        return stack(self.fresh(), self.config, CPU)
 
-    def run(self, state: TrainingState, **hooks) -> TrainingState:
+    def saved(self, paths) -> TrainingState:
+        """From checkpoints, all of which must be readable."""
+        pairs = zip(paths, self.fresh(), strict=True)
+        return stack([checkpoint.load(path, like) for path, like in pairs], self.config, CPU)
+
+    def run(self, state: TrainingState, engine=EAGER, **hooks) -> TrainingState:
+        learner = Learner(config=self.config, network=self.network, params=state.params)
+        streams = (self.source.streams("train"), self.source.streams("validation"))
         method = METHODS[self.method]()
-        network = method.network(self.config)
-        schedule = self.schedule
-        learner = Learner(config=self.config, network=network, params=state.params)
-        train(method, learner, schedule, self.source, state, Hooks(**hooks))
+        train(method, learner, self.schedule, streams, state, Hooks(**hooks), engine)
         return state
 
 
-def training(kind: str, glyph_data, *, iterations=11, every=3, seed=0, **options) -> Training:
+def training(kind: str, glyph_data, *, iterations=11, every=3, seeds=(0,), **options) -> Training:
     config = replace(CONFIGS[kind], **options)
-    source = task_source(config, seed, CPU, None if kind == "sinusoid" else glyph_data)
+    source = task_source(config, seeds, CPU, None if kind == "sinusoid" else glyph_data)
     schedule = Schedule(name="shortened", iterations=iterations, validate_every=every)
-    return Training(config=config, source=source, schedule=schedule, seed=seed)
+    return Training(config=config, source=source, schedule=schedule, seeds=seeds)
+
+
+def weights(state: TrainingState) -> list[str]:
+    return [weights_sha256(snapshot.params) for snapshot in unstack(state)]
 
 
 def stop_after(count: int):
@@ -73,48 +91,48 @@ def stop_after(count: int):
     return lambda: next(calls, "enough")
 
 
+@pytest.mark.parametrize("seeds", [(0,), (3, 1)])
 @pytest.mark.parametrize("kind", CONFIGS)
 @pytest.mark.parametrize("method", ["maml", "fomaml"])
-def test_stopped_and_resumed_equals_undisturbed(kind, method, glyph_data, tmp_path):
-    run = training(kind, glyph_data)
+def test_stopped_and_resumed_equals_undisturbed(kind, method, seeds, glyph_data, tmp_path):
+    run = training(kind, glyph_data, seeds=seeds)
     run.method = method
     undisturbed = run.run(run.start())
-    path = tmp_path / "checkpoint.pt"
-    for part in (2, 3, 2):  # never at a point of the curve alone
-        state = run.start()
-        checkpoint.restore(path, state)
-        with pytest.raises(Stopped, match="enough"):
-            run.run(state, checkpoint=path, stop=stop_after(part))
+    paths = tuple(tmp_path / f"{seed}.pt" for seed in seeds)
     state = run.start()
-    assert checkpoint.restore(path, state)
-    assert (state.iteration, state.resumes) == (7, 3)
-    run.run(state, checkpoint=path)
-    assert weights_sha256(state.params) == weights_sha256(undisturbed.params)
-    assert weights_sha256(state.params) != weights_sha256(run.start().params)
-    assert state.curve == undisturbed.curve
-    assert [point[0] for point in state.curve] == [3, 6, 9]
+    for part in (2, 3, 2):  # never at a point of the curve alone
+        with pytest.raises(Stopped, match="enough"):
+            run.run(state, checkpoints=paths, stop=stop_after(part))
+        state = run.saved(paths)
+    assert state.iteration == 7
+    assert [history.resumes for history in state.histories] == [3] * len(seeds)
+    run.run(state, checkpoints=paths)
+    assert weights(state) == weights(undisturbed)
+    assert weights(state) != weights(run.start())
+    for ours, theirs in zip(state.histories, undisturbed.histories, strict=True):
+        assert ours.curve == theirs.curve
+        assert [point[0] for point in ours.curve] == [3, 6, 9]
     assert torch.equal(state.sums, undisturbed.sums)
 
 
 def test_the_end_is_a_checkpoint_too(glyph_data, tmp_path):
     run = training("sinusoid", glyph_data)
     path = tmp_path / "checkpoint.pt"
-    finished = run.run(run.start(), checkpoint=path, checkpoint_seconds=3600.0)
-    state = run.start()
-    assert checkpoint.restore(path, state)
+    finished = run.run(run.start(), checkpoints=(path,), checkpoint_seconds=3600.0)
+    state = run.saved([path])
     assert state.iteration == run.schedule.iterations
     run.run(state)  # nothing is left to do
-    assert weights_sha256(state.params) == weights_sha256(finished.params)
+    assert weights(state) == weights(finished)
 
 
 def test_checkpoints_are_written_at_the_interval_only(glyph_data, tmp_path, monkeypatch):
     run = training("sinusoid", glyph_data)
     saved = []
-    monkeypatch.setattr(checkpoint, "save", lambda path, state: saved.append(state.iteration))
-    run.run(run.start(), checkpoint=tmp_path / "x", checkpoint_seconds=3600.0)
+    monkeypatch.setattr(checkpoint, "save", lambda path, snapshot: saved.append(snapshot.iteration))
+    run.run(run.start(), checkpoints=(tmp_path / "x",), checkpoint_seconds=3600.0)
     assert saved == [11]
     saved.clear()
-    run.run(run.start(), checkpoint=tmp_path / "x", checkpoint_seconds=0.0)
+    run.run(run.start(), checkpoints=(tmp_path / "x",), checkpoint_seconds=0.0)
     assert saved == list(range(1, 12))
 
 
@@ -134,8 +152,8 @@ def test_progress_is_told_every_iteration(glyph_data):
 def test_a_curve_point_is_the_mean_since_the_last(glyph_data):
     each = training("sinusoid", glyph_data, iterations=6, every=1)
     pairs = training("sinusoid", glyph_data, iterations=6, every=2)
-    single = each.run(each.start()).curve
-    double = pairs.run(pairs.start()).curve
+    single = each.run(each.start()).histories[0].curve
+    double = pairs.run(pairs.start()).histories[0].curve
     assert [point[0] for point in double] == [2, 4, 6]
     for number, (_, loss, metric, validation) in enumerate(double):
         two = single[2 * number : 2 * number + 2]
@@ -147,27 +165,26 @@ def test_a_curve_point_is_the_mean_since_the_last(glyph_data):
 def test_training_lowers_the_loss(glyph_data):
     run = training("sinusoid", glyph_data, iterations=600, every=100, meta_lr=0.01)
     run.method = "oracle"
-    curve = run.run(run.start()).curve
+    curve = run.run(run.start()).histories[0].curve
     assert curve[-1][1] < 0.5 * curve[0][1]
     assert curve[-1][3] < 0.5 * curve[0][3]
 
 
 def test_seeds_train_other_weights(glyph_data):
-    weights = set()
+    found = set()
     for seed in (0, 0, 1):
-        run = training("sinusoid", glyph_data, iterations=2, seed=seed)
-        weights.add(weights_sha256(run.run(run.start()).params))
-    assert len(weights) == 2
+        run = training("sinusoid", glyph_data, iterations=2, seeds=(seed,))
+        found.update(weights(run.run(run.start())))
+    assert len(found) == 2
 
 
 def test_divergence_is_told_and_not_checkpointed(glyph_data, tmp_path):
     run = training("sinusoid", glyph_data, inner_lr=1e30, every=2)
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(Diverged, match="not finite at iteration"):
-        run.run(run.start(), checkpoint=path, checkpoint_seconds=0.0)
-    state = run.start()
-    if checkpoint.restore(path, state):
-        assert all(value.isfinite().all() for value in state.params.values())
+        run.run(run.start(), checkpoints=(path,), checkpoint_seconds=0.0)
+    if saved := checkpoint.load(path, run.fresh()[0]):
+        assert all(value.isfinite().all() for value in saved.params.values())
 
 
 def test_the_clip_is_for_each_element_of_the_meta_gradient(glyph_data):
@@ -181,3 +198,74 @@ def test_the_clip_is_for_each_element_of_the_meta_gradient(glyph_data):
     clipped = gradient(bound)
     assert torch.equal(clipped, free.clamp(-bound, bound))
     assert 0.3 < float((clipped != free).float().mean()) < 0.7
+
+
+def in_double(state: TrainingState) -> TrainingState:
+    """The same training in float64."""
+    moments = state.optimizer.state
+    for value in state.params.values():
+        value.data = value.data.double()
+        for name in ("exp_avg", "exp_avg_sq"):
+            moments[value][name] = moments[value][name].double()
+    return state
+
+
+class InDouble:
+    """A source whose tasks are in float64."""
+
+    def __init__(self, source: TaskSource) -> None:
+        self._source = source
+
+    def streams(self, name):
+        return DoubleStream(self._source.streams(name))
+
+
+@dataclass
+class DoubleStream:
+    stream: object
+
+    @property
+    def keys(self):
+        return self.stream.keys
+
+    def batch(self, *arguments):
+        drawn = self.stream.batch(*arguments)
+        return drawn.changed(lambda value: value.double() if value.is_floating_point() else value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        *(("sinusoid", method) for method in ("maml", "fomaml", "pretraining", "oracle")),
+        *(("glyphs", method) for method in ("maml", "fomaml")),
+    ],
+)
+def test_a_seed_in_company_equals_the_same_seed_alone(kind, method, glyph_data):
+    seeds = (0, 5, 2)
+
+    def trained(group: tuple[int, ...]) -> list[Snapshot]:
+        run = training(kind, glyph_data, iterations=20, every=10, seeds=group)
+        run.method, run.source = method, InDouble(run.source)
+        return unstack(run.run(in_double(run.start())))
+
+    for seed, together in zip(seeds, trained(seeds), strict=True):
+        (alone,) = trained((seed,))
+        for name, value in alone.params.items():
+            assert value.dtype == torch.double
+            assert torch.allclose(together.params[name], value, rtol=1e-9, atol=1e-9)
+        assert np.allclose(together.history.curve, alone.history.curve, rtol=1e-9)
+
+
+def test_a_seed_that_diverges_leaves_the_others_alone(glyph_data):
+    run = training("sinusoid", glyph_data, iterations=6, every=6, seeds=(0, 1, 2))
+    state = run.start()
+    with torch.no_grad():
+        state.params["head.bias"][1] = torch.nan
+    with pytest.raises(Diverged) as caught:
+        run.run(state)
+    assert caught.value.places == (1,)
+    others = training("sinusoid", glyph_data, iterations=6, every=6, seeds=(0, 2))
+    expected = unstack(others.run(others.start()))
+    for ours, theirs in zip((unstack(state)[0], unstack(state)[2]), expected, strict=True):
+        for name, value in theirs.params.items():
+            assert torch.allclose(ours.params[name], value, rtol=1e-4, atol=1e-6)

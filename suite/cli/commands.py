@@ -22,6 +22,9 @@ def run(
     time_limit: str | None = None,
     checkpoint_every: str = "30s",
     rerun: bool = False,
+    engine: Literal["auto", "eager", "graph", "compiled"] = "auto",
+    seeds_together: int | None = None,
+    tasks_per_chunk: int | None = None,
 ) -> int:
     """Train, score on the test tasks, and write one record a seed and protocol.
 
@@ -43,6 +46,10 @@ def run(
         time_limit: Stop cleanly before so much time has passed, for example 9m or 1h30m.
         checkpoint_every: The most training that a kill can lose.
         rerun: Run again what stands in the registry, and keep both records.
+        engine: graph replays a captured CUDA graph, compiled fuses with inductor; both have the
+            results of eager. auto is a graph on a GPU, eager elsewhere.
+        seeds_together: Seeds to train side by side; by default as many as pay and as memory holds.
+        tasks_per_chunk: Tasks of a seed in memory at once; fewer need less memory and more time.
     """
     from suite.cli.run import run_command
 
@@ -60,6 +67,9 @@ def run(
         time_limit=time_limit,
         checkpoint_every=checkpoint_every,
         rerun=rerun,
+        engine_kind=engine,
+        seeds_together=seeds_together,
+        tasks_per_chunk=tasks_per_chunk,
     )
 
 

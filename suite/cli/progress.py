@@ -1,6 +1,7 @@
 """How far a run is: a bar on a terminal, a log line now and then elsewhere."""
 
 import logging
+import statistics
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from rich.progress import (
     track,
 )
 
-from suite.checkpoint import TrainingState
+from suite.state import TrainingState
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ class TrainingProgress:
         began, first = self._since or (now, state.iteration)
         rate = (state.iteration - first) / (now - began) if now > began else 0.0
         note = f"{rate:.1f} it/s"
-        if state.curve:
-            value = state.curve[-1][3]
+        if state.histories[0].curve:
+            value = statistics.fmean(history.curve[-1][3] for history in state.histories)
             text = f"{value:.1%}" if self._metric == "accuracy" else f"{value:.3f}"
             note += f", validation {self._metric} {text}"
         return note

@@ -13,8 +13,11 @@ from suite.cli.limits import Limits, seconds
 from suite.cli.progress import TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
 from suite.errors import UsageError
+from suite.inner.engine import Engine, Kind
+from suite.launch.grouping import seed_groups
 from suite.registry import Record, Registry
-from suite.runner import Outcome, Request, RunFailed, execute
+from suite.runner import Outcome, execute
+from suite.runs import Request
 from suite.settings import Config, Protocol, Setting, get_setting
 from suite.train import Hooks, Stopped
 
@@ -36,6 +39,9 @@ def run_command(
     time_limit: str | None,
     checkpoint_every: str,
     rerun: bool,
+    engine_kind: Kind,
+    seeds_together: int | None,
+    tasks_per_chunk: int | None,
 ) -> int:
     """See `suite.cli.commands.run`; the exit code."""
     limits = Limits(None if time_limit is None else seconds(time_limit))
@@ -50,29 +56,34 @@ def run_command(
         raise UsageError("--seeds: name seeds from 0 on")
     seeds_from_zero(seeds)
     at_least_one("iterations", iterations)
+    at_least_one("seeds-together", seeds_together)
+    at_least_one("tasks-per-chunk", tasks_per_chunk)
     config = changed(setting.config, changes)
     protocols = _protocols(setting, protocol_names)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
     registry = Registry(results)
     images = _images(config, data)
+    engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
     schedule = setting.schedule(iterations if METHODS[method].trains else 0)
     limits.listen()
     failures = 0
-    for seed in dict.fromkeys(seeds):
+    for group in seed_groups(config, tuple(dict.fromkeys(seeds)), device, seeds_together):
         if limits.reason():
             return _stopped(limits)
         with training_bar() as bar:
-            label = f"{setting.id} {method} seed {seed}"
+            plural = "seed" if len(group) == 1 else "seeds"
+            label = f"{setting.id} {method} {plural} {' '.join(map(str, group))}"
             request = Request(
                 setting=setting,
                 method=method,
-                seed=seed,
+                seeds=group,
                 config=config,
                 schedule=schedule,
                 protocols=protocols,
                 device=device,
                 rerun=rerun,
+                engine=engine,
                 hooks=Hooks(
                     checkpoint_seconds=checkpoint_seconds,
                     stop=limits.reason,
@@ -83,11 +94,10 @@ def run_command(
                 outcome = execute(request, registry, images)
             except Stopped:
                 return _stopped(limits)
-            except RunFailed as error:
-                failures += 1
-                log.error("%s failed: %s", label, error)
-                continue
         _report(outcome, registry)
+        failures += len(outcome.failures)
+        for failure in outcome.failures:
+            log.error("%s %s failed: %s", setting.id, method, failure)
     return 1 if failures else 0
 
 

@@ -32,23 +32,30 @@ class EpisodeStream:
     turned by its own multiple of 90 degrees.
     """
 
-    key: int
+    keys: tuple[int, ...]
+    """One a seed; see `suite.rng.stream_key`."""
     images: Tensor  # (class, image, channel, height, width) uint8, on the device
-    classes: Tensor  # (split's classes,) int64: places in the first axis of `images`
+    classes: Tensor  # (seed, split's classes) int64: places in the first axis of `images`
     n_way: int
     rotations: bool
 
     def __post_init__(self) -> None:
-        if len(self.classes) < self.n_way:
-            raise UsageError(f"{self.n_way}-way tasks need more than {len(self.classes)} classes")
+        if self.classes.shape[1] < self.n_way:
+            raise UsageError(
+                f"{self.n_way}-way tasks need more than {self.classes.shape[1]} classes"
+            )
 
-    def batch(self, start: int, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
+    @functools.cached_property
+    def _keys(self) -> Tensor:
+        return torch.tensor(self.keys, device=self.images.device)[:, None]
+
+    def batch(self, start: int | Tensor, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
         """See `TaskStream`; pixels are float32 in [0, 1], examples ordered by class."""
         drawn = k_shot + n_query
         labels, chosen = self._draw(start, tasks, drawn)
         images = self._pixels(*chosen)  # (task, way, image, channel, height, width)
         support, query = images.split((k_shot, n_query), dim=2)
-        label_of = labels.expand(tasks, -1, -1)
+        label_of = labels.expand(len(images), -1, -1)
         return TaskBatch(
             support_x=support.flatten(1, 2),
             support_y=label_of[:, :, :k_shot].flatten(1),
@@ -57,19 +64,21 @@ class EpisodeStream:
         )
 
     def _draw(
-        self, start: int, tasks: int, drawn: int
+        self, start: int | Tensor, tasks: int, drawn: int
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         available = self.images.shape[1]
         if drawn > available:
             raise UsageError(f"a task wants {drawn} images a class and there are {available}")
         device = self.images.device
-        rows = torch.arange(start, start + tasks, device=device)
-        n_classes = len(self.classes)
-        unit = uniform(self.key, rows, n_classes + self.n_way * (1 + available))
+        rows = start + torch.arange(tasks, device=device)
+        n_classes = self.classes.shape[1]
+        unit = uniform(self._keys, rows, n_classes + self.n_way * (1 + available))
+        unit = unit.flatten(0, 1)  # (task, column), the tasks of a seed together
         by_class, by_turn, by_image = unit.split(
             (n_classes, self.n_way, self.n_way * available), dim=1
         )
-        classes = self.classes[_distinct(by_class, self.n_way)]  # (task, way)
+        of_seed = self.classes[:, None].expand(-1, tasks, -1).flatten(0, 1)
+        classes = of_seed.gather(1, _distinct(by_class, self.n_way))  # (task, way)
         turns = (by_turn * 4).long()  # (task, way)
         images = _distinct(by_image.unflatten(1, (self.n_way, available)), drawn)
         labels = torch.arange(self.n_way, device=device)[None, :, None].expand(1, -1, drawn)

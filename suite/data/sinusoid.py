@@ -1,5 +1,6 @@
 """Sinusoid regression tasks: paper, section 5.1; authors' data_generator.py."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -26,10 +27,11 @@ class SinusoidStream:
     A task's amplitude and phase do not depend on how many points are drawn from it.
     """
 
-    key: int
+    keys: tuple[int, ...]
+    """One a seed; see `suite.rng.stream_key`."""
     device: torch.device
 
-    def batch(self, start: int, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
+    def batch(self, start: int | Tensor, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
         """See `TaskStream`; the context is (amplitude, phase)."""
         return self._tasks(start, tasks, k_shot, k_shot + n_query, grid=None)
 
@@ -38,16 +40,20 @@ class SinusoidStream:
         grid = torch.linspace(*INPUT, points, dtype=torch.float64, device=self.device)
         return self._tasks(start, tasks, k_shot, k_shot, grid)
 
+    @functools.cached_property
+    def _keys(self) -> Tensor:
+        return torch.tensor(self.keys, device=self.device)[:, None]
+
     def _tasks(
-        self, start: int, tasks: int, k_shot: int, drawn: int, grid: Tensor | None
+        self, start: int | Tensor, tasks: int, k_shot: int, drawn: int, grid: Tensor | None
     ) -> TaskBatch:
-        rows = torch.arange(start, start + tasks, device=self.device)
-        unit = uniform(self.key, rows, 2 + drawn)
+        rows = start + torch.arange(tasks, device=self.device)
+        unit = uniform(self._keys, rows, 2 + drawn).flatten(0, 1)
         amplitude = _scaled(unit[:, 0:1], AMPLITUDE)
         phase = _scaled(unit[:, 1:2], PHASE)
         x = _scaled(unit[:, 2:], INPUT)
         if grid is not None:
-            x = torch.cat((x, grid.expand(tasks, -1)), dim=1)
+            x = torch.cat((x, grid.expand(len(x), -1)), dim=1)
         y = amplitude * torch.sin(x - phase)
         x, y = x[..., None].float(), y[..., None].float()  # (task, point, 1)
         return TaskBatch(

@@ -1,11 +1,13 @@
 """Where a run's tasks come from: three streams, and what the record says of the data."""
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from suite.data import glyphs, omniglot, sinusoid
 from suite.data.episodes import EpisodeStream
@@ -19,35 +21,44 @@ _SPLIT_COUNTS = {"omniglot": omniglot.SPLIT_COUNTS, "glyphs": glyphs.SPLIT_COUNT
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
-    """The training, validation and test tasks of one seed."""
+    """The training, validation and test tasks of some seeds."""
 
     name: str
     fingerprint: str
-    split: Split | None
+    splits: tuple[Split | None, ...]
+    """One a seed; None where there are no classes to split."""
     warnings: tuple[str, ...]
-    train: TaskStream
-    validation: TaskStream
-    test: TaskStream
+    stream: Callable[[str, Sequence[int]], TaskStream]
+    """The stream of a name, `train`, `validation` or `test`, for some of the seeds by position."""
+
+    def streams(self, name: str) -> TaskStream:
+        """The stream of that name for every seed."""
+        return self.stream(name, range(len(self.splits)))
 
 
 def task_source(
-    config: Config, seed: int, device: torch.device, images: ImageData | None
+    config: Config, seeds: Sequence[int], device: torch.device, images: ImageData | None
 ) -> TaskSource:
-    """The tasks of `seed`: the same for every method, so that methods compare in pairs.
+    """The tasks of `seeds`: the same for every method, so that methods compare in pairs.
 
     `images` is the setting's data set, None for the sinusoid. Where the data set has no split of
-    its own, each seed draws one.
+    its own, each seed draws one. The pixels go to the device once for all seeds.
     """
     if images is None:
-        return _sinusoids(seed, device)
-    split = images.fixed_split or seeded_split(images, counts=_SPLIT_COUNTS[images.name], seed=seed)
+        return _sinusoids(seeds, device)
+    splits = [
+        images.fixed_split or seeded_split(images, counts=_SPLIT_COUNTS[images.name], seed=seed)
+        for seed in seeds
+    ]
     pixels = torch.from_numpy(np.array(images.images)).to(device)
 
-    def stream(name: str, classes: npt.NDArray[np.int64]) -> EpisodeStream:
+    def stream(name: str, chosen: Sequence[int]) -> TaskStream:
+        rows: list[npt.NDArray[np.int64]] = [getattr(splits[place], name) for place in chosen]
+        classes: Tensor = torch.from_numpy(np.stack(rows)).to(device)
         return EpisodeStream(
-            key=stream_key(seed, name),
+            keys=tuple(stream_key(seeds[place], name) for place in chosen),
             images=pixels,
-            classes=torch.from_numpy(classes).to(device),
+            classes=classes,
             n_way=config.n_way,
             rotations=config.rotations,
         )
@@ -55,26 +66,23 @@ def task_source(
     return TaskSource(
         name=images.name,
         fingerprint=images.fingerprint,
-        split=split,
+        splits=tuple(splits),
         warnings=images.warnings,
-        train=stream("train", split.train),
-        validation=stream("validation", split.validation),
-        test=stream("test", split.test),
+        stream=stream,
     )
 
 
-def _sinusoids(seed: int, device: torch.device) -> TaskSource:
+def _sinusoids(seeds: Sequence[int], device: torch.device) -> TaskSource:
     definition = f"sinusoid {sinusoid.AMPLITUDE} {sinusoid.PHASE} {sinusoid.INPUT}"
-    train, validation, test = (
-        sinusoid.SinusoidStream(key=stream_key(seed, name), device=device)
-        for name in ("train", "validation", "test")
-    )
+
+    def stream(name: str, chosen: Sequence[int]) -> TaskStream:
+        keys = tuple(stream_key(seeds[place], name) for place in chosen)
+        return sinusoid.SinusoidStream(keys=keys, device=device)
+
     return TaskSource(
         name="sinusoid",
         fingerprint=hashlib.sha256(definition.encode()).hexdigest(),
-        split=None,
+        splits=(None,) * len(seeds),
         warnings=(),
-        train=train,
-        validation=validation,
-        test=test,
+        stream=stream,
     )

@@ -1,5 +1,6 @@
 """What a method is trained and tested on: batches of tasks, and where they come from."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class TaskBatch:
-    """Several tasks of equal shape. For images a target is a class index below n_way."""
+    """Several tasks of equal shape. For images a target is a class index below n_way.
+
+    Where several seeds train side by side, the task axis holds the tasks of the first, then those
+    of the next, equally many of each.
+    """
 
     support_x: Tensor  # (task, way*shot, *input)
     support_y: Tensor  # (task, way*shot) int64, or (task, shot, 1) float
@@ -16,24 +21,36 @@ class TaskBatch:
     query_y: Tensor  # (task, way*query) int64, or (task, query, 1) float
     context: Tensor | None = None  # (task, parameters): what an oracle is told
 
-    def part(self, start: int, stop: int) -> "TaskBatch":
-        """The tasks from `start` to before `stop`."""
+    def part(self, seeds: int, start: int, stop: int) -> "TaskBatch":
+        """Of each of `seeds` seeds, the tasks from `start` to before `stop`."""
+        return self.changed(
+            lambda value: value.unflatten(0, (seeds, -1))[:, start:stop].flatten(0, 1)
+        )
+
+    def changed(self, change: Callable[[Tensor], Tensor]) -> "TaskBatch":
+        """`change` done to each tensor."""
         return TaskBatch(
-            support_x=self.support_x[start:stop],
-            support_y=self.support_y[start:stop],
-            query_x=self.query_x[start:stop],
-            query_y=self.query_y[start:stop],
-            context=None if self.context is None else self.context[start:stop],
+            support_x=change(self.support_x),
+            support_y=change(self.support_y),
+            query_x=change(self.query_x),
+            query_y=change(self.query_y),
+            context=None if self.context is None else change(self.context),
         )
 
 
 class TaskStream(Protocol):
-    """An endless numbered list of tasks."""
+    """An endless numbered list of tasks for each of one or several seeds."""
 
-    def batch(self, start: int, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
-        """The tasks `start` to `start + tasks - 1`, whatever was drawn before.
+    @property
+    def keys(self) -> tuple[int, ...]:
+        """The key of each seed."""
+        ...
 
-        `k_shot` and `n_query` are examples a class.
+    def batch(self, start: int | Tensor, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
+        """The tasks `start` to `start + tasks - 1` of each seed, whatever was drawn before.
+
+        `k_shot` and `n_query` are examples a class. A `start` that is a 0-d int64 tensor on the
+        device is not read by the host.
         """
         ...
 
@@ -55,4 +72,9 @@ class Batches:
             many = self._ahead * self._tasks
             self._drawn = self._stream.batch(block * many, many, *self._examples)
             self._block = block
-        return self._drawn.part(place * self._tasks, (place + 1) * self._tasks)
+        start = place * self._tasks
+        return self._drawn.part(len(self._stream.keys), start, start + self._tasks)
+
+    def at(self, iteration: Tensor) -> TaskBatch:
+        """The batch of an iteration that stands on the device; the host does not wait for it."""
+        return self._stream.batch(iteration * self._tasks, self._tasks, *self._examples)

@@ -2,14 +2,35 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from suite.models import Network, Params
 from suite.settings import Config
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learner:
-    """`params` are the meta-learned weights by name, without a task axis."""
+    """`params` are the meta-learned weights by name, with a leading axis of seeds.
+
+    A batch for this learner holds equally many tasks of each seed, seed after seed.
+    """
 
     config: Config
     network: Network
     params: Params
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds learn side by side."""
+        return next(iter(self.params.values())).shape[0]
+
+
+def shared_outputs(learner: Learner, x: Tensor) -> Tensor:
+    """The outputs for `x`, (task, example, *input), of one network a seed for all of its tasks.
+
+    Where there is batch normalisation, its statistics are over all tasks of a seed.
+    """
+    inputs = x.unflatten(0, (learner.seeds, -1)).flatten(1, 2)
+    outputs = learner.network.forward(learner.params, inputs)  # (seed, task*example, output)
+    by_task: Tensor = outputs.unflatten(1, (-1, x.shape[1])).flatten(0, 1)
+    return by_task

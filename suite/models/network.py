@@ -24,5 +24,12 @@ class Network:
 
 
 def per_task(params: Params, tasks: int) -> Params:
-    """The same weights for each of `tasks` tasks; gradients sum over the tasks."""
-    return {name: value.expand(tasks, *value.shape) for name, value in params.items()}
+    """Each seed's weights for each of its tasks: (seed, ...) to (task, ...), `tasks` in all.
+
+    A batch holds the tasks of the first seed, then those of the next. Gradients sum over the tasks
+    of a seed.
+    """
+    return {
+        name: value[:, None].expand(-1, tasks // value.shape[0], *value.shape[1:]).flatten(0, 1)
+        for name, value in params.items()
+    }

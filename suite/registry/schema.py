@@ -85,12 +85,15 @@ class Timing(_Part, frozen=True, kw_only=True):
     """What a run cost; no part of its key."""
 
     train_seconds: float
+    """This run's share of the time, where several seeds were trained together."""
     evaluate_seconds: float
     iterations_per_second: float | None
     peak_memory_bytes: int
     """Of the device on a GPU, of the process elsewhere."""
     resumes: int
     """How often training was taken up from a checkpoint."""
+    seeds_together: int = 1
+    """How many seeds were trained side by side."""
 
 
 class Provenance(_Part, frozen=True, kw_only=True):
@@ -111,6 +114,8 @@ class Provenance(_Part, frozen=True, kw_only=True):
     training_commits: tuple[str, ...] = ()
     """The code that trained, where it may be older than the code that scored: a trained model is
     kept in the cache. With `-dirty` where there were changes; empty where it was not noted."""
+    engine: str = "eager"
+    """What carried out the iterations; see `suite.inner.engine`."""
 
 
 class Failure(_Part, frozen=True, kw_only=True):

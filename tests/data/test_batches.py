@@ -6,7 +6,7 @@ import torch
 from suite.data.sinusoid import SinusoidStream
 from suite.data.tasks import Batches
 
-STREAM = SinusoidStream(key=5, device=torch.device("cpu"))
+STREAM = SinusoidStream(keys=(5,), device=torch.device("cpu"))
 
 
 def batches(ahead: int) -> Batches:

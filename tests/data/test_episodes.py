@@ -38,9 +38,9 @@ ORIGIN = catalogue(IMAGES)
 
 def stream(*, n_way=3, rotations=True, seed=0, classes=range(N_CLASSES), device="cpu"):
     return EpisodeStream(
-        key=stream_key(seed, "train"),
+        keys=(stream_key(seed, "train"),),
         images=torch.from_numpy(IMAGES).to(device),
-        classes=torch.tensor(list(classes), device=device),
+        classes=torch.tensor([list(classes)], device=device),
         n_way=n_way,
         rotations=rotations,
     )
@@ -182,16 +182,16 @@ def glyph_data() -> ImageData:
 
 def test_training_validation_and_test_tasks_have_no_class_in_common(glyph_data):
     config = get_setting("glyphs-5way-1shot").config
-    source = task_source(config, 0, torch.device("cpu"), glyph_data)
+    source = task_source(config, (0,), torch.device("cpu"), glyph_data)
     known = catalogue(glyph_data.images)
     seen = {}
     for name in ("train", "validation", "test"):
-        batch = getattr(source, name).batch(0, 600, 1, 1)
+        batch = source.streams(name).batch(0, 600, 1, 1)
         both = torch.cat((batch.support_x, batch.query_x), dim=1)
         seen[name] = set(origins(both, known)[..., 0].ravel())
         # Nothing outside of the split that the record describes, and most of it.
-        assert seen[name] <= set(getattr(source.split, name))
-        assert len(seen[name]) > 0.9 * len(getattr(source.split, name))
+        assert seen[name] <= set(getattr(source.splits[0], name))
+        assert len(seen[name]) > 0.9 * len(getattr(source.splits[0], name))
     assert not seen["train"] & seen["validation"]
     assert not seen["train"] & seen["test"]
     assert not seen["validation"] & seen["test"]
@@ -200,7 +200,8 @@ def test_training_validation_and_test_tasks_have_no_class_in_common(glyph_data):
 def test_a_seed_draws_its_own_split(glyph_data):
     config = get_setting("glyphs-5way-1shot").config
     one, again, other = (
-        task_source(config, seed, torch.device("cpu"), glyph_data).split for seed in (0, 0, 1)
+        task_source(config, (seed,), torch.device("cpu"), glyph_data).splits[0]
+        for seed in (0, 0, 1)
     )
     assert one.sha256 == again.sha256 != other.sha256
 

@@ -14,7 +14,7 @@ FIELDS = ("support_x", "support_y", "query_x", "query_y", "context")
 
 @pytest.fixture
 def stream() -> SinusoidStream:
-    return SinusoidStream(key=stream_key(0, "train"), device=torch.device("cpu"))
+    return SinusoidStream(keys=(stream_key(0, "train"),), device=torch.device("cpu"))
 
 
 def test_parameters_and_inputs_fill_the_papers_ranges(stream):
@@ -80,7 +80,7 @@ def test_a_grid_keeps_the_tasks_and_their_support(stream):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_the_gpu_draws_the_same_inputs(stream):
-    gpu = SinusoidStream(key=stream.key, device=torch.device("cuda"))
+    gpu = SinusoidStream(keys=stream.keys, device=torch.device("cuda"))
     ours, cpu = gpu.batch(5, 100, 5, 5), stream.batch(5, 100, 5, 5)
     for field in ("support_x", "query_x", "context"):
         assert torch.equal(getattr(ours, field).cpu(), getattr(cpu, field))

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from baselines import METHODS
 from suite.data.tasks import TaskBatch
 from suite.inner.adapt import adapt
+from suite.inner.gradient import meta_gradient
 from suite.inner.learner import Learner
 from suite.inner.reference import reference_meta_gradient
 from suite.models import build_network
@@ -55,13 +56,17 @@ def random_params(config: Config, *, seed: int = 0) -> dict[str, torch.Tensor]:
     }
 
 
-def batched_meta_gradient(config, params, batch, method):
-    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+def batched_meta_gradient(config, seeds, batch, method, **options):
+    """Each seed's loss, and its gradient by weight name."""
+    stacked = {name: torch.stack([params[name] for params in seeds]) for name in seeds[0]}
+    leaves = {name: value.requires_grad_() for name, value in stacked.items()}
     learner = Learner(config=config, network=build_network(config), params=leaves)
-    losses, _ = METHODS[method]().objective(learner, batch)
-    loss = losses.mean()
-    gradients = torch.autograd.grad(loss, list(leaves.values()))
-    return loss.detach(), dict(zip(leaves, gradients, strict=True))
+    found = meta_gradient(METHODS[method]().objective, learner, batch, **options)
+    by_seed = [
+        {name: value[place] for name, value in found.gradients.items()}
+        for place in range(len(seeds))
+    ]
+    return found.losses.tolist(), by_seed
 
 
 def relative_error(ours, reference):
@@ -70,26 +75,43 @@ def relative_error(ours, reference):
     return float(error.norm() / scale.norm())
 
 
-@pytest.mark.parametrize("steps", [1, 5])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("steps", [1, 5, 10])
 @pytest.mark.parametrize("method", ["maml", "fomaml"])
 @pytest.mark.parametrize("setting", NETWORKS)
-def test_batched_equals_per_task_higher(setting, method, steps):
+def test_batched_equals_per_task_higher(setting, method, steps, seeds):
     config = config_for(setting, steps=steps)
-    params, batch = random_params(config), random_batch(config)
-    loss, ours = batched_meta_gradient(config, params, batch, method)
+    params = [random_params(config, seed=seed) for seed in range(seeds)]
+    batch = random_batch(config, tasks=2 * seeds)
+    losses, ours = batched_meta_gradient(config, params, batch, method)
     order = "second" if method == "maml" else "first"
-    expected, reference = reference_meta_gradient(config, params, batch, order=order)
-    assert set(ours) == set(reference)
-    assert float(loss) == pytest.approx(float(expected), rel=1e-10)
-    assert relative_error(ours, reference) < 1e-10
+    for seed in range(seeds):
+        part = batch.part(seeds, 0, 2).part(1, 2 * seed, 2 * seed + 2)
+        loss, reference = reference_meta_gradient(config, params[seed], part, order=order)
+        assert set(ours[seed]) == set(reference)
+        assert losses[seed] == pytest.approx(float(loss), rel=1e-10)
+        assert relative_error(ours[seed], reference) < 1e-10
+
+
+@pytest.mark.parametrize("chunk", [1, 2])
+@pytest.mark.parametrize("setting", NETWORKS)
+def test_chunks_of_a_meta_batch_add_up(setting, chunk):
+    config = config_for(setting, steps=2)
+    params = [random_params(config, seed=seed) for seed in range(2)]
+    batch = random_batch(config, tasks=6)
+    losses, whole = batched_meta_gradient(config, params, batch, "maml")
+    again, parts = batched_meta_gradient(config, params, batch, "maml", tasks_per_chunk=chunk)
+    assert again == pytest.approx(losses, rel=1e-10)
+    for one, other in zip(parts, whole, strict=True):
+        assert relative_error(one, other) < 1e-10
 
 
 @pytest.mark.parametrize("setting", NETWORKS)
 def test_first_order_is_another_gradient(setting):
     config = config_for(setting, steps=5)
-    params, batch = random_params(config), random_batch(config)
-    _, second = batched_meta_gradient(config, params, batch, "maml")
-    _, first = batched_meta_gradient(config, params, batch, "fomaml")
+    params, batch = [random_params(config)], random_batch(config)
+    _, (second,) = batched_meta_gradient(config, params, batch, "maml")
+    _, (first,) = batched_meta_gradient(config, params, batch, "fomaml")
     assert relative_error(first, second) > 1e-3
 
 
@@ -99,7 +121,7 @@ def test_both_equal_finite_differences_on_a_smooth_twin(setting, monkeypatch):
     monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)
     config = config_for(setting, steps=2)
     params, batch = random_params(config), random_batch(config, tasks=2)
-    _, ours = batched_meta_gradient(config, params, batch, "maml")
+    _, (ours,) = batched_meta_gradient(config, [params], batch, "maml")
     _, reference = reference_meta_gradient(config, params, batch, order="second", smooth=True)
     assert relative_error(ours, reference) < 1e-10
 
@@ -113,7 +135,7 @@ def test_both_equal_finite_differences_on_a_smooth_twin(setting, monkeypatch):
 
     def loss_at(step: float) -> float:
         moved = {name: value + step * direction[name] for name, value in params.items()}
-        return float(batched_meta_gradient(config, moved, batch, "maml")[0])
+        return batched_meta_gradient(config, [moved], batch, "maml")[0][0]
 
     h = 1e-4
     # Fourth-order central difference.
@@ -126,7 +148,7 @@ def test_both_equal_finite_differences_on_a_smooth_twin(setting, monkeypatch):
 def test_the_named_deviations_agree_too(change):
     config = config_for("omniglot-5way-1shot", steps=2, **change)
     params, batch = random_params(config), random_batch(config)
-    _, ours = batched_meta_gradient(config, params, batch, "maml")
+    _, (ours,) = batched_meta_gradient(config, [params], batch, "maml")
     _, reference = reference_meta_gradient(config, params, batch, order="second")
     assert relative_error(ours, reference) < 1e-10
 
@@ -134,7 +156,7 @@ def test_the_named_deviations_agree_too(change):
 def test_no_graph_is_kept_alive_between_batches():
     config = config_for("sinusoid", steps=2)
     params, batch = random_params(config), random_batch(config)
-    leaves = {name: value.clone().requires_grad_() for name, value in params.items()}
+    leaves = {name: value[None].clone().requires_grad_() for name, value in params.items()}
     learner = Learner(config=config, network=build_network(config), params=leaves)
     *_, fast = adapt(learner, batch, lr=0.01, steps=2, order="second")
     kept = weakref.ref(fast["head.bias"])

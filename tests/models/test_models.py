@@ -90,12 +90,17 @@ def test_initial_weights_depend_on_the_seed_alone():
     assert not torch.equal(one["head.weight"], other["head.weight"])
 
 
+def one_seed(config) -> dict[str, torch.Tensor]:
+    """Initial weights with the axis of seeds."""
+    return {name: value[None] for name, value in initial(config).items()}
+
+
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_one_output_a_class(setting):
     config = get_setting(setting).config
     network = build_network(config)
     with torch.no_grad():
-        outputs = network.forward(per_task(initial(config), 2), inputs(config, 2, 3))
+        outputs = network.forward(per_task(one_seed(config), 2), inputs(config, 2, 3))
     assert outputs.shape == (2, 3, config.n_way)
     assert outputs.isfinite().all()
 
@@ -118,7 +123,7 @@ def test_a_task_does_not_depend_on_the_others(setting):
     noise = generator(1, "noise")
     params = {
         name: value.double() + 0.1 * torch.randn(value.shape, generator=noise).double()
-        for name, value in per_task(initial(config), 3).items()
+        for name, value in per_task(one_seed(config), 3).items()
     }
     x = inputs(config, 3, 6).double()
     with torch.no_grad():

@@ -1,0 +1,128 @@
+"""How a meta-iteration is carried out: eager, compiled, or as a CUDA graph; the results are alike.
+
+An iteration draws its tasks, takes the meta-gradient, clips it, lets Adam take a step and adds to
+the running sums. On a GPU nothing in it waits for the device.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from suite.data.tasks import Batches
+from suite.errors import UsageError
+from suite.inner.compiled import NotCompiled, compile_gradient
+from suite.inner.gradient import Gradient, MetaGradient, Objective, meta_gradient
+from suite.inner.graph import Replayed
+from suite.inner.learner import Learner
+from suite.state import TrainingState
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["auto", "eager", "graph", "compiled"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What carries out the iterations.
+
+    `graph` replays a captured CUDA graph; `compiled` has inductor fuse the meta-gradient, within
+    a graph on a GPU. Where one of them fails, the reason is logged and training goes on without.
+    """
+
+    kind: Kind = "auto"
+    tasks_per_chunk: int | None = None
+    """Tasks of each seed that are in memory at once; all of a meta-batch by default."""
+
+    def on(self, device: torch.device) -> Kind:
+        """`auto` made definite. Raises `UsageError` where the device cannot do what is asked."""
+        if self.kind == "auto":
+            return self.without_compiler(device)
+        if self.kind == "graph" and device.type != "cuda":
+            raise UsageError("a graph needs a CUDA device: choose --engine eager or compiled")
+        return self.kind
+
+    @staticmethod
+    def without_compiler(device: torch.device) -> Kind:
+        """What is left where compiling fails."""
+        return "graph" if device.type == "cuda" else "eager"
+
+
+class Iteration:
+    """Takes `state`, whose weights are the learner's, one iteration on at every call."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        objective: Objective,
+        learner: Learner,
+        batches: Batches,
+        state: TrainingState,
+    ) -> None:
+        device = state.sums.device
+        self._state, self._kind = state, engine.on(device)
+        gradient: Gradient = functools.partial(
+            meta_gradient, objective, tasks_per_chunk=engine.tasks_per_chunk
+        )
+        if self._kind == "compiled":
+            try:
+                gradient = compile_gradient(gradient, learner, batches(state.iteration))
+            except NotCompiled as error:
+                log.warning("not compiled: %s; going on without", error)
+                self._kind = engine.without_compiler(device)
+        self._replayed: Replayed | None = None
+        if device.type == "cuda":
+            step = device_step(gradient, learner, batches, state)
+            if self._kind != "eager":
+                step = self._replayed = Replayed(step, device)
+        else:
+            step = host_step(gradient, learner, batches, state)
+        self._step = step
+
+    def __call__(self) -> None:
+        """One iteration."""
+        self._step()
+        self._state.iteration += 1
+
+    @property
+    def engine(self) -> str:
+        """What really carries the iterations out."""
+        if self._replayed is None or self._kind == "graph":
+            return "eager" if self._replayed and not self._replayed.works else self._kind
+        return f"{self._kind}+graph" if self._replayed.works else self._kind
+
+
+def host_step(
+    gradient: Gradient, learner: Learner, batches: Batches, state: TrainingState
+) -> Callable[[], None]:
+    """One iteration, its tasks taken from a block of drawn ones."""
+
+    def step() -> None:
+        _apply(gradient(learner, batches(state.iteration)), learner, state)
+
+    return step
+
+
+def device_step(
+    gradient: Gradient, learner: Learner, batches: Batches, state: TrainingState
+) -> Callable[[], None]:
+    """One iteration that takes its position from the device, so that a graph can hold it."""
+    position = torch.tensor(state.iteration, device=state.sums.device)
+
+    def step() -> None:
+        _apply(gradient(learner, batches.at(position)), learner, state)
+        position.add_(1)
+
+    return step
+
+
+def _apply(found: MetaGradient, learner: Learner, state: TrainingState) -> None:
+    clip = learner.config.meta_grad_clip
+    for name, parameter in state.params.items():
+        gradient = found.gradients[name]
+        parameter.grad = gradient if clip is None else gradient.clamp(-clip, clip)
+    state.optimizer.step()
+    state.sums += torch.stack((found.losses, found.scores))

@@ -1,0 +1,159 @@
+"""The runs of a request: which of them stand, what each goes on from, who is at it."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import torch
+from filelock import FileLock, Timeout
+
+from baselines import Method
+from suite import checkpoint
+from suite.checkpoint import Snapshot
+from suite.data.source import TaskSource
+from suite.errors import UsageError
+from suite.files import cache_dir
+from suite.inner.engine import Engine
+from suite.models import Network
+from suite.registry import Record, Registry, run_key, training_key
+from suite.registry.schema import DataFacts, Identity, SplitFacts
+from suite.settings import Config, Protocol, Schedule, Setting
+from suite.train import Hooks, initial_snapshot
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The trainings of some seeds, side by side, and their scorings."""
+
+    setting: Setting
+    method: str
+    seeds: tuple[int, ...]
+    config: Config
+    schedule: Schedule
+    protocols: tuple[Protocol, ...]
+    device: torch.device
+    rerun: bool = False
+    engine: Engine = field(default_factory=Engine)
+    hooks: Hooks = field(default_factory=Hooks)
+    """`checkpoints` is set by the runner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One seed of a request, at `place` among its seeds."""
+
+    place: int
+    seed: int
+    identities: list[Identity]
+    standing: list[list[Record]]
+    """The completed attempts of each identity."""
+    rerun: int
+    """So many completed attempts are not enough."""
+
+    @property
+    def pending(self) -> list[Identity]:
+        """What is still to be scored."""
+        pairs = zip(self.identities, self.standing, strict=True)
+        return [identity for identity, done in pairs if len(done) <= self.rerun]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where its training is saved."""
+        name = training_key(self.identities[0]) + (f"-rerun{self.rerun}" if self.rerun else "")
+        return cache_dir() / "runs" / name / "checkpoint.pt"
+
+
+def look_up(request: Request, method: Method, source: TaskSource, registry: Registry) -> list[Run]:
+    """One run a seed, with what stands of it in the registry."""
+    runs = []
+    for place, seed in enumerate(request.seeds):
+        identities = [
+            _identity(request, method, source, place, protocol) for protocol in request.protocols
+        ]
+        standing = [_completed_attempts(registry, identity) for identity in identities]
+        rerun = min(map(len, standing)) if request.rerun else 0
+        runs.append(
+            Run(place=place, seed=seed, identities=identities, standing=standing, rerun=rerun)
+        )
+    return runs
+
+
+def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:
+    key = run_key(identity)
+    attempts = registry.attempts(identity.setting, identity.method, identity.seed, key)
+    return [record for record in attempts if record.status == "completed"]
+
+
+def _identity(
+    request: Request, method: Method, source: TaskSource, place: int, protocol: Protocol
+) -> Identity:
+    split = source.splits[place]
+    return Identity(
+        setting=request.setting.id,
+        method=request.method,
+        options=msgspec.json.decode(msgspec.json.encode(method)),
+        seed=request.seeds[place],
+        config=request.config,
+        schedule=request.schedule,
+        protocol=protocol,
+        data=DataFacts(
+            name=source.name,
+            fingerprint=source.fingerprint,
+            split=None
+            if split is None
+            else SplitFacts(
+                seed=split.seed,
+                counts=(len(split.train), len(split.validation), len(split.test)),
+                sha256=split.sha256,
+            ),
+            warnings=source.warnings,
+        ),
+    )
+
+
+def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], list[Snapshot]]]:
+    """The runs that can train together, with what they go on from.
+
+    All from the newest checkpoint that they have in common. Where there is none, each goes on from
+    its own newest one, and those at the same iteration go together.
+    """
+    found = [_snapshots(network, run) for run in runs]
+    common = set.intersection(*map(set, found)) if found else set()
+    groups: dict[int, list[int]] = defaultdict(list)
+    for number, snapshots in enumerate(found):
+        groups[max(common or snapshots)].append(number)
+    for iteration, numbers in groups.items():
+        if iteration:
+            log.info("goes on from iteration %s", f"{iteration:,}")
+        yield [runs[number] for number in numbers], [found[number][iteration] for number in numbers]
+
+
+def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
+    """By iteration: the saved ones, or else the start."""
+    start = initial_snapshot(network, run.seed)
+    paths = (checkpoint.previous(run.checkpoint), run.checkpoint)
+    saved = [snapshot for path in paths if (snapshot := checkpoint.load(path, start))]
+    return {snapshot.iteration: snapshot for snapshot in saved or [start]}
+
+
+@contextmanager
+def claimed(runs: Sequence[Run], request: Request) -> Iterator[None]:
+    """Hold the locks of `runs`. Raises `UsageError` where another process is at one of them."""
+    with ExitStack() as locks:
+        for run in runs:
+            folder = run.checkpoint.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                locks.enter_context(FileLock(folder / ".lock", timeout=0))
+            except Timeout:
+                raise UsageError(
+                    f"seed {run.seed} of {request.setting.id} {request.method} is being run by "
+                    "another process; wait for it, or choose other --seeds"
+                ) from None
+        yield

@@ -1,0 +1,75 @@
+"""Trainings of several seeds side by side: one tensor a weight, with a leading axis of seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from suite.checkpoint import History, Snapshot
+from suite.models import Params
+from suite.settings import Config
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """Trainings under way, at the same iteration. Adam is elementwise, so one serves all seeds."""
+
+    params: Params  # (seed, ...)
+    optimizer: torch.optim.Optimizer
+    iteration: int
+    sums: Tensor
+    """(2, seed): training losses and metrics since the last point of the curve, on the device."""
+    histories: list[History]
+
+
+def stack(snapshots: Sequence[Snapshot], config: Config, device: torch.device) -> TrainingState:
+    """Go on from `snapshots`, one a seed, which must stand at the same iteration."""
+    (iteration,) = {snapshot.iteration for snapshot in snapshots}
+
+    def stacked(group: str) -> Params:
+        groups = [getattr(snapshot, group) for snapshot in snapshots]
+        return {name: torch.stack([each[name] for each in groups]).to(device) for name in groups[0]}
+
+    params = {name: value.requires_grad_() for name, value in stacked("params").items()}
+    # Capturable: the count of steps stays on the device, so that a CUDA graph can hold a step.
+    optimizer = torch.optim.Adam(
+        params.values(), lr=config.meta_lr, fused=True, capturable=device.type == "cuda"
+    )
+    first, second = stacked("first_moments"), stacked("second_moments")
+    for name, value in params.items():
+        optimizer.state[value] = {
+            "step": torch.tensor(float(iteration), device=device),
+            "exp_avg": first[name],
+            "exp_avg_sq": second[name],
+        }
+    return TrainingState(
+        params=params,
+        optimizer=optimizer,
+        iteration=iteration,
+        sums=torch.stack([snapshot.sums for snapshot in snapshots], dim=1).to(device),
+        histories=[snapshot.history for snapshot in snapshots],
+    )
+
+
+def unstack(state: TrainingState) -> list[Snapshot]:
+    """A snapshot of each seed, in order."""
+    optimizer = state.optimizer.state
+    groups = {
+        "params": {name: value.detach().cpu() for name, value in state.params.items()},
+        "first_moments": {n: optimizer[v]["exp_avg"].cpu() for n, v in state.params.items()},
+        "second_moments": {n: optimizer[v]["exp_avg_sq"].cpu() for n, v in state.params.items()},
+    }
+    sums = state.sums.cpu()
+    return [
+        Snapshot(
+            **{
+                group: {name: value[place].clone() for name, value in values.items()}
+                for group, values in groups.items()
+            },
+            iteration=state.iteration,
+            sums=sums[:, place].clone(),
+            history=history,
+        )
+        for place, history in enumerate(state.histories)
+    ]
