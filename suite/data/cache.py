@@ -106,7 +106,7 @@ def _write(stem: Path, decoded: Decoded) -> None:
             if index == 0:
                 _write_header(file, (len(decoded.classes), *row.shape))
                 shape = row.shape
-            assert row.dtype == np.uint8 and row.shape == shape, name
+            assert row.shape == shape, name
             # Not a writable map of the file: on a full disk that ends the process with SIGBUS.
             file.write(row.tobytes())
             lines += image_lines(row[None], (name,), (files,))

@@ -107,10 +107,10 @@ def _glyphs(_root: Path | None, progress: Progress | None) -> ImageData:
     return load_glyphs(progress=progress)
 
 
-def _miniimagenet(_root: Path | None, _progress: Progress | None) -> ImageData:
-    raise DataError(
-        "mini-ImageNet is not supported yet: it lands with the data-and-baselines issue"
-    )
+def _miniimagenet(root: Path | None, progress: Progress | None) -> ImageData:
+    from suite.data.miniimagenet import load_miniimagenet
+
+    return load_miniimagenet(root, progress=progress)
 
 
 LOADERS: dict[str, Callable[[Path | None, Progress | None], ImageData]] = {
