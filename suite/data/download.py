@@ -53,7 +53,7 @@ def download(remote: Remote, directory: Path, *, progress: Progress | None = Non
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
                 if error.code == 416:  # more than the file holds: the next call starts anew
-                    partial.unlink()
+                    partial.unlink(missing_ok=True)
             if _size(partial) <= before:
                 reason = " ".join(str(error).split())[:200]
                 raise DataError(f"cannot download {remote.url} ({reason})") from error

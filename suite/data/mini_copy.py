@@ -32,10 +32,13 @@ class Copy:
 def find_copy(root: Path, expected: Expected) -> Copy | None:
     """The copy in `root`, or in a folder of it that is named after the data set; None without one.
 
-    Raises `DataError` where there is one that is not complete.
+    Raises `DataError` where there is one that is not complete, or that may not be read.
     """
     for place in (root / folder for folder in FOLDERS):
-        found = _copy_in(place, expected)
+        try:
+            found = _copy_in(place, expected)
+        except OSError as error:
+            raise DataError(f"cannot look for mini-ImageNet in {place}: {error}") from error
         if found is not None:
             return found
     return None
