@@ -1,6 +1,7 @@
-"""Fixtures shared by all tests: a cache of their own, and the real Omniglot where there is one."""
+"""Fixtures shared by all tests: a cache of their own, and the real data where it is."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,17 +25,30 @@ def suite_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield directory
 
 
-@pytest.fixture(scope="session")
-def omniglot_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that holds `omniglot/`: SUITE_DATA, else unpacked from ../shared/data."""
+def _real(name: str, folders: tuple[str, ...], temporary: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory that holds a real data set: SUITE_DATA, else unpacked from ../shared/data."""
     configured = os.environ.get("SUITE_DATA")
     if configured:
         root = Path(configured)
-        if not any((root / part).exists() for part in ("omniglot", "images_background")):
-            pytest.skip(f"SUITE_DATA={root} holds no Omniglot")
-        return root
+        if not any((root / folder).exists() for folder in folders):
+            pytest.skip(f"SUITE_DATA={root} holds no {name}")
+        yield root
+        return
     if not UNPACK.exists():
-        pytest.skip(f"no Omniglot: SUITE_DATA is not set and {UNPACK} does not exist")
-    root = tmp_path_factory.mktemp("data")
-    subprocess.run(["bash", str(UNPACK), str(root), "omniglot"], check=True)
-    return root
+        pytest.skip(f"no {name}: SUITE_DATA is not set and {UNPACK} does not exist")
+    root = temporary.mktemp("data")
+    subprocess.run(["bash", str(UNPACK), str(root), name], check=True)
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def omniglot_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory that holds `omniglot/`."""
+    yield from _real("omniglot", ("omniglot", "images_background"), tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def miniimagenet_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory that holds `mini-imagenet/`."""
+    yield from _real("mini-imagenet", ("mini-imagenet",), tmp_path_factory)

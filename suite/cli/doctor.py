@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from suite import environment
+from suite.data.miniimagenet import copy_at_hand
 from suite.data.omniglot import find_copy
 from suite.errors import DataError
 from suite.files import cache_dir
@@ -26,6 +27,7 @@ def examine() -> int:
     print(f"{'torchvision':12} {_torchvision()}")
     print(f"{'SUITE_DATA':12} {os.environ.get('SUITE_DATA', 'not set')}")
     print(f"{'omniglot':12} {_omniglot()}")
+    print(f"{'miniimagenet':12} {_miniimagenet()}")
     print(f"{'glyphs':12} needs no download")
     print(f"{'sinusoid':12} needs no data")
     return 0
@@ -50,3 +52,13 @@ def _omniglot() -> str:
         return " and ".join(str(place) for place in find_copy(None))
     except DataError as error:
         return str(error)
+
+
+def _miniimagenet() -> str:
+    try:
+        copy = copy_at_hand(None)
+    except DataError as error:
+        return str(error)
+    if copy is None:
+        return "not here; fetch it, or be told how to get it, with: suite data miniimagenet"
+    return f"{copy.place} ({copy.form})"

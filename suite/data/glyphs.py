@@ -19,8 +19,9 @@ import numpy.typing as npt
 import PIL
 from PIL import Image, ImageFont, features
 
-from suite.data.images import Decoded, ImageData, Progress, cached
-from suite.data.manifest import duplicate_warnings, find_duplicates, image_lines
+from suite.data.cache import Decoded, cached
+from suite.data.images import ImageData, Progress
+from suite.data.manifest import duplicate_warnings, find_duplicates
 from suite.errors import DataError
 
 SPLIT_COUNTS = (1100, 100, 423)  # train, validation, test, as Omniglot's
@@ -98,9 +99,12 @@ def draw_glyphs(n_classes: int, progress: Progress | None = None) -> Decoded:
             drawing[0] = np.where(_ink(_jitter(outline, rng)), 255, 0)
     classes = tuple(glyph.name for glyph in glyphs)
     files = tuple(tuple(f"{index:02}" for index in range(N_DRAWINGS)) for _ in glyphs)
-    duplicates = find_duplicates(image_lines(images, classes, files))
-    warnings = duplicate_warnings(duplicates, what="at 28x28")
-    return Decoded(images=images, classes=classes, files=files, warnings=warnings)
+    return Decoded(
+        images=images,
+        classes=classes,
+        files=files,
+        warnings=lambda lines: duplicate_warnings(find_duplicates(lines), what="at 28x28"),
+    )
 
 
 def _freetype() -> str | None:

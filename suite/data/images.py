@@ -1,12 +1,7 @@
-"""Image data sets as one array in memory: what they hold, how they are split, how they are cached.
-
-A data set is decoded once; afterwards its array is mapped from the cache. The fingerprint is
-computed from the pixels at every load, so that a record names the data that was really used.
-"""
+"""Image data sets as one array: what they hold, how they are split, and who reads which."""
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +9,8 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
-from suite.data.manifest import fingerprint, image_lines
 from suite.errors import DataError
-from suite.files import atomic_path, atomic_write, cache_dir
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -52,23 +42,13 @@ class ImageData:
     name: str
     images: npt.NDArray[np.uint8]  # (class, image, channel, height, width), ink is 255; read-only
     classes: tuple[str, ...]
-    """Sorted names, one a row of `images`."""
+    """Names, one a row of `images`: sorted, in a fixed split part by part."""
     fingerprint: str
     """sha256 over the manifest: every image's name, shape and pixels."""
     warnings: tuple[str, ...]
     """What a user of this copy should know, one line each."""
     fixed_split: Split | None = None
     """The data set's own split; None where the split is drawn with a seed."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Decoded:
-    """What a data set's reader hands over to be cached."""
-
-    images: npt.NDArray[np.uint8]  # (class, image, channel, height, width)
-    classes: tuple[str, ...]
-    files: tuple[tuple[str, ...], ...]  # [class][image], the name of the file or drawing
-    warnings: tuple[str, ...]
 
 
 def seeded_split(data: ImageData, *, counts: tuple[int, int, int], seed: int) -> Split:
@@ -113,77 +93,6 @@ def load_image_data(name: str, *, root: Path | None, progress: Progress | None =
     return LOADERS[name](root, progress)
 
 
-def cached(
-    name: str, *, cache_id: str, build: Callable[[], Decoded], split: Split | None = None
-) -> ImageData:
-    """Load the data set from the cache, or `build` it and put it there.
-
-    `cache_id` stands for everything that the pixels depend on. Of several processes at once one
-    builds and the others wait. A damaged cache entry is built again.
-    """
-    stem = cache_dir() / "data" / f"{name}-{cache_id}"
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    found = _read(name, stem, split)
-    if found is not None:
-        return found
-    with FileLock(_beside(stem, ".lock")):
-        found = _read(name, stem, split)  # another process may have built it while we waited
-        if found is None:
-            _write(stem, build())
-            found = _read(name, stem, split)
-    if found is None:
-        raise DataError(
-            f"the cache file {_beside(stem, '.npy')} cannot be read back after it was written; "
-            "check the disk, or set SUITE_CACHE to another directory"
-        )
-    return found
-
-
-def _read(name: str, stem: Path, split: Split | None) -> ImageData | None:
-    """The cached data set, or None if there is none that is whole."""
-    described = _beside(stem, ".json")
-    if not described.exists():  # it is written last: without it nothing is there yet
-        return None
-    try:
-        about = json.loads(described.read_bytes())
-        images = np.load(_beside(stem, ".npy"), mmap_mode="r", allow_pickle=False)
-        classes = tuple(about["classes"])
-        digest = fingerprint(image_lines(images, classes, about["files"]))
-        if digest != about["fingerprint"]:
-            raise ValueError("its pixels are not those of its manifest")
-        warnings = tuple(about["warnings"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        log.warning("decoding %s again: the cache entry %s is damaged (%s)", name, stem, error)
-        return None
-    return ImageData(
-        name=name,
-        images=images,
-        classes=classes,
-        fingerprint=digest,
-        warnings=warnings,
-        fixed_split=split,
-    )
-
-
-def _write(stem: Path, decoded: Decoded) -> None:
-    """Write the array, its manifest and, last, the description that makes the entry count."""
-    lines = image_lines(decoded.images, decoded.classes, decoded.files)
-    about = {
-        "classes": decoded.classes,
-        "files": decoded.files,
-        "fingerprint": fingerprint(lines),
-        "warnings": decoded.warnings,
-    }
-    with atomic_path(_beside(stem, ".npy")) as temporary, temporary.open("wb") as file:
-        np.save(file, decoded.images, allow_pickle=False)
-    atomic_write(_beside(stem, ".manifest.txt"), "".join(f"{line}\n" for line in lines).encode())
-    atomic_write(_beside(stem, ".json"), (json.dumps(about, sort_keys=True) + "\n").encode())
-
-
-def _beside(stem: Path, suffix: str) -> Path:
-    return stem.with_name(stem.name + suffix)
-
-
 # The readers are imported where they are called: they import this module, and most commands
 # need one of them at most.
 def _omniglot(root: Path | None, progress: Progress | None) -> ImageData:
@@ -198,10 +107,10 @@ def _glyphs(_root: Path | None, progress: Progress | None) -> ImageData:
     return load_glyphs(progress=progress)
 
 
-def _miniimagenet(_root: Path | None, _progress: Progress | None) -> ImageData:
-    raise DataError(
-        "mini-ImageNet is not supported yet: it lands with the data-and-baselines issue"
-    )
+def _miniimagenet(root: Path | None, progress: Progress | None) -> ImageData:
+    from suite.data.miniimagenet import load_miniimagenet
+
+    return load_miniimagenet(root, progress=progress)
 
 
 LOADERS: dict[str, Callable[[Path | None, Progress | None], ImageData]] = {

@@ -24,8 +24,9 @@ import numpy.typing as npt
 from filelock import FileLock
 from PIL import Image
 
-from suite.data.images import Decoded, ImageData, Progress, cached
-from suite.data.manifest import blank_warnings, image_digest, image_lines, image_warnings
+from suite.data.cache import Decoded, cached
+from suite.data.images import ImageData, Progress
+from suite.data.manifest import blank_warnings, image_digest, image_warnings
 from suite.errors import DataError
 from suite.files import cache_dir
 
@@ -220,10 +221,7 @@ def _decode(by_class: dict[str, list[Drawing]], progress: Progress | None) -> De
         images=images,
         classes=classes,
         files=files,
-        warnings=(
-            *image_warnings(image_lines(images, classes, files), raw_lines),
-            *blank_warnings(images),
-        ),
+        warnings=lambda lines: (*image_warnings(lines, raw_lines), *blank_warnings(images)),
     )
 
 

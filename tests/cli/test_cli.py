@@ -53,7 +53,6 @@ MISTAKES = {
     "run omniglot-5way-1shot oracle": "oracle does not run on omniglot-5way-1shot",
     "run omniglot-5way-1shot fine-tuning": "no method 'fine-tuning'",
     "run miniimagenet-5way-1shot fine-tuning": "fine-tuning is not built yet",
-    "run miniimagenet-5way-1shot maml": "mini-ImageNet is not supported yet",
     "run omniglot-5way-1shot maml --data nowhere": "no Omniglot in nowhere",
     "run sinusoid maml --set bogus=1": "write FIELD=VALUE with one of: dataset, network",
     "run sinusoid maml --set inner_lr": "write FIELD=VALUE with one of: dataset, network",
@@ -71,7 +70,6 @@ MISTAKES = {
     "run sinusoid maml --iterations 9 --threads 0": "--threads 0",
     "run sinusoid maml --iterations 9 --device tpu9": "tpu9",
     "list nowhere": "no setting 'nowhere'",
-    "data miniimagenet": "mini-ImageNet is not supported yet",
     "data omniglot --data nowhere": "no Omniglot in nowhere",
 }
 
@@ -85,6 +83,17 @@ def test_a_mistake_is_one_line_and_exit_code_2(suite, tmp_path, arguments, messa
     assert line.startswith("suite: ")
     assert message in line
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("command", ["run miniimagenet-5way-1shot maml", "data miniimagenet"])
+def test_without_mini_imagenet_a_few_lines_say_how_to_get_it(suite, tmp_path, command):
+    code, out, err = suite(f"{command} --data {tmp_path}")
+    assert (code, out) == (2, "")
+    first, *how_to = err.splitlines()
+    assert first == f"suite: no mini-ImageNet in {tmp_path}"
+    assert 4 <= len(how_to) <= 6
+    assert "--data DIR or set SUITE_DATA=DIR" in err
+    assert "non-commercial" in err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -1,24 +1,22 @@
 """Splits are partitions that a seed fixes; the cache gives back what was built, or builds again."""
 
+import errno
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.data.images import (
-    LOADERS,
-    Decoded,
-    ImageData,
-    cached,
-    load_image_data,
-    seeded_split,
-)
+from suite.data.cache import Decoded, cached
+from suite.data.images import ImageData, load_image_data, seeded_split
 from suite.errors import DataError
 from suite.files import cache_dir
 
@@ -44,7 +42,10 @@ class Builder:
         images = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 1, 2, 2)
         names = ("x", "y", "z")
         return Decoded(
-            images=images, classes=("a", "b"), files=(names, names), warnings=("told once",)
+            images=images,
+            classes=("a", "b"),
+            files=(names, names),
+            warnings=lambda lines: (f"told once of {len(lines)}",),
         )
 
 
@@ -92,12 +93,6 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
         load_image_data("omniglott", root=None)
 
 
-def test_mini_imagenet_is_refused_in_one_line() -> None:
-    with pytest.raises(DataError, match=r"^mini-ImageNet is not supported yet: .* issue$"):
-        load_image_data("miniimagenet", root=None)
-    assert "miniimagenet" in LOADERS
-
-
 def test_the_second_load_is_mapped_from_the_cache() -> None:
     build = Builder()
     first = cached("reuse", cache_id="1", build=build)
@@ -106,9 +101,9 @@ def test_the_second_load_is_mapped_from_the_cache() -> None:
     assert isinstance(second.images, np.memmap)
     assert not second.images.flags.writeable
     assert second.classes == ("a", "b")
-    assert second.warnings == ("told once",)
+    assert second.warnings == ("told once of 6",)
     assert second.fingerprint == first.fingerprint
-    np.testing.assert_array_equal(second.images, build().images)
+    np.testing.assert_array_equal(second.images, np.stack(list(build().images)))
     manifest = (cache_dir() / "data" / "reuse-1.manifest.txt").read_text().splitlines()
     assert len(manifest) == 6
     assert manifest[0].startswith("a/x ")
@@ -177,6 +172,39 @@ def test_a_build_that_fails_leaves_nothing_behind() -> None:
     assert build.calls == 1
 
 
+class FullDisk(Builder):
+    """The disk is full when the second class is to be written."""
+
+    def __call__(self) -> Decoded:
+        decoded = super().__call__()
+
+        def rows() -> Iterator[npt.NDArray[np.uint8]]:
+            first, _ = decoded.images
+            yield first
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        return replace(decoded, images=rows())
+
+
+def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_behind() -> None:
+    with pytest.raises(DataError, match=r"No space left on device\): .* SUITE_CACHE") as caught:
+        cached("full", cache_id="1", build=FullDisk())
+    assert "\n" not in str(caught.value)
+    directory = cache_dir() / "data"
+    assert [path.name for path in directory.iterdir() if "full-1" in path.name] == ["full-1.lock"]
+    build = Builder()
+    cached("full", cache_id="1", build=build)
+    assert build.calls == 1
+
+
+def test_what_a_killed_process_left_is_removed() -> None:
+    (cache_dir() / "data").mkdir(parents=True, exist_ok=True)
+    torn = cache_dir() / "data" / ".killed-1.npy.123-abcd.tmp"
+    torn.write_bytes(b"half")
+    cached("killed", cache_id="1", build=Builder())
+    assert not torn.exists()
+
+
 def test_of_several_at_once_one_builds() -> None:
     build = Builder()
     with ThreadPoolExecutor(4) as pool:
@@ -188,7 +216,7 @@ def test_of_several_at_once_one_builds() -> None:
 
 def test_nothing_heavy_is_imported_with_the_data_layer() -> None:
     code = (
-        "import sys; import suite.data.images, suite.data.omniglot, suite.data.glyphs; "
+        "import sys; import suite.data.cache, suite.data.omniglot, suite.data.glyphs; "
         "print([name for name in ('torchvision', 'torch', 'matplotlib') if name in sys.modules])"
     )
     result = subprocess.run(
