@@ -65,14 +65,16 @@ def train(
 ) -> None:
     """Take `state`, whose weights are the learner's, to the end of `schedule`.
 
-    `streams` are of training and of validation tasks. Raises `Stopped`, after a checkpoint, where
+    `streams` are of training and of validation tasks; where the configuration has labelled images,
+    an iteration is one mini-batch of them. Raises `Stopped`, after a checkpoint, where
     `hooks.stop` gives a reason, and `Diverged` where weights are not finite at a point of the curve
     or at a checkpoint.
     """
     config = learner.config
     shape = {"tasks": config.tasks_per_batch, "k_shot": config.k_shot, "n_query": config.n_query}
     ahead = _AHEAD if config.dataset == "sinusoid" else 1
-    batches = Batches(streams[0], **shape, ahead=ahead)
+    training = shape if config.images_per_batch is None else shape | {"tasks": 1}
+    batches = Batches(streams[0], **training, ahead=ahead)
     validation = Batches(streams[1], **shape, ahead=1)
     if state.iteration < schedule.iterations:
         _sign(state)
@@ -115,7 +117,7 @@ def _add_curve_point(
     method: Method, learner: Learner, schedule: Schedule, batch: TaskBatch, state: TrainingState
 ) -> None:
     _require_finite(state)
-    _, outputs = method.objective(learner, batch)
+    outputs = method.validate(learner, batch)
     scores = task_scores(learner.config, outputs.detach(), batch.query_y)
     validation = scores.unflatten(0, (learner.seeds, -1)).mean(1).tolist()
     losses, metrics = (state.sums / schedule.validate_every).tolist()

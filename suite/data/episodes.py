@@ -18,9 +18,25 @@ def _rotations(size: int, device: torch.device) -> Tensor:
     return torch.stack([torch.rot90(pixels, turns).flatten() for turns in range(4)]).to(device)
 
 
-def _distinct(unit: Tensor, count: int) -> Tensor:
+def distinct(unit: Tensor, count: int) -> Tensor:
     """The places of the `count` least numbers along the last axis: a draw without replacement."""
     return unit.topk(count, largest=False).indices
+
+
+def pixels(
+    source: Tensor, classes: Tensor, images: Tensor, turns: Tensor, *, rotations: bool
+) -> Tensor:
+    """Images (task, way, image, channel, height, width) of `source`, float32 in [0, 1].
+
+    Those of a class, (task, way), are `images`, (task, way, image); with `rotations`, all of them
+    are turned by so many quarters, (task, way).
+    """
+    picked = source[classes[..., None], images]
+    if rotations:
+        places = _rotations(picked.shape[-1], picked.device)[turns]  # (task, way, pixel)
+        flat = picked.flatten(-2)  # (task, way, image, channel, pixel)
+        picked = flat.gather(-1, places[:, :, None, None].expand_as(flat)).view_as(picked)
+    return picked.float() / 255.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +69,7 @@ class EpisodeStream:
         """See `TaskStream`; pixels are float32 in [0, 1], examples ordered by class."""
         drawn = k_shot + n_query
         labels, chosen = self._draw(start, tasks, drawn)
-        images = self._pixels(*chosen)  # (task, way, image, channel, height, width)
+        images = pixels(self.images, *chosen, rotations=self.rotations)  # (task, way, image, channel, height, width)
         support, query = images.split((k_shot, n_query), dim=2)
         label_of = labels.expand(len(images), -1, -1)
         return TaskBatch(
@@ -78,16 +94,8 @@ class EpisodeStream:
             (n_classes, self.n_way, self.n_way * available), dim=1
         )
         of_seed = self.classes[:, None].expand(-1, tasks, -1).flatten(0, 1)
-        classes = of_seed.gather(1, _distinct(by_class, self.n_way))  # (task, way)
+        classes = of_seed.gather(1, distinct(by_class, self.n_way))  # (task, way)
         turns = (by_turn * 4).long()  # (task, way)
-        images = _distinct(by_image.unflatten(1, (self.n_way, available)), drawn)
+        images = distinct(by_image.unflatten(1, (self.n_way, available)), drawn)
         labels = torch.arange(self.n_way, device=device)[None, :, None].expand(1, -1, drawn)
         return labels, (classes, images, turns)
-
-    def _pixels(self, classes: Tensor, images: Tensor, turns: Tensor) -> Tensor:
-        picked = self.images[classes[..., None], images]
-        if self.rotations:
-            source = _rotations(picked.shape[-1], picked.device)[turns]  # (task, way, pixel)
-            flat = picked.flatten(-2)  # (task, way, image, channel, pixel)
-            picked = flat.gather(-1, source[:, :, None, None].expand_as(flat)).view_as(picked)
-        return picked.float() / 255.0

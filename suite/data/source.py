@@ -1,5 +1,6 @@
-"""Where a run's tasks come from: three streams, and what the record says of the data."""
+"""Where a run's tasks come from: its streams, and what the record says of the data."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from torch import Tensor
 from suite.data import glyphs, omniglot, sinusoid
 from suite.data.episodes import EpisodeStream
 from suite.data.images import ImageData, Split, seeded_split
+from suite.data.labelled import LabelledStream
 from suite.data.tasks import TaskStream
 from suite.rng import stream_key
 from suite.settings import Config
@@ -21,7 +23,7 @@ _SPLIT_COUNTS = {"omniglot": omniglot.SPLIT_COUNTS, "glyphs": glyphs.SPLIT_COUNT
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
-    """The training, validation and test tasks of some seeds."""
+    """The training, validation and test tasks of some seeds, and their labelled images."""
 
     name: str
     fingerprint: str
@@ -29,7 +31,14 @@ class TaskSource:
     """One a seed; None where there are no classes to split."""
     warnings: tuple[str, ...]
     stream: Callable[[str, Sequence[int]], TaskStream]
-    """The stream of a name, `train`, `validation` or `test`, for some of the seeds by position."""
+    """The stream of a name for some of the seeds by position: tasks of `train`, `validation` or
+    `test` classes, or `labelled` images of the training classes in mini-batches."""
+
+    @property
+    def train_classes(self) -> int:
+        """How many classes there are to train on, the same for every seed; 0 without classes."""
+        split = self.splits[0]
+        return 0 if split is None else len(split.train)
 
     def streams(self, name: str) -> TaskStream:
         """The stream of that name for every seed."""
@@ -50,13 +59,23 @@ def task_source(
         images.fixed_split or seeded_split(images, counts=_SPLIT_COUNTS[images.name], seed=seed)
         for seed in seeds
     ]
-    pixels = torch.from_numpy(np.array(images.images)).to(device)
+    pixels = _on_device(images, device)
 
     def stream(name: str, chosen: Sequence[int]) -> TaskStream:
-        rows: list[npt.NDArray[np.int64]] = [getattr(splits[place], name) for place in chosen]
+        part = "train" if name == "labelled" else name
+        rows: list[npt.NDArray[np.int64]] = [getattr(splits[place], part) for place in chosen]
         classes: Tensor = torch.from_numpy(np.stack(rows)).to(device)
+        keys = tuple(stream_key(seeds[place], name) for place in chosen)
+        if name == "labelled":
+            return LabelledStream(
+                keys=keys,
+                images=pixels,
+                classes=classes,
+                size=config.images_per_batch or 1,
+                rotations=config.rotations,
+            )
         return EpisodeStream(
-            keys=tuple(stream_key(seeds[place], name) for place in chosen),
+            keys=keys,
             images=pixels,
             classes=classes,
             n_way=config.n_way,
@@ -70,6 +89,12 @@ def task_source(
         warnings=images.warnings,
         stream=stream,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _on_device(images: ImageData, device: torch.device) -> Tensor:
+    """All pixels; kept, since pretraining and scoring have a source each."""
+    return torch.from_numpy(np.array(images.images)).to(device)
 
 
 def _sinusoids(seeds: Sequence[int], device: torch.device) -> TaskSource:

@@ -123,6 +123,10 @@ def _apply(found: MetaGradient, learner: Learner, state: TrainingState) -> None:
     clip = learner.config.meta_grad_clip
     for name, parameter in state.params.items():
         gradient = found.gradients[name]
+        if name in learner.network.averages:
+            with torch.no_grad():
+                parameter.sub_(gradient)
+            continue
         parameter.grad = gradient if clip is None else gradient.clamp(-clip, clip)
     state.optimizer.step()
     state.sums += torch.stack((found.losses, found.scores))

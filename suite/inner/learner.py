@@ -18,6 +18,8 @@ class Learner:
     config: Config
     network: Network
     params: Params
+    key: int = 0
+    """What a method draws at test is a function of this; see `suite.rng`."""
 
     @property
     def seeds(self) -> int:

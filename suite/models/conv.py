@@ -12,14 +12,14 @@ from torch.nn import functional as F
 from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
 from suite.models.layers import linear, normalise
-from suite.models.network import Network, Params
+from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
 IMAGE_SHAPE = {"omniglot": (1, 28, 28), "glyphs": (1, 28, 28), "miniimagenet": (3, 84, 84)}
 """Channel, height, width."""
 
 
-def _features(config: Config) -> int:
+def conv_feature_count(config: Config) -> int:
     """Inputs of the linear layer: the mean of the last map (stride), or all of it (pool)."""
     if config.network == "conv-stride":
         return config.hidden[-1]
@@ -28,42 +28,56 @@ def _features(config: Config) -> int:
     return config.hidden[-1] * int(height // shrink) * int(width // shrink)
 
 
+def conv_weights(config: Config, generator: torch.Generator) -> Params:
+    """Fresh filters of each layer, without a task axis: `conv0.weight`, ..."""
+    draw = INITIALISERS[config.weight_init]
+    channels = itertools.pairwise((IMAGE_SHAPE[config.dataset][0], *config.hidden))
+    return {
+        f"conv{layer}.weight": draw((n_out, n_in, 3, 3), generator)
+        for layer, (n_in, n_out) in enumerate(channels)
+    }
+
+
+def conv_features(config: Config, params: Params, images: Tensor, normalised: Normalise) -> Tensor:
+    """What the linear layer sees of `images`, (task, batch, *image): (task, batch, feature)."""
+    tasks, strided = images.shape[0], config.network == "conv-stride"
+    x = images.transpose(0, 1).flatten(1, 2)  # (batch, task*channel, height, width)
+    for layer in range(len(config.hidden)):
+        x = conv2d(x, params[f"conv{layer}.weight"], stride=2 if strided else 1)
+        x = F.relu(normalised(f"conv{layer}", x))
+        if not strided:
+            x = F.max_pool2d(x, 2)
+    x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
+    return x.unflatten(1, (tasks, -1)).transpose(0, 1)
+
+
 def conv_network(config: Config) -> Network:
     """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
 
     `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
     pools 2x2 after each ReLU and ends flat.
     """
-    depth = len(config.hidden)
-    strided = config.network == "conv-stride"
+    layers = [f"conv{layer}" for layer in range(len(config.hidden))]
 
     def initial(generator: torch.Generator) -> Params:
-        draw = INITIALISERS[config.weight_init]
-        channels = itertools.pairwise((IMAGE_SHAPE[config.dataset][0], *config.hidden))
         params = {}
-        for layer, (n_in, n_out) in enumerate(channels):
-            params[f"conv{layer}.weight"] = draw((n_out, n_in, 3, 3), generator)
-            params[f"conv{layer}.beta"] = torch.zeros(n_out)
+        for name, weight in conv_weights(config, generator).items():
+            params[name] = weight
+            params[name.replace("weight", "beta")] = torch.zeros(weight.shape[0])
         head = INITIALISERS[config.head_init]
-        params["head.weight"] = head((config.n_way, _features(config)), generator)
+        params["head.weight"] = head((config.n_way, conv_feature_count(config)), generator)
         params["head.bias"] = torch.zeros(config.n_way)
         return params
 
     def forward(params: Params, images: Tensor) -> Tensor:
-        tasks = images.shape[0]
-        x = images.transpose(0, 1).flatten(1, 2)  # (batch, task*channel, height, width)
-        for layer in range(depth):
-            x = conv2d(x, params[f"conv{layer}.weight"], stride=2 if strided else 1)
-            x = normalise(x) + params[f"conv{layer}.beta"].reshape(-1, 1, 1)
-            x = F.relu(x)
-            if not strided:
-                x = F.max_pool2d(x, 2)
-        x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
-        features = x.unflatten(1, (tasks, -1)).transpose(0, 1)  # (task, batch, feature)
+        def normalised(layer: str, x: Tensor) -> Tensor:
+            return normalise(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
+
+        features = conv_features(config, params, images, normalised)
         return linear(features, params["head.weight"], params["head.bias"])
 
-    weights = [f"conv{layer}.weight" for layer in range(depth)]
-    betas = [f"conv{layer}.beta" for layer in range(depth)] if config.adapt_beta else []
+    weights = [f"{layer}.weight" for layer in layers]
+    betas = [f"{layer}.beta" for layer in layers] if config.adapt_beta else []
     return Network(
         initial=initial, forward=forward, adapted=(*weights, *betas, "head.weight", "head.bias")
     )

@@ -25,8 +25,15 @@ def normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=generator)
 
 
+def torch7(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """What Torch 7 gives a linear layer or a convolution: uniform within 1 / sqrt(inputs)."""
+    bound = 1.0 / math.sqrt(math.prod(shape[1:]))
+    return (torch.rand(shape, generator=generator) * 2.0 - 1.0) * bound
+
+
 INITIALISERS = {
     "xavier-uniform": xavier_uniform,
     "truncated-normal-0.01": truncated_normal,
     "normal-1": normal,
+    "torch7": torch7,
 }

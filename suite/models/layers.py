@@ -5,6 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 BATCH_NORM_EPS = 1e-3
+MOMENTUM = 0.1
+"""Of the running averages; Torch's default."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -24,3 +26,23 @@ def normalise(x: Tensor) -> Tensor:
     here; under `torch.func.vmap` its second derivative is not.
     """
     return F.batch_norm(x, None, None, training=True, eps=BATCH_NORM_EPS)
+
+
+def normalise_by_averages(
+    x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor
+) -> Tensor:
+    """`x` (batch, task*channel, ...) by running averages; the others are (task, channel)."""
+    per_channel = (each.flatten() for each in (mean, variance, gamma, beta))
+    return F.batch_norm(x, *per_channel, training=False, eps=BATCH_NORM_EPS)
+
+
+def normalise_and_follow(
+    x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`x` by its own statistics, and the averages moved towards them by a tenth, (task, channel).
+
+    As Torch does it in training mode: biased variance for `x`, unbiased for the average.
+    """
+    moved = mean.detach().flatten().clone(), variance.detach().flatten().clone()
+    y = F.batch_norm(x, *moved, gamma.flatten(), beta.flatten(), True, MOMENTUM, BATCH_NORM_EPS)
+    return y, moved[0].view_as(mean), moved[1].view_as(variance)

@@ -10,8 +10,28 @@ from torch.nn import functional as F
 from suite.models.conv import IMAGE_SHAPE
 from suite.models.init import INITIALISERS
 from suite.models.layers import linear, normalise
-from suite.models.network import Network, Params
+from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
+
+
+def mlp_weights(config: Config, inputs: int, generator: torch.Generator) -> Params:
+    """Fresh weights of each hidden layer, without a task axis: `layer0.weight`, ..."""
+    draw = INITIALISERS[config.weight_init]
+    widths = itertools.pairwise((inputs, *config.hidden))
+    return {
+        f"layer{layer}.weight": draw((n_out, n_in), generator)
+        for layer, (n_in, n_out) in enumerate(widths)
+    }
+
+
+def mlp_features(config: Config, params: Params, inputs: Tensor, normalised: Normalise) -> Tensor:
+    """What the last layer of an `mlp-bn` sees: (task, batch, *input) to (task, batch, feature)."""
+    x = inputs.flatten(2)
+    for layer in range(len(config.hidden)):
+        x = linear(x, params[f"layer{layer}.weight"]).transpose(0, 1)  # (batch, task, unit)
+        x = normalised(f"layer{layer}", x.flatten(1)).view_as(x).transpose(0, 1)
+        x = F.relu(x)
+    return x
 
 
 def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
@@ -19,34 +39,31 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
 
     `extra_inputs` widens the input of the regression network, for an oracle.
     """
-    depth = len(config.hidden)
     normalised = config.network == "mlp-bn"
     inputs = math.prod(IMAGE_SHAPE[config.dataset]) if normalised else 1 + extra_inputs
     offset = "beta" if normalised else "bias"
-    names = [f"layer{layer}" for layer in range(depth)]
+    names = [f"layer{layer}" for layer in range(len(config.hidden))]
 
     def initial(generator: torch.Generator) -> Params:
-        draw = INITIALISERS[config.weight_init]
         params = {}
-        widths = (inputs, *config.hidden)
-        for name, (n_in, n_out) in zip(names, itertools.pairwise(widths), strict=True):
-            params[f"{name}.weight"] = draw((n_out, n_in), generator)
-            params[f"{name}.{offset}"] = torch.zeros(n_out)
+        for name, weight in mlp_weights(config, inputs, generator).items():
+            params[name] = weight
+            params[name.replace("weight", offset)] = torch.zeros(weight.shape[0])
         head = INITIALISERS[config.head_init]
-        params["head.weight"] = head((config.n_way, widths[-1]), generator)
+        params["head.weight"] = head((config.n_way, config.hidden[-1]), generator)
         params["head.bias"] = torch.zeros(config.n_way)
         return params
 
     def forward(params: Params, inputs: Tensor) -> Tensor:
-        x = inputs.flatten(2)  # (task, batch, input)
-        for name in names:
-            if normalised:
-                x = linear(x, params[f"{name}.weight"]).transpose(0, 1)  # (batch, task, unit)
-                x = normalise(x.flatten(1)).view_as(x).transpose(0, 1)
-                x = x + params[f"{name}.beta"].unsqueeze(1)
-            else:
-                x = linear(x, params[f"{name}.weight"], params[f"{name}.bias"])
-            x = F.relu(x)
+        def by_batch(layer: str, x: Tensor) -> Tensor:
+            return normalise(x) + params[f"{layer}.beta"].flatten()
+
+        if normalised:
+            x = mlp_features(config, params, inputs, by_batch)
+        else:
+            x = inputs.flatten(2)  # (task, batch, input)
+            for name in names:
+                x = F.relu(linear(x, params[f"{name}.weight"], params[f"{name}.bias"]))
         return linear(x, params["head.weight"], params["head.bias"])
 
     adapted = [f"{name}.weight" for name in names]

@@ -15,12 +15,19 @@ class Network:
     """`forward` maps (task, batch, *input) to (task, batch, output), each task by its own weights.
 
     `initial` draws the weights of one network, without a task axis, from a CPU generator.
-    `adapted` are the names that the inner loop changes; the rest is meta-learned only.
+    `adapted` are the names that the inner loop changes; the rest is meta-learned only. `averages`
+    are weights that follow the batches and no gradient: what an objective gives as their gradient
+    is the step back that they take.
     """
 
     initial: Callable[[torch.Generator], Params]
     forward: Callable[[Params, Tensor], Tensor]
     adapted: tuple[str, ...]
+    averages: tuple[str, ...] = ()
+
+
+Normalise = Callable[[str, Tensor], Tensor]
+"""Batch normalisation of the layer of that name, (batch, task*channel, ...), with its offset."""
 
 
 def per_task(params: Params, tasks: int) -> Params:

@@ -1,5 +1,6 @@
 """mini-ImageNet: paper, section 5.2, Table 1 and appendix A.1."""
 
+from suite.settings.baselines import PROTOCOL_NAME, own
 from suite.settings.schema import Config, PaperNumber, Protocol, Setting
 
 _SOURCES = {
@@ -22,6 +23,7 @@ _SOURCES = {
     "tasks_per_batch": "paper A.1: 4 (1-shot) and 2 (5-shot)",
     "meta_grad_clip": "authors' maml.py",
     "precision": "authors' code: float32",
+    "images_per_batch": "not for meta-learning",
     "iterations": "paper A.1",
     "protocol": "authors' main.py: 600 tasks, K queries a class; 10 steps: paper A.1",
 }
@@ -41,33 +43,41 @@ _TABLE_1 = {
     },
 }
 
+_COPIED = ("fine-tuning", "nearest-neighbour")
+"""Rows that the paper took from Ravi and Larochelle, 15 queries a class."""
+
+
+def _config(k_shot: int) -> Config:
+    return Config(
+        dataset="miniimagenet",
+        network="conv-pool",
+        hidden=(32, 32, 32, 32),
+        weight_init="xavier-uniform",
+        head_init="xavier-uniform",
+        batch_norm="batch-statistics",
+        adapt_beta=False,
+        n_way=5,
+        k_shot=k_shot,
+        n_query=15,
+        rotations=False,
+        loss="cross-entropy",
+        loss_scale="sum-over-k",
+        inner_lr=0.01,
+        inner_steps=5,
+        meta_lr=0.001,
+        tasks_per_batch=4 if k_shot == 1 else 2,
+        meta_grad_clip=10.0,
+        precision="float32",
+    )
+
 
 def _setting(k_shot: int) -> Setting:
+    config = _config(k_shot)
     return Setting(
         id=f"miniimagenet-5way-{k_shot}shot",
         title=f"mini-ImageNet, 5-way {k_shot}-shot",
         metric="accuracy",
-        config=Config(
-            dataset="miniimagenet",
-            network="conv-pool",
-            hidden=(32, 32, 32, 32),
-            weight_init="xavier-uniform",
-            head_init="xavier-uniform",
-            batch_norm="batch-statistics",
-            adapt_beta=False,
-            n_way=5,
-            k_shot=k_shot,
-            n_query=15,
-            rotations=False,
-            loss="cross-entropy",
-            loss_scale="sum-over-k",
-            inner_lr=0.01,
-            inner_steps=5,
-            meta_lr=0.001,
-            tasks_per_batch=4 if k_shot == 1 else 2,
-            meta_grad_clip=10.0,
-            precision="float32",
-        ),
+        config=config,
         iterations=60_000,
         validate_every=500,
         protocols=(
@@ -83,11 +93,11 @@ def _setting(k_shot: int) -> Setting:
                 version=1,
             ),
         ),
-        methods=("maml", "fomaml", "fine-tuning", "nearest-neighbour"),
+        methods=("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining"),
         paper=tuple(
             PaperNumber(
                 method=method,
-                protocol="authors",
+                protocol=PROTOCOL_NAME if method in _COPIED else "authors",
                 step=None,
                 value=value,
                 ci95_tasks=interval,
@@ -102,9 +112,14 @@ def _setting(k_shot: int) -> Setting:
             "fresh-tasks",
             "mini-split",
             "mini-clip",
+            "baselines",
+            "fine-tuning",
+            "nearest-neighbour",
+            "linear-head",
         )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,
+        own=own(config, queries={PROTOCOL_NAME: 15}, hidden=(64, 64, 64, 64)),
     )
 
 

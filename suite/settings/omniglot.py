@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from suite.settings.baselines import own
 from suite.settings.schema import Config, PaperNumber, Protocol, Setting
 
 _CONV_FOOTNOTES = (
@@ -14,6 +15,8 @@ _CONV_FOOTNOTES = (
     "omniglot-nearest",
     "conv-mirror",
 )
+_METHODS = ("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
+_BASELINES = ("baselines", "baselines-omniglot", "fine-tuning", "nearest-neighbour", "linear-head")
 _MLP_FOOTNOTES = tuple(note for note in _CONV_FOOTNOTES if note != "conv-mirror")
 
 _SOURCES = {
@@ -36,6 +39,7 @@ _SOURCES = {
     "tasks_per_batch": "paper A.1; authors' main.py usage",
     "meta_grad_clip": "authors' maml.py: mini-ImageNet only",
     "precision": "authors' code: float32",
+    "images_per_batch": "not for meta-learning",
     "iterations": "paper A.1",
     "protocol": "authors' main.py: 600 tasks, K queries a class; steps: paper A.1",
 }
@@ -97,6 +101,7 @@ def _setting(
     fomaml: tuple[float, float] | None = None,
     conv: bool = True,
 ) -> Setting:
+    config = _config("omniglot", n_way, k_shot, conv)
     paper = [_paper("maml", *maml, "paper, Table 1")]
     if fomaml is not None:
         paper.append(_paper("fomaml", *fomaml, "Reptile paper, arXiv 1803.02999"))
@@ -107,14 +112,15 @@ def _setting(
         id=f"omniglot-{n_way}way-{k_shot}shot" + ("" if conv else "-mlp"),
         title=f"Omniglot, {n_way}-way {k_shot}-shot" + ("" if conv else ", no convolutions"),
         metric="accuracy",
-        config=_config("omniglot", n_way, k_shot, conv),
+        config=config,
         iterations=60_000,
         validate_every=500,
         protocols=(_protocol(n_way, k_shot),),
-        methods=("maml", "fomaml"),
+        methods=_METHODS,
         paper=tuple(paper),
-        footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()),
+        footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()) + _BASELINES,
         sources=_SOURCES,
+        own=own(config),
     )
 
 
@@ -135,8 +141,12 @@ GLYPHS = Setting(
     iterations=60_000,
     validate_every=500,
     protocols=(_protocol(5, 1),),
-    methods=("maml", "fomaml"),
+    methods=_METHODS,
     paper=(),
-    footnotes=("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
+    footnotes=(
+        *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
+        *_BASELINES,
+    ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
+    own=own(_config("glyphs", 5, 1, conv=True)),
 )

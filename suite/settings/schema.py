@@ -32,11 +32,12 @@ class Config(_Value, frozen=True, kw_only=True):
     network: Architecture
     hidden: tuple[Count, ...]
     """Units (mlp) or filters (conv) of each hidden layer."""
-    weight_init: Literal["xavier-uniform", "truncated-normal-0.01"]
-    head_init: Literal["xavier-uniform", "truncated-normal-0.01", "normal-1"]
-    """How the weights of the last layer start; every bias starts at zero."""
-    batch_norm: Literal["batch-statistics", "none"]
-    """With batch statistics: eps 1e-3, a beta and no gamma, in training and at test."""
+    weight_init: Literal["xavier-uniform", "truncated-normal-0.01", "torch7"]
+    head_init: Literal["xavier-uniform", "truncated-normal-0.01", "normal-1", "torch7"]
+    """How the weights of the last layer start; every bias starts at zero, but with `torch7`."""
+    batch_norm: Literal["batch-statistics", "none", "running-averages"]
+    """With batch statistics: eps 1e-3, a beta and no gamma, in training and at test. With running
+    averages: eps 1e-3, beta and gamma, and at test the averages of training."""
     adapt_beta: bool
     """Whether the inner loop adapts batch normalisation's beta too."""
     n_way: Count
@@ -60,6 +61,8 @@ class Config(_Value, frozen=True, kw_only=True):
     """Each element of the meta-gradient is clipped to [-clip, clip]."""
     precision: Literal["float32"]
     """`float32` is true single precision: TF32 is switched off."""
+    images_per_batch: Count | None = None
+    """Labelled images of an iteration, where a classifier is trained; None where tasks are."""
 
 
 class Schedule(_Value, frozen=True, kw_only=True):
@@ -83,7 +86,7 @@ class Protocol(_Value, frozen=True, kw_only=True):
     """Gradient steps taken, each of them scored."""
     report_step: CountFromZero
     """The step whose score is the result."""
-    batch_norm: Literal["batch-statistics", "none"]
+    batch_norm: Literal["batch-statistics", "none", "running-averages"]
     checkpoint: Literal["last"]
     version: Count
     """Raised when the code that scores changes what a protocol means."""
@@ -99,6 +102,14 @@ class PaperNumber(_Value, frozen=True, kw_only=True):
     value: float
     ci95_tasks: float | None
     source: str
+
+
+class Own(_Value, frozen=True, kw_only=True):
+    """What a method has of its own in a setting, where it is not trained or scored as MAML is."""
+
+    config: Config
+    iterations: int
+    protocols: tuple[Protocol, ...]
 
 
 class Setting(_Value, frozen=True, kw_only=True):
@@ -119,16 +130,33 @@ class Setting(_Value, frozen=True, kw_only=True):
     """Keys of `suite.settings.footnotes.FOOTNOTES`."""
     sources: dict[str, str]
     """Field of `config`, or `iterations` or `protocol`, to where its value comes from."""
+    own: dict[str, Own] = {}
+    """Method to what it has of its own; the fields above are for all others."""
 
-    def schedule(self, iterations: int | None = None) -> Schedule:
-        """The paper's schedule, or one of `iterations` with a name that says how it differs."""
-        count = self.iterations if iterations is None else iterations
+    @property
+    def all_protocols(self) -> tuple[Protocol, ...]:
+        """Those of every method, each once."""
+        own = (protocol for each in self.own.values() for protocol in each.protocols)
+        return tuple(dict.fromkeys((*self.protocols, *own)))
+
+    def protocols_of(self, method: str) -> tuple[Protocol, ...]:
+        """How that method is scored."""
+        return self.own[method].protocols if method in self.own else self.protocols
+
+    def config_of(self, method: str) -> Config:
+        """How that method is trained."""
+        return self.own[method].config if method in self.own else self.config
+
+    def schedule(self, iterations: int | None = None, method: str | None = None) -> Schedule:
+        """The paper's schedule of `method`, or one of `iterations` and how it differs from that."""
+        planned = self.own[method].iterations if method in self.own else self.iterations
+        count = planned if iterations is None else iterations
         name: Literal["paper", "shortened", "lengthened", "none"]
         if count == 0:
             name = "none"
-        elif count < self.iterations:
+        elif count < planned:
             name = "shortened"
         else:
-            name = "paper" if count == self.iterations else "lengthened"
+            name = "paper" if count == planned else "lengthened"
         every = min(self.validate_every, max(1, count // 20))
         return Schedule(name=name, iterations=count, validate_every=every)

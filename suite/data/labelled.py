@@ -1,0 +1,60 @@
+"""Labelled images of the training classes in mini-batches, to train a classifier on."""
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from suite.data.episodes import distinct, pixels
+from suite.data.tasks import TaskBatch
+from suite.errors import UsageError
+from suite.rng import uniform
+
+_PER_CLASS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledStream:
+    """Mini-batches as Ravi and Larochelle draw them: `size` of 5 distinct images of every class.
+
+    A `TaskStream` whose task is a mini-batch: a label is the place of the class among its seed's
+    training classes. With `rotations`, each image is turned by its own multiple of 90 degrees.
+    """
+
+    keys: tuple[int, ...]
+    """One a seed; see `suite.rng.stream_key`."""
+    images: Tensor  # (class, image, channel, height, width) uint8, on the device
+    classes: Tensor  # (seed, training classes) int64: places in the first axis of `images`
+    size: int
+    rotations: bool
+
+    def __post_init__(self) -> None:
+        available = self.classes.shape[1] * self._per_class
+        if self.size > available:
+            raise UsageError(f"a mini-batch wants {self.size} of {available} images")
+
+    @property
+    def _per_class(self) -> int:
+        return min(_PER_CLASS, self.images.shape[1])
+
+    @functools.cached_property
+    def _keys(self) -> Tensor:
+        return torch.tensor(self.keys, device=self.images.device)[:, None]
+
+    def batch(self, start: int | Tensor, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
+        """See `TaskStream`; `tasks` mini-batches, whatever the shots. The query is the support."""
+        n_classes, available = self.classes.shape[1], self.images.shape[1]
+        rows = start + torch.arange(tasks, device=self.images.device)
+        widths = (n_classes * available, n_classes * self._per_class, self.size)
+        unit = uniform(self._keys, rows, sum(widths)).flatten(0, 1)  # (task, column)
+        by_image, by_slot, by_turn = unit.split(widths, dim=1)
+        of_class = distinct(by_image.unflatten(1, (n_classes, available)), self._per_class)
+        slots = distinct(by_slot, self.size)  # (task, example): a class, and one of its five
+        labels = slots // self._per_class
+        images = of_class.flatten(1).gather(1, slots)
+        of_seed = self.classes[:, None].expand(-1, tasks, -1).flatten(0, 1)
+        turns = (by_turn * 4).long()
+        chosen = (of_seed.gather(1, labels), images[..., None], turns)
+        x = pixels(self.images, *chosen, rotations=self.rotations).flatten(1, 2)
+        return TaskBatch(support_x=x, support_y=labels, query_x=x, query_y=labels)

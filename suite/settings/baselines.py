@@ -1,0 +1,61 @@
+"""What the baselines of the image settings have of their own: Ravi and Larochelle, 2017.
+
+Their code is twitter-research/meta-learning-lstm: model/baselines/pre-train.lua,
+model/baselines/pre-trained-SGD.lua, model/matching-net-classifier.lua.
+"""
+
+from msgspec.structs import replace
+
+from suite.settings.schema import Config, Own, Protocol
+
+PROTOCOL_NAME = "ravi-larochelle"
+ITERATIONS = 30_000
+_METHODS = ("fine-tuning", "nearest-neighbour", "pretraining")
+
+
+def _protocol(name: str, k_shot: int, n_query: int) -> Protocol:
+    """The 600 tasks of the other methods; only the method's own outcome is scored, as step 0."""
+    return Protocol(
+        name=name,
+        k_shot=k_shot,
+        n_query=n_query,
+        tasks=600,
+        steps=0,
+        report_step=0,
+        batch_norm="running-averages",
+        checkpoint="last",
+        version=1,
+    )
+
+
+def own(
+    config: Config,
+    *,
+    queries: dict[str, int] | None = None,
+    hidden: tuple[int, ...] | None = None,
+) -> dict[str, Own]:
+    """The baselines of the setting that has `config`.
+
+    They are scored with K queries a class (`inductive`: no statistics of the query set), and under
+    the further protocols that `queries` names, to query examples a class. `hidden` are filters
+    other than the setting's.
+    """
+    shots = config.k_shot
+    protocols = {"inductive": shots, **(queries or {})}
+    value = Own(
+        config=replace(
+            config,
+            hidden=hidden or config.hidden,
+            weight_init="torch7",
+            head_init="torch7",
+            batch_norm="running-averages",
+            loss_scale="mean",
+            inner_steps=0,
+            meta_lr=0.001,
+            meta_grad_clip=None,
+            images_per_batch=64,
+        ),
+        iterations=ITERATIONS,
+        protocols=tuple(_protocol(name, shots, n_query) for name, n_query in protocols.items()),
+    )
+    return dict.fromkeys(_METHODS, value)
