@@ -5,9 +5,9 @@ To add a method, write a subclass of `Method` in a file of its own and put it in
 and in the key of a run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from torch import Tensor
 
@@ -16,7 +16,7 @@ from suite.errors import UsageError
 from suite.inner.adapt import predictions
 from suite.inner.learner import Learner
 from suite.models import Network, build_network
-from suite.settings import Config, Protocol, Setting
+from suite.settings import Config, Protocol, Schedule, Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +26,10 @@ class Method:
     name: ClassVar[str]
     trains: ClassVar[bool] = True
     """Whether there is a training phase; without one the initial weights are scored."""
+    trained_by: ClassVar[str | None] = None
+    """The method whose training this one starts from; None where it has its own."""
+    stream: ClassVar[str] = "train"
+    """What it is trained on: a stream of `suite.data.source.TaskSource`."""
 
     def check(self, setting: Setting) -> None:
         """Raise `UsageError` where the method does not apply to the setting."""
@@ -33,9 +37,20 @@ class Method:
             known = ", ".join(setting.methods)
             raise UsageError(f"{self.name} does not run on {setting.id}, which has: {known}")
 
-    def network(self, config: Config) -> Network:
-        """The network to train: by default the one that `config` names."""
+    def on(self, schedule: Schedule) -> Self:
+        """The method as it is on that schedule: where one is shortened, it may take less care."""
+        return self
+
+    def network(self, config: Config, classes: int = 0) -> Network:
+        """The network to train: by default the one that `config` names.
+
+        `classes` is how many training classes there are, where there are any.
+        """
         return build_network(config)
+
+    def shared_config(self, config: Config) -> Config | None:
+        """Where settings share a training, the configuration that it has for all of them."""
+        return None
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         """The loss of each task, (task,), whose mean is minimised over the learner's weights.
@@ -43,6 +58,14 @@ class Method:
         And the outputs for the query sets, (task, query, output), for the training curve.
         """
         raise NotImplementedError
+
+    def validate(self, learner: Learner, batch: TaskBatch) -> Tensor:
+        """The outputs for the query sets, (task, query, output), of validation tasks."""
+        return self.objective(learner, batch)[1]
+
+    def selection(self, protocol: Protocol) -> Hashable:
+        """What `select` depends on: protocols with an equal value share its result."""
+        return protocol
 
     def select(
         self, learner: Learner, validation: TaskStream, protocol: Protocol

@@ -2,10 +2,11 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from baselines import METHODS, Method
+from baselines import Method, method_of
 from suite import results
 from suite.checkpoint import Snapshot
 from suite.data.images import ImageData
@@ -17,7 +18,9 @@ from suite.models import Network
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
+from suite.rng import stream_key
 from suite.runs import Request, Run, claimed, look_up, resumed
+from suite.settings import Config, Protocol
 from suite.state import TrainingState, stack, unstack
 from suite.train import Diverged, Stopped, train
 
@@ -40,50 +43,71 @@ class _Job:
 
     request: Request
     method: Method
+    trainer: Method
+    """What trains: the method, or the one whose training it starts from."""
+    training: Config
+    """What the training goes by: the request's configuration, or what settings share."""
     network: Network
     source: TaskSource
+    lessons: TaskSource
+    """Where the training's tasks come from."""
     registry: Registry
     started: str
     outcome: Outcome
+    selections: dict[tuple[int, Hashable], dict[str, float]] = field(default_factory=dict)
+    """What was selected so far: by the place of the run, and `Method.selection`."""
 
-    def learner(self, state: TrainingState) -> Learner:
-        return Learner(config=self.request.config, network=self.network, params=state.params)
+    def learner(self, state: TrainingState, config: Config, key: int = 0) -> Learner:
+        return Learner(config=config, network=self.network, params=state.params, key=key)
 
 
 def execute(request: Request, registry: Registry, images: ImageData | None) -> Outcome:
     """Run what does not stand in the registry yet.
 
+    A method that starts from another's training has that one run first, which is then recorded too.
     Raises `Stopped` where `request.hooks` stop the training, which then goes on from its checkpoint
     when the same request is executed again, and `UsageError` where the request makes no sense or
     another process is at it. A seed that fails is recorded as failed, and the others go on.
     """
-    method = METHODS[request.method]()
+    method = method_of(request.setting, request.method).on(request.schedule)
     method.check(request.setting)
     request.engine.on(request.device)
+    trainer = method_of(request.setting, method.trained_by or request.method)
+    training = trainer.shared_config(request.config) or request.config
     source = task_source(request.config, request.seeds, request.device, images)
-    runs = look_up(request, method, source, registry)
-    with claimed([run for run in runs if run.pending], request):
+    lessons = task_source(training, request.seeds, request.device, images)
+    outcome = Outcome(standing=[], written=[], failures=[])
+    runs = look_up(request, method, trainer, source, registry)
+    if method.trained_by and any(run.pending for run in runs):
+        before = replace(request, method=method.trained_by, rerun=False)
+        pretrained = execute(before, registry, images)
+        outcome.written.extend(pretrained.written)
+        outcome.failures.extend(pretrained.failures)
+    with claimed([run for run in runs if run.pending], request, wait=training != request.config):
         # Another process may have finished some before we held the locks.
-        runs = look_up(request, method, source, registry)
-        standing = [done[0] for run in runs for done in run.standing if done]
+        runs = look_up(request, method, trainer, source, registry)
+        outcome.standing.extend(done[0] for run in runs for done in run.standing if done)
         job = _Job(
             request=request,
             method=method,
-            network=method.network(request.config),
+            trainer=trainer,
+            training=training,
+            network=trainer.network(request.config, source.train_classes),
             source=source,
+            lessons=lessons,
             registry=registry,
             started=results.now(),
-            outcome=Outcome(standing=standing, written=[], failures=[]),
+            outcome=outcome,
         )
         for group, snapshots in resumed(job.network, [run for run in runs if run.pending]):
             _train_and_score(job, group, snapshots)
-    return job.outcome
+    return outcome
 
 
 def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> None:
     together = len(group)
     while group:
-        state = stack(snapshots, job.request.config, job.request.device)
+        state = stack(snapshots, job.training, job.request.device)
         failed: dict[int, Exception] = {}
         try:
             _train(job, group, state)
@@ -112,10 +136,11 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
 
 def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
     request, places = job.request, [run.place for run in group]
-    streams = (job.source.stream("train", places), job.source.stream("validation", places))
+    lessons = job.lessons.stream
+    streams = (lessons(job.trainer.stream, places), lessons("validation", places))
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
-    learner = job.learner(state)
-    train(job.method, learner, request.schedule, streams, state, hooks, request.engine)
+    learner = job.learner(state, job.training)
+    train(job.trainer, learner, request.schedule, streams, state, hooks, request.engine)
 
 
 def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
@@ -135,9 +160,10 @@ def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
 def _scored(job: _Job, run: Run, snapshot: Snapshot, identity: Identity, together: int) -> Record:
     began = time.monotonic()
     request, protocol = job.request, identity.protocol
-    learner = job.learner(stack([snapshot], request.config, request.device))
+    state = stack([snapshot], request.config, request.device)
+    learner = job.learner(state, request.config, stream_key(run.seed, "fresh head"))
     test = job.source.stream("test", [run.place])
-    selected = job.method.select(learner, job.source.stream("validation", [run.place]), protocol)
+    selected = _selected(job, run, learner, protocol)
     scores = evaluate(job.method, learner, test, protocol, selected)
     evaluate_seconds = time.monotonic() - began
     return results.completed(
@@ -150,6 +176,15 @@ def _scored(job: _Job, run: Run, snapshot: Snapshot, identity: Identity, togethe
         evaluate_seconds=evaluate_seconds,
         circumstances=_circumstances(job, together),
     )
+
+
+def _selected(job: _Job, run: Run, learner: Learner, protocol: Protocol) -> dict[str, float]:
+    """What the method selects for `protocol`, or has selected already."""
+    which = (run.place, job.method.selection(protocol))
+    if which not in job.selections:
+        validation = job.source.stream("validation", [run.place])
+        job.selections[which] = job.method.select(learner, validation, protocol)
+    return job.selections[which]
 
 
 def _record_failure(job: _Job, run: Run, error: Exception, snapshot: Snapshot) -> None:

@@ -1,15 +1,16 @@
 """The runs of a request: which of them stand, what each goes on from, who is at it."""
 
+import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import torch
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from baselines import Method
 from suite import checkpoint
@@ -22,7 +23,7 @@ from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
 from suite.registry.schema import DataFacts, Identity, SplitFacts
 from suite.settings import Config, Protocol, Schedule, Setting
-from suite.train import Hooks, initial_snapshot
+from suite.train import Hooks, Stopped, initial_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ class Run:
     """The completed attempts of each identity."""
     rerun: int
     """So many completed attempts are not enough."""
+    training: str
+    """The key of its training, which other runs may share."""
 
     @property
     def pending(self) -> list[Identity]:
@@ -65,12 +68,14 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """Where its training is saved."""
-        name = training_key(self.identities[0]) + (f"-rerun{self.rerun}" if self.rerun else "")
+        name = self.training + (f"-rerun{self.rerun}" if self.rerun else "")
         return cache_dir() / "runs" / name / "checkpoint.pt"
 
 
-def look_up(request: Request, method: Method, source: TaskSource, registry: Registry) -> list[Run]:
-    """One run a seed, with what stands of it in the registry."""
+def look_up(
+    request: Request, method: Method, trainer: Method, source: TaskSource, registry: Registry
+) -> list[Run]:
+    """One run a seed, with what stands of it in the registry. `trainer` is what trains it."""
     runs = []
     for place, seed in enumerate(request.seeds):
         identities = [
@@ -79,9 +84,27 @@ def look_up(request: Request, method: Method, source: TaskSource, registry: Regi
         standing = [_completed_attempts(registry, identity) for identity in identities]
         rerun = min(map(len, standing)) if request.rerun else 0
         runs.append(
-            Run(place=place, seed=seed, identities=identities, standing=standing, rerun=rerun)
+            Run(
+                place=place,
+                seed=seed,
+                identities=identities,
+                standing=standing,
+                rerun=rerun,
+                training=_training(request, trainer, identities[0]),
+            )
         )
     return runs
+
+
+def _training(request: Request, trainer: Method, identity: Identity) -> str:
+    """The training key of `identity`, or of what all settings of its data share."""
+    shared = trainer.shared_config(request.config)
+    if shared is None:
+        return training_key(identity)
+    dataset, name = request.config.dataset, trainer.name
+    return training_key(
+        msgspec.structs.replace(identity, setting=dataset, method=name, options={}, config=shared)
+    )
 
 
 def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:
@@ -143,17 +166,34 @@ def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
 
 
 @contextmanager
-def claimed(runs: Sequence[Run], request: Request) -> Iterator[None]:
-    """Hold the locks of `runs`. Raises `UsageError` where another process is at one of them."""
+def claimed(runs: Sequence[Run], request: Request, *, wait: bool = False) -> Iterator[None]:
+    """Hold the locks of `runs`.
+
+    Where another process is at one of them, raises `UsageError`; or else, with `wait`, since
+    several methods share a training, waits for it, and raises `Stopped` where the hooks say so.
+    """
     with ExitStack() as locks:
         for run in runs:
             folder = run.checkpoint.parent
             folder.mkdir(parents=True, exist_ok=True)
-            try:
-                locks.enter_context(FileLock(folder / ".lock", timeout=0))
-            except Timeout:
+            locks.enter_context(_acquired(FileLock(folder / ".lock"), run, request, wait=wait))
+        yield
+
+
+def _acquired(
+    lock: BaseFileLock, run: Run, request: Request, *, wait: bool
+) -> AbstractContextManager[object]:
+    for attempt in itertools.count():
+        try:
+            return lock.acquire(timeout=1.0 if wait else 0.0)
+        except Timeout:
+            if not wait:
                 raise UsageError(
                     f"seed {run.seed} of {request.setting.id} {request.method} is being run by "
                     "another process; wait for it, or choose other --seeds"
                 ) from None
-        yield
+            if not attempt:
+                log.info("another process is at the pretraining of seed %s: waiting", run.seed)
+            if reason := request.hooks.stop():
+                raise Stopped(reason) from None
+    raise AssertionError

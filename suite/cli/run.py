@@ -58,14 +58,14 @@ def run_command(
     at_least_one("iterations", iterations)
     at_least_one("seeds-together", seeds_together)
     at_least_one("tasks-per-chunk", tasks_per_chunk)
-    config = changed(setting.config, changes)
-    protocols = _protocols(setting, protocol_names)
+    config = changed(setting.config_of(method), changes)
+    protocols = _protocols(setting, method, protocol_names)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
     registry = Registry(results)
     images = _images(config, data)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
-    schedule = setting.schedule(iterations if METHODS[method].trains else 0)
+    schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
     limits.listen()
     failures = 0
     for group in seed_groups(config, tuple(dict.fromkeys(seeds)), device, seeds_together):
@@ -119,12 +119,13 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
         raise UsageError(f"--set {' '.join(changes)}: {error}") from None
 
 
-def _protocols(setting: Setting, names: tuple[str, ...]) -> tuple[Protocol, ...]:
-    known = {protocol.name: protocol for protocol in setting.protocols}
+def _protocols(setting: Setting, method: str, names: tuple[str, ...]) -> tuple[Protocol, ...]:
+    known = {protocol.name: protocol for protocol in setting.protocols_of(method)}
     for name in names:
         if name not in known:
-            raise UsageError(f"{setting.id} has no protocol '{name}'; it has: {', '.join(known)}")
-    return tuple(known[name] for name in names) or setting.protocols
+            has = ", ".join(known)
+            raise UsageError(f"{setting.id} {method} has no protocol '{name}'; it has: {has}")
+    return tuple(known[name] for name in names) or setting.protocols_of(method)
 
 
 def _images(config: Config, data: Path | None) -> ImageData | None:

@@ -70,6 +70,13 @@ def show_setting(setting_id: str) -> None:
         table.add_row(name, _text(getattr(setting.config, name)), setting.sources[name])
     table.add_row("iterations", f"{setting.iterations:,}", setting.sources["iterations"])
     console.print(table)
+    for method, own in setting.own.items():
+        differs = ", ".join(
+            f"{name}={_text(getattr(own.config, name))}"
+            for name in own.config.__struct_fields__
+            if getattr(own.config, name) != getattr(setting.config, name)
+        )
+        console.print(f"{method}: iterations={own.iterations:,}, {differs}", markup=False)
     console.print(_protocol_table(setting))
     for number in setting.paper:
         step = f", step {number.step}" if number.step is not None else ""
@@ -85,7 +92,7 @@ def _protocol_table(setting: Setting) -> Table:
     fields = setting.protocols[0].__struct_fields__
     for name in fields:
         table.add_column(name)
-    for protocol in setting.protocols:
+    for protocol in setting.all_protocols:
         table.add_row(*(_text(getattr(protocol, name)) for name in fields))
     return table
 

@@ -69,7 +69,9 @@ class EpisodeStream:
         """See `TaskStream`; pixels are float32 in [0, 1], examples ordered by class."""
         drawn = k_shot + n_query
         labels, chosen = self._draw(start, tasks, drawn)
-        images = pixels(self.images, *chosen, rotations=self.rotations)  # (task, way, image, channel, height, width)
+        images = pixels(
+            self.images, *chosen, rotations=self.rotations
+        )  # (task, way, image, channel, height, width)
         support, query = images.split((k_shot, n_query), dim=2)
         label_of = labels.expand(len(images), -1, -1)
         return TaskBatch(

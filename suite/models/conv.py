@@ -48,7 +48,8 @@ def conv_features(config: Config, params: Params, images: Tensor, normalised: No
         if not strided:
             x = F.max_pool2d(x, 2)
     x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
-    return x.unflatten(1, (tasks, -1)).transpose(0, 1)
+    features: Tensor = x.unflatten(1, (tasks, -1)).transpose(0, 1)
+    return features
 
 
 def conv_network(config: Config) -> Network:

@@ -32,8 +32,8 @@ def normalise_by_averages(
     x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor
 ) -> Tensor:
     """`x` (batch, task*channel, ...) by running averages; the others are (task, channel)."""
-    per_channel = (each.flatten() for each in (mean, variance, gamma, beta))
-    return F.batch_norm(x, *per_channel, training=False, eps=BATCH_NORM_EPS)
+    averages = mean.flatten(), variance.flatten()
+    return F.batch_norm(x, *averages, gamma.flatten(), beta.flatten(), eps=BATCH_NORM_EPS)
 
 
 def normalise_and_follow(

@@ -36,7 +36,7 @@ class Cell:
     def place(self) -> Place:
         """`paper` for a reproduction, `variant` for a changed one, else the schedule's name."""
         schedule = self.schedule
-        length = self.setting.schedule(schedule.iterations).name
+        length = self.setting.schedule(schedule.iterations, self.method).name
         planned = "none" if self.method in UNTRAINED else "paper"
         if length == schedule.name == planned:
             return "variant" if self.changes else "paper"
@@ -47,16 +47,18 @@ class Cell:
     @property
     def changes(self) -> tuple[str, ...]:
         """What differs from the setting, as `name=value`; the length of training is not told."""
-        base = {protocol.name: protocol for protocol in self.setting.protocols}
-        protocol = base.get(self.protocol.name, self.setting.protocols[0])
-        validate_every = self.setting.schedule(self.schedule.iterations).validate_every
+        protocols = self.setting.protocols_of(self.method)
+        base = {protocol.name: protocol for protocol in protocols}
+        protocol = base.get(self.protocol.name, protocols[0])
+        planned = self.setting.schedule(self.schedule.iterations, self.method)
+        validate_every = planned.validate_every
         every = (
             ()
             if self.schedule.validate_every == validate_every
             else (f"validate_every={self.schedule.validate_every}",)
         )
         return (
-            *_differences(self.config, self.setting.config),
+            *_differences(self.config, self.setting.config_of(self.method)),
             *(f"protocol.{text}" for text in _differences(self.protocol, protocol)),
             *every,
         )
@@ -111,11 +113,11 @@ def method_order(setting: Setting, methods: Iterable[str]) -> list[str]:
 
 
 def train_hours(records: Iterable[Record]) -> float:
-    """Hours of training and scoring; a model scored under several protocols was trained once."""
+    """Hours of training and scoring; the same weights were trained once, whoever scored them."""
     training: dict[tuple[str, int], float] = {}
     evaluation = 0.0
     for record in records:
-        key = (training_key(record), record.attempt)
+        key = (record.provenance.weights_sha256 or training_key(record), record.attempt)
         training[key] = max(training.get(key, 0.0), record.timing.train_seconds)
         evaluation += record.timing.evaluate_seconds
     return (sum(training.values()) + evaluation) / 3600
@@ -159,7 +161,7 @@ def _order(record: Record) -> tuple[object, ...]:
     """Settings, protocols and methods as the suite lists them, the rest by value."""
     setting = SETTINGS.get(record.setting)
     settings, methods = list(SETTINGS), list(setting.methods) if setting else []
-    protocols = [protocol.name for protocol in setting.protocols] if setting else []
+    protocols = [protocol.name for protocol in setting.all_protocols] if setting else []
     return (
         _index(settings, record.setting),
         record.setting,

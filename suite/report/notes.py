@@ -12,8 +12,15 @@ from suite.settings.footnotes import FOOTNOTES
 Numbering = dict[str, int]
 """Key of a footnote to its number, in the order of first use in a section."""
 
+_META = ("maml", "fomaml")
+_ON_IMAGES = ("fine-tuning", "nearest-neighbour", "pretraining")
 _ONLY_FOR = {
-    "sinusoid-lr": ("maml", "fomaml"),
+    **dict.fromkeys(("loss-scale", "batch-norm", "fresh-tasks", "omniglot-steps"), _META),
+    **dict.fromkeys(("mini-clip", "mini-batch", "sinusoid-lr"), _META),
+    **dict.fromkeys(("baselines", "baselines-omniglot"), _ON_IMAGES),
+    "fine-tuning": ("fine-tuning",),
+    "nearest-neighbour": ("nearest-neighbour",),
+    "linear-head": ("pretraining",),
     "fomaml-omniglot": ("fomaml",),
     "sinusoid-pretraining": ("pretraining", "random-init"),
     "sinusoid-oracle": ("oracle",),

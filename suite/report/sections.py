@@ -86,7 +86,8 @@ def _places(
         if cell.setting is setting and cell.protocol == protocol
     ]
     rows: list[tuple[str, Cell | None]] = []
-    for method in method_order(setting, [*setting.methods, *(cell.method for cell in cells)]):
+    scored = (method for method in setting.methods if protocol in setting.protocols_of(method))
+    for method in method_order(setting, [*scored, *(cell.method for cell in cells)]):
         found = [cell for cell in cells if cell.method == method]
         rows += [(method, cell) for cell in found] or [(method, None)]
     return rows
@@ -102,7 +103,7 @@ def _accuracies(section: Section) -> str:
     printed_any = any(setting.paper for setting in section.settings)
     rows = []
     for setting in section.settings:
-        for protocol in setting.protocols:
+        for protocol in setting.all_protocols:
             for method, cell in _places(section, setting, protocol):
                 step = protocol.report_step
                 printed = paper_number(setting, method, protocol, step)
@@ -112,6 +113,7 @@ def _accuracies(section: Section) -> str:
                 rows.append(
                     [
                         setting.title,
+                        protocol.name,
                         _label(section, setting, method, cell),
                         *([paper] if printed_any else []),
                         text.our_cell(summary, setting) if cell else text.NOT_RUN,
@@ -122,7 +124,7 @@ def _accuracies(section: Section) -> str:
                 )
     paper_headers = ["paper"] if printed_any else []
     difference_headers = ["ours - paper"] if printed_any else []
-    headers = ["setting", "method", *paper_headers, _OURS, *difference_headers, _TASKS]
+    headers = ["setting", "protocol", "method", *paper_headers, _OURS, *difference_headers, _TASKS]
     return text.table([*headers, *_TAIL], rows)
 
 
@@ -189,7 +191,8 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
         summaries = [summarise(cell, step) for step in steps]
         rows.append(
             [
-                cell.protocol.name if regression else cell.setting.title,
+                *([] if regression else [cell.setting.title]),
+                cell.protocol.name,
                 _label(section, cell.setting, cell.method, cell),
                 ", ".join(f"`{change}`" for change in cell.changes) or text.NOTHING,
                 *(text.our_cell(summary, cell.setting) for summary in summaries),
@@ -199,5 +202,5 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
         )
     values = _step_headers(steps_of(cells[0].setting)) if regression else [_OURS]
     tasks = f"{_TASKS}, {values[-1]}" if regression else _TASKS
-    first = "examples" if regression else "setting"
-    return text.table([first, "method", "changed", *values, tasks, *_TAIL], rows)
+    first = ["examples"] if regression else ["setting", "protocol"]
+    return text.table([*first, "method", "changed", *values, tasks, *_TAIL], rows)

@@ -1,0 +1,72 @@
+"""Fine-tuning: Ravi and Larochelle, model/baselines/pre-trained-SGD.lua.
+
+The pretrained network with a fresh last layer, tuned whole to the support set by a few full-batch
+gradient steps, whose size and decay are chosen on validation episodes.
+"""
+
+import itertools
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from baselines.method import Method
+from suite.data.tasks import TaskBatch, TaskStream
+from suite.inner.frozen import classifier
+from suite.inner.learner import Learner
+from suite.inner.losses import task_scores
+from suite.inner.tuning import tuned_outputs
+from suite.settings import Protocol, Schedule
+
+_SHORTENED_TASKS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuning(Method):
+    """Fine-tuning of the whole pretrained network."""
+
+    name: ClassVar[str] = "fine-tuning"
+    trained_by: ClassVar[str | None] = "pretraining"
+    updates: int = 15
+    step_sizes: tuple[float, ...] = (0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+    decays: tuple[float, ...] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
+    """Update t, from 0 on, takes step size / (1 + t * decay)."""
+    validation_tasks: int = 100
+    validation_queries: int = 15
+    """A class."""
+
+    def on(self, schedule: Schedule) -> Self:
+        """Where pretraining is shortened, the grid of 42 sees fewer episodes: it takes longest."""
+        short = schedule.name == "shortened"
+        return replace(self, validation_tasks=_SHORTENED_TASKS) if short else self
+
+    def selection(self, protocol: Protocol) -> Hashable:
+        return protocol.k_shot
+
+    def select(
+        self, learner: Learner, validation: TaskStream, protocol: Protocol
+    ) -> dict[str, float]:
+        """The step size and decay of the greatest accuracy; of equals, the first of the grid."""
+        batch = validation.batch(0, self.validation_tasks, protocol.k_shot, self.validation_queries)
+
+        def accuracy(candidate: dict[str, float]) -> float:
+            outputs = self._outputs(learner, batch, candidate)
+            return float(task_scores(learner.config, outputs, batch.query_y).mean())
+
+        grid = itertools.product(self.step_sizes, self.decays)
+        return max(({"step_size": lr, "decay": decay} for lr, decay in grid), key=accuracy)
+
+    def predict(
+        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
+    ) -> Iterator[Tensor]:
+        return itertools.repeat(self._outputs(learner, batch, selected), steps + 1)
+
+    def _outputs(self, learner: Learner, batch: TaskBatch, chosen: dict[str, float]) -> Tensor:
+        lrs = [chosen["step_size"] / (1 + t * chosen["decay"]) for t in range(self.updates)]
+        # One last layer for all episodes, as theirs have.
+        drawn = torch.Generator().manual_seed(learner.key)
+        head = classifier(learner).fresh_head(learner.config.n_way, drawn)
+        like = learner.params["head.weight"]
+        return tuned_outputs(learner, batch, {n: v.to(like) for n, v in head.items()}, lrs)

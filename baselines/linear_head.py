@@ -1,0 +1,72 @@
+"""Pretraining on images, and a linear head on its frozen features.
+
+The pretraining is Ravi and Larochelle's (model/baselines/pre-train.lua): a classifier of all
+training classes, which fine-tuning and nearest neighbour start from too. The head is the transfer
+learning of later work: logistic regression on features scaled to length 1 (Tian et al. 2020).
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from msgspec.structs import replace
+from torch import Tensor
+from torch.nn import functional as F
+
+from baselines.method import Method
+from baselines.nearest_neighbour import similarities
+from suite.data.tasks import TaskBatch
+from suite.inner.frozen import classifier, frozen_features
+from suite.inner.learner import Learner
+from suite.inner.logistic import fit_logistic
+from suite.inner.losses import task_losses
+from suite.models import Network, Params, classifier_network
+from suite.settings import Config
+
+
+def _follow(params: Params, moved: Params) -> Tensor:
+    """Zero for each seed, (seed,), with the gradient `average - moved` for each running average."""
+    terms = [
+        (params[name] * (params[name] - value).detach()).flatten(1).sum(1)
+        for name, value in moved.items()
+    ]
+    total = sum(terms[1:], terms[0])
+    return total - total.detach()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearHead(Method):
+    """The pretraining of the image settings, scored by a fresh linear head an episode."""
+
+    name: ClassVar[str] = "pretraining"
+    stream: ClassVar[str] = "labelled"
+    l2: float = 1.0
+    """Half of it times the squared weights is added to the sum of the cross-entropies."""
+
+    def network(self, config: Config, classes: int = 0) -> Network:
+        return classifier_network(config, classes)
+
+    def shared_config(self, config: Config) -> Config | None:
+        """The settings of a data set share a pretraining; its curve is on 5-way 1-shot tasks."""
+        return replace(config, n_way=5, k_shot=1, n_query=5, inner_lr=1.0, tasks_per_batch=16)
+
+    def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
+        """The loss of the one mini-batch of each seed, and its outputs by batch statistics."""
+        outputs, moved = classifier(learner).train(learner.params, batch.support_x)
+        losses = task_losses(learner.config, 1, outputs, batch.support_y)
+        return losses + _follow(learner.params, moved), outputs
+
+    def validate(self, learner: Learner, batch: TaskBatch) -> Tensor:
+        return similarities(learner, batch)
+
+    def predict(
+        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
+    ) -> Iterator[Tensor]:
+        support, query = (
+            F.normalize(frozen_features(learner, x).double(), dim=-1)
+            for x in (batch.support_x, batch.query_x)
+        )
+        classes = learner.config.n_way
+        weight, bias = fit_logistic(support, batch.support_y, classes=classes, l2=self.l2)
+        return itertools.repeat(query @ weight.mT + bias[:, None], steps + 1)
