@@ -1,4 +1,4 @@
-"""The classifier of the baselines as plain `torch.nn` modules, its weights named as in the suite."""
+"""The classifier of the baselines as plain `torch.nn` modules; weights named as in the suite."""
 
 import torch
 from torch import Tensor, nn

@@ -1,0 +1,78 @@
+"""Float64: the pretraining, several seeds side by side, is Torch's own loop for each of them."""
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from cases import CLASSES, NETWORKS, config_for, learner_for
+from plain_classifier import plain
+from torch.nn import functional as F
+
+from baselines.linear_head import LinearHead
+from suite import checkpoint
+from suite.data.labelled import LabelledStream
+from suite.inner.engine import Engine
+from suite.inner.learner import Learner
+from suite.models.conv import IMAGE_SHAPE
+from suite.settings import Schedule
+from suite.state import stack, unstack
+from suite.train import Hooks, train
+
+SEEDS = (0, 3)
+SIZE = 9
+
+
+class InDouble:
+    """A labelled stream whose pixels are in float64."""
+
+    def __init__(self, stream):
+        self._stream, self.keys = stream, stream.keys
+
+    def batch(self, *asked):
+        drawn = self._stream.batch(*asked)
+        return drawn.changed(lambda value: value.double() if value.is_floating_point() else value)
+
+
+def stream_for(config):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (CLASSES, 6, *IMAGE_SHAPE[config.dataset]), dtype=np.uint8)
+    return InDouble(
+        LabelledStream(
+            keys=(5, 6),
+            images=torch.from_numpy(images),
+            classes=torch.arange(CLASSES).expand(2, -1),
+            size=SIZE,
+            rotations=config.rotations,
+        )
+    )
+
+
+@pytest.mark.parametrize("setting", NETWORKS)
+def test_it_equals_a_loop_of_torch(setting, monkeypatch):
+    config = msgspec.structs.replace(config_for(setting), meta_lr=0.01)
+    learner, stream, iterations = learner_for(config, seeds=2), stream_for(config), 6
+    start = [{n: v[place].clone() for n, v in learner.params.items()} for place in range(2)]
+    state = stack([checkpoint.initial(params) for params in start], config, torch.device("cpu"))
+    method = LinearHead()
+    # Its own test; here the validation tasks are mini-batches.
+    monkeypatch.setattr(LinearHead, "validate", lambda _, __, batch: torch.eye(7)[batch.query_y])
+    learner = Learner(config=config, network=learner.network, params=state.params)
+    schedule = Schedule(name="shortened", iterations=iterations, validate_every=iterations)
+    train(method, learner, schedule, (stream, stream), state, Hooks(), Engine(kind="eager"))
+    for place, snapshot in enumerate(unstack(state)):
+        network = plain(config, start[place]).train()
+        optimizer = torch.optim.Adam(network.parameters(), lr=config.meta_lr)
+        losses = []
+        for iteration in range(iterations):
+            batch = stream.batch(iteration, 1, 1, 1)
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(batch.support_x[place]), batch.support_y[place])
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        for name, expected in network.tensors().items():
+            assert torch.allclose(snapshot.params[name], expected, rtol=1e-7, atol=1e-9), name
+        ((at, loss, _, _),) = snapshot.history.curve
+        assert (at, loss) == (iterations, pytest.approx(np.mean(losses)))
+        # Adam keeps nothing of the averages, which follow the batches and no gradient.
+        assert not snapshot.second_moments[learner.network.averages[0]].any()
