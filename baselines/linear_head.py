@@ -44,7 +44,7 @@ class LinearHead(Method):
     l2: float = 1.0
     """Half of it times the squared weights is added to the sum of the cross-entropies."""
 
-    def network(self, config: Config, classes: int = 0) -> Network:
+    def network_for(self, config: Config, classes: int) -> Network:
         return classifier_network(config, classes)
 
     def shared_config(self, config: Config) -> Config | None:

@@ -41,12 +41,13 @@ class Method:
         """The method as it is on that schedule: where one is shortened, it may take less care."""
         return self
 
-    def network(self, config: Config, classes: int = 0) -> Network:
-        """The network to train: by default the one that `config` names.
-
-        `classes` is how many training classes there are, where there are any.
-        """
+    def network(self, config: Config) -> Network:
+        """The network to train: by default the one that `config` names."""
         return build_network(config)
+
+    def network_for(self, config: Config, classes: int) -> Network:
+        """Likewise, where so many training classes are there; by default that says nothing."""
+        return self.network(config)
 
     def shared_config(self, config: Config) -> Config | None:
         """Where settings share a training, the configuration that it has for all of them."""

@@ -34,7 +34,7 @@ class Oracle(Method):
 
     name: ClassVar[str] = "oracle"
 
-    def network(self, config: Config, classes: int = 0) -> Network:
+    def network(self, config: Config) -> Network:
         return mlp_network(config, extra_inputs=2)
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:

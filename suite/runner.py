@@ -92,7 +92,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
             method=method,
             trainer=trainer,
             training=training,
-            network=trainer.network(request.config, source.train_classes),
+            network=trainer.network_for(request.config, source.train_classes),
             source=source,
             lessons=lessons,
             registry=registry,

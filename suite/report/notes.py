@@ -50,6 +50,7 @@ def mark(numbering: Numbering, setting: Setting, method: str, cell: Cell | None)
         if method in _ONLY_FOR.get(key, (method,))
         and (cell or key in _ON_THE_PAPER)
         and not changed.intersection(_EXPLAINS.get(key, ()))
+        and not (key == "k-queries" and cell and cell.protocol.n_query != cell.protocol.k_shot)
     ]
     numbers = [numbering.setdefault(key, len(numbering) + 1) for key in keys]
     return f" <sup>{' '.join(str(number) for number in sorted(numbers))}</sup>" if numbers else ""

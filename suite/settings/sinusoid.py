@@ -83,6 +83,7 @@ SINUSOID = Setting(
         "tasks_per_batch": "authors' main.py",
         "meta_grad_clip": "authors' maml.py: mini-ImageNet only",
         "precision": "authors' code: float32",
+        "images_per_batch": "no images here",
         "iterations": "authors' main.py usage",
         "protocol": "paper 5.1 and appendix B: the 10-shot model on K = 5, 10, 20; up to 10 steps",
     },

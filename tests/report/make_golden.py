@@ -50,8 +50,9 @@ def make_record(
     """A completed record whose mean ends near `level`; `changes` are fields of its config."""
     setting = get_setting(setting_id)
     rng = np.random.default_rng([seed, attempt, round(1000 * level)])
-    outcomes = _outcomes(rng, setting, level)
-    chosen = setting.protocols[protocol]
+    chosen = setting.protocols_of(method)[protocol]
+    outcomes = _outcomes(rng, setting, level)[-chosen.steps - 1 :]
+    schedule = setting.schedule(iterations, method)
     rows = tuple(
         tuple(None if task < diverged and step >= 5 else value for task, value in enumerate(row))
         for step, row in enumerate(outcomes)
@@ -61,8 +62,8 @@ def make_record(
         method=method,
         options=options or {},
         seed=seed,
-        config=msgspec.structs.replace(setting.config, **(changes or {})),
-        schedule=setting.schedule(iterations),
+        config=msgspec.structs.replace(setting.config_of(method), **(changes or {})),
+        schedule=schedule,
         protocol=chosen,
         data=DataFacts(
             name=setting.config.dataset,
@@ -79,7 +80,7 @@ def make_record(
         metrics={setting.metric: _result(rows, chosen.report_step)},
         per_task={setting.metric: rows},
         examples=_examples(setting),
-        curve=_curve(rng, setting, setting.schedule(iterations).iterations, level),
+        curve=_curve(rng, setting, schedule.iterations, level),
         timing=Timing(
             train_seconds=1800.0,
             evaluate_seconds=36.0,
@@ -121,7 +122,21 @@ def golden_records() -> Iterator[Record]:
     yield make_record("omniglot-20way-5shot", "maml", 0, level=0.96, iterations=90_000)
     for seed in range(2):
         yield make_record("glyphs-5way-1shot", "maml", seed, level=0.9)
+    yield from _pretrained()
     yield from _sinusoids()
+
+
+def _pretrained() -> Iterator[Record]:
+    mini = "miniimagenet-5way-1shot"
+    tuned = {"step_size": 0.01, "decay": 1e-3}
+    for protocol in range(2):
+        for seed in range(2):
+            yield make_record(mini, "nearest-neighbour", seed, level=0.41, protocol=protocol)
+        yield make_record(mini, "fine-tuning", 0, level=0.3, protocol=protocol, selected=tuned)
+    options = {"l2": 1.0}
+    yield make_record(
+        "omniglot-5way-1shot", "pretraining", 0, level=0.8, iterations=500, options=options
+    )
 
 
 def _sinusoids() -> Iterator[Record]:

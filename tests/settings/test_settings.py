@@ -15,6 +15,8 @@ METHOD_NAMES = {
     *("pretraining", "oracle", "random-init"),
 }
 
+BASELINES = ("fine-tuning", "nearest-neighbour", "pretraining")
+
 # settings.md 3.2, 4.3 and 5.3: inner_lr, inner_steps, steps at test, tasks_per_batch,
 # n_query at training, meta_grad_clip, iterations.
 HYPERPARAMETERS = {
@@ -132,6 +134,35 @@ def test_a_classification_setting_is_what_its_id_says(setting):
     assert protocol.batch_norm == config.batch_norm
 
 
+@pytest.mark.parametrize(
+    "setting", [each for each in ALL if each.metric == "accuracy"], ids=lambda each: each.id
+)
+def test_the_baselines_are_ravi_and_larochelles(setting):
+    """settings.md 5.5."""
+    assert set(setting.methods) == {"maml", "fomaml", *BASELINES}
+    assert set(setting.own) == set(BASELINES)
+    for method in BASELINES:
+        config = setting.config_of(method)
+        assert setting.schedule(None, method).name == "paper"
+        assert setting.schedule(None, method).iterations == 30_000
+        assert setting.schedule(30_000).name == "shortened"
+        assert (config.meta_lr, config.images_per_batch, config.meta_grad_clip) == (1e-3, 64, None)
+        assert (config.weight_init, config.head_init) == ("torch7", "torch7")
+        assert (config.batch_norm, config.loss_scale) == ("running-averages", "mean")
+        assert (config.n_way, config.k_shot) == (setting.config.n_way, setting.config.k_shot)
+        if config.network.startswith("conv"):
+            assert config.hidden == (64, 64, 64, 64)
+        protocols = {each.name: each for each in setting.protocols_of(method)}
+        assert {(each.tasks, each.steps, each.k_shot) for each in protocols.values()} == {
+            (600, 0, config.k_shot)
+        }
+        queries = {name: each.n_query for name, each in protocols.items()}
+        printed = {"ravi-larochelle": 15} if config.dataset == "miniimagenet" else {}
+        assert queries == {"inductive": config.k_shot, **printed}
+    assert setting.config_of("maml") == setting.config
+    assert setting.protocols_of("fomaml") == setting.protocols
+
+
 def test_the_sinusoid_is_scored_on_5_10_and_20_points():
     setting = get_setting("sinusoid")
     assert (setting.config.k_shot, setting.config.n_way) == (10, 1)
@@ -164,9 +195,10 @@ def test_table_2():
 
 @pytest.mark.parametrize("setting", ALL, ids=lambda each: each.id)
 def test_paper_numbers_belong_to_the_setting(setting):
-    protocols = {protocol.name: protocol for protocol in setting.protocols}
     for number in setting.paper:
         assert number.method in setting.methods
+        protocols = {each.name: each for each in setting.protocols_of(number.method)}
+        assert number.protocol in protocols
         assert number.source
         assert number.step is None or number.step <= protocols[number.protocol].steps
 
