@@ -73,7 +73,8 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     method.check(request.setting)
     request.engine.on(request.device)
     trainer = method_of(request.setting, method.trained_by or request.method)
-    training = trainer.shared_config(request.config) or request.config
+    shared = trainer.shared_config(request.config)
+    training = shared or request.config
     source = task_source(request.config, request.seeds, request.device, images)
     lessons = task_source(training, request.seeds, request.device, images)
     outcome = Outcome(standing=[], written=[], failures=[])
@@ -83,7 +84,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
         pretrained = execute(before, registry, images)
         outcome.written.extend(pretrained.written)
         outcome.failures.extend(pretrained.failures)
-    with claimed([run for run in runs if run.pending], request, wait=training != request.config):
+    with claimed([run for run in runs if run.pending], request, wait=shared is not None):
         # Another process may have finished some before we held the locks.
         runs = look_up(request, method, trainer, source, registry)
         outcome.standing.extend(done[0] for run in runs for done in run.standing if done)

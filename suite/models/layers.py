@@ -43,6 +43,14 @@ def normalise_and_follow(
 
     As Torch does it in training mode: biased variance for `x`, unbiased for the average.
     """
-    moved = mean.detach().flatten().clone(), variance.detach().flatten().clone()
-    y = F.batch_norm(x, *moved, gamma.flatten(), beta.flatten(), True, MOMENTUM, BATCH_NORM_EPS)
-    return y, moved[0].view_as(mean), moved[1].view_as(variance)
+    y = F.batch_norm(
+        x, None, None, gamma.flatten(), beta.flatten(), training=True, eps=BATCH_NORM_EPS
+    )
+    # Not by torch's own momentum, which changes the averages in place: a traced graph loses that.
+    seen = torch.var_mean(x.detach(), dim=[0, *range(2, x.ndim)], correction=1)
+    variance, mean = variance.detach(), mean.detach()
+    return (
+        y,
+        mean + MOMENTUM * (seen[1].view_as(mean) - mean),
+        variance + MOMENTUM * (seen[0].view_as(variance) - variance),
+    )
