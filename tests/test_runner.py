@@ -321,10 +321,10 @@ def test_a_run_that_another_process_has_just_finished_is_not_run_again(registry,
     """The other process writes its record after we looked and before we hold the lock."""
     claimed = runs.claimed
 
-    def late_claim(pending, asked):
+    def late_claim(pending, asked, **how):
         monkeypatch.setattr(runner, "claimed", claimed)
         execute(replace(asked, hooks=Hooks()), registry, None)
-        return claimed(pending, asked)
+        return claimed(pending, asked, **how)
 
     monkeypatch.setattr(runner, "claimed", late_claim)
     outcome = run(registry)

@@ -76,8 +76,8 @@ FOOTNOTES: dict[str, str] = {
         "5-shot too."
     ),
     "linear-head": (
-        "This row is not in the paper: frozen features scaled to length 1, and multinomial "
-        "logistic regression with an L2 penalty (scikit-learn's C = 1) fitted to each episode."
+        "A row that the paper does not have: features that stay as pretrained, scaled to length "
+        "1, and multinomial logistic regression with an L2 penalty (scikit-learn's C = 1) fitted to each episode."
     ),
     "sinusoid-lr": (
         "The inner step size is the default of the authors' code, 0.001, which their published "
