@@ -203,5 +203,6 @@ def test_a_short_pretraining_on_omniglot_is_far_above_chance(registry, omniglot_
     for name in ALL:
         assert not execute(request(name, **short), registry, data).failures
     accuracy = {each.method: each.metrics["accuracy"].mean for each in registry.records()}
-    assert len(accuracy) == 3
-    assert min(accuracy.values()) > 0.33, accuracy
+    assert accuracy["pretraining"] > 0.4
+    assert accuracy["nearest-neighbour"] > 0.4
+    assert accuracy["fine-tuning"] > 0.25  # two updates only

@@ -38,7 +38,7 @@ def run(
         seeds: One run for each. A seed fixes initial weights, class split and tasks.
         iterations: Meta-iterations; the paper's by default. Fewer are recorded as shortened.
         set_: Change fields of the configuration, for example inner_lr=0.01.
-        protocols: Names of the protocols to score under; all of the setting's by default.
+        protocols: Names of the protocols to score under; all of the method's by default.
         data: Folder that holds the data set; by default SUITE_DATA, else a download.
         results: The registry.
         device: auto, cpu or cuda.

@@ -77,7 +77,8 @@ FOOTNOTES: dict[str, str] = {
     ),
     "linear-head": (
         "A row that the paper does not have: features that stay as pretrained, scaled to length "
-        "1, and multinomial logistic regression with an L2 penalty (scikit-learn's C = 1) fitted to each episode."
+        "1, and multinomial logistic regression with an L2 penalty (scikit-learn's C = 1) fitted "
+        "to each episode."
     ),
     "sinusoid-lr": (
         "The inner step size is the default of the authors' code, 0.001, which their published "

@@ -52,7 +52,7 @@ MISTAKES = {
     "run sinusoid bogus": "no method 'bogus'; there are: maml, fomaml",
     "run omniglot-5way-1shot oracle": "oracle does not run on omniglot-5way-1shot",
     "run sinusoid fine-tuning": "fine-tuning does not run on sinusoid",
-    "run glyphs-5way-1shot fine-tuning --protocol authors": "it has: inductive",
+    "run glyphs-5way-1shot fine-tuning --protocols authors": "it has: inductive",
     "run omniglot-5way-1shot maml --data nowhere": "no Omniglot in nowhere",
     "run sinusoid maml --set bogus=1": "write FIELD=VALUE with one of: dataset, network",
     "run sinusoid maml --set inner_lr": "write FIELD=VALUE with one of: dataset, network",
