@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 
 from baselines.maml import query_losses
+from suite.data.synthetic import random_batch
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.loop import Order
 from suite.inner.reference import reference_meta_gradient
 from suite.models import build_network
-from suite.models.conv import IMAGE_SHAPE
 from suite.rng import generator
 from suite.settings import SETTINGS, Config
 
@@ -45,20 +45,6 @@ def measure(device: torch.device, rounds: int) -> Iterator[Measurement]:
         orders: tuple[Order, ...] = ("second", "first")
         for order in orders:
             yield _measure(setting, config, batch, device, order, rounds)
-
-
-def random_batch(config: Config, device: torch.device) -> TaskBatch:
-    """One meta-batch of random inputs in the shapes of `config`."""
-    random = generator(0, "benchmark")
-    tasks, parts = config.tasks_per_batch, {}
-    for part, each in (("support", config.k_shot), ("query", config.n_query)):
-        count = config.n_way * each
-        shape = IMAGE_SHAPE.get(config.dataset, (1,))
-        x = torch.rand((tasks, count, *shape), generator=random).to(device)
-        labels = torch.arange(config.n_way, device=device).repeat_interleave(each)
-        parts[f"{part}_x"] = x
-        parts[f"{part}_y"] = x.sin() if config.loss == "mse" else labels.expand(tasks, -1)
-    return TaskBatch(**parts)
 
 
 def _measure(

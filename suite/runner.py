@@ -59,7 +59,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     """
     method = METHODS[request.method]()
     method.check(request.setting)
-    request.engine.on(request.device)
+    request.engine.check(request.device)
     source = task_source(request.config, request.seeds, request.device, images)
     runs = look_up(request, method, source, registry)
     with claimed([run for run in runs if run.pending], request):

@@ -74,9 +74,10 @@ def train(
     ahead = _AHEAD if config.dataset == "sinusoid" else 1
     batches = Batches(streams[0], **shape, ahead=ahead)
     validation = Batches(streams[1], **shape, ahead=1)
-    if state.iteration < schedule.iterations:
-        _sign(state)
-    iterate = Iteration(engine, method.objective, learner, batches, state)
+    if state.iteration >= schedule.iterations:
+        return
+    _sign(state)
+    iterate = Iteration(engine, method.objective, learner, batches, state, schedule.iterations)
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()
