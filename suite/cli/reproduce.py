@@ -61,9 +61,8 @@ def _run(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> i
         for job, code in run_jobs(jobs, options, at_once=at_once, stop=limits.reason, relay=relay):
             advance()
             if code is not None and code not in (0, 130, 143):
-                failed.append(
-                    f"{job.setting} {job.method} seed {' '.join(map(str, job.seeds))} (exit code {code})"
-                )
+                seeds = " ".join(map(str, job.seeds))
+                failed.append(f"{job.setting} {job.method} seed {seeds} (exit code {code})")
     if limits.reason():
         print(f"{limits.reason()}; to go on, give the same command again")
         return limits.exit_code()
