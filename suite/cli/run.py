@@ -64,6 +64,7 @@ def run_command(
     protocols = _protocols(setting, protocol_names)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
+    environment.use_precision(config.precision, device)
     registry = Registry(results)
     images = _images(config, data)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)

@@ -3,6 +3,7 @@
 A convolution has no bias: the batch statistics behind it would cancel it.
 """
 
+import functools
 import itertools
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise
+from suite.models.layers import linear, normalise, operand_dtype
 from suite.models.network import Network, Params
 from suite.settings import Config
 
@@ -36,6 +37,7 @@ def conv_network(config: Config) -> Network:
     """
     depth = len(config.hidden)
     strided = config.network == "conv-stride"
+    convolve = functools.partial(conv2d, stride=2 if strided else 1, rounded=operand_dtype(config))
 
     def initial(generator: torch.Generator) -> Params:
         draw = INITIALISERS[config.weight_init]
@@ -53,14 +55,16 @@ def conv_network(config: Config) -> Network:
         tasks = images.shape[0]
         x = images.transpose(0, 1).flatten(1, 2)  # (batch, task*channel, height, width)
         for layer in range(depth):
-            x = conv2d(x, params[f"conv{layer}.weight"], stride=2 if strided else 1)
+            x = convolve(x, params[f"conv{layer}.weight"])
             x = normalise(x) + params[f"conv{layer}.beta"].reshape(-1, 1, 1)
             x = F.relu(x)
             if not strided:
                 x = F.max_pool2d(x, 2)
         x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
         features = x.unflatten(1, (tasks, -1)).transpose(0, 1)  # (task, batch, feature)
-        return linear(features, params["head.weight"], params["head.bias"])
+        return linear(
+            features, params["head.weight"], params["head.bias"], rounded=operand_dtype(config)
+        )
 
     weights = [f"conv{layer}.weight" for layer in range(depth)]
     betas = [f"conv{layer}.beta" for layer in range(depth)] if config.adapt_beta else []

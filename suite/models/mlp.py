@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from suite.models.conv import IMAGE_SHAPE
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise
+from suite.models.layers import linear, normalise, operand_dtype
 from suite.models.network import Network, Params
 from suite.settings import Config
 
@@ -24,6 +24,7 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
     inputs = math.prod(IMAGE_SHAPE[config.dataset]) if normalised else 1 + extra_inputs
     offset = "beta" if normalised else "bias"
     names = [f"layer{layer}" for layer in range(depth)]
+    rounded = operand_dtype(config)
 
     def initial(generator: torch.Generator) -> Params:
         draw = INITIALISERS[config.weight_init]
@@ -41,13 +42,15 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
         x = inputs.flatten(2)  # (task, batch, input)
         for name in names:
             if normalised:
-                x = linear(x, params[f"{name}.weight"]).transpose(0, 1)  # (batch, task, unit)
+                x = linear(x, params[f"{name}.weight"], rounded=rounded).transpose(
+                    0, 1
+                )  # (batch, task, unit)
                 x = normalise(x.flatten(1)).view_as(x).transpose(0, 1)
                 x = x + params[f"{name}.beta"].unsqueeze(1)
             else:
-                x = linear(x, params[f"{name}.weight"], params[f"{name}.bias"])
+                x = linear(x, params[f"{name}.weight"], params[f"{name}.bias"], rounded=rounded)
             x = F.relu(x)
-        return linear(x, params["head.weight"], params["head.bias"])
+        return linear(x, params["head.weight"], params["head.bias"], rounded=rounded)
 
     adapted = [f"{name}.weight" for name in names]
     if not normalised or config.adapt_beta:
