@@ -50,7 +50,7 @@ def task_source(
         images.fixed_split or seeded_split(images, counts=_SPLIT_COUNTS[images.name], seed=seed)
         for seed in seeds
     ]
-    pixels = torch.from_numpy(np.array(images.images)).to(device)
+    pixels = _tensor(images.images).to(device)
 
     def stream(name: str, chosen: Sequence[int]) -> TaskStream:
         rows: list[npt.NDArray[np.int64]] = [getattr(splits[place], name) for place in chosen]
@@ -70,6 +70,11 @@ def task_source(
         warnings=images.warnings,
         stream=stream,
     )
+
+
+def _tensor(pixels: npt.NDArray[np.uint8]) -> Tensor:
+    """As it is where that can be: a mapped file is then in memory once for all processes."""
+    return torch.from_numpy(pixels if pixels.flags.writeable else np.array(pixels))
 
 
 def _sinusoids(seeds: Sequence[int], device: torch.device) -> TaskSource:
