@@ -19,6 +19,7 @@ nox.options.sessions = ["tests", "lint"]
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "suite"
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
+PEERS = ("torchopt==0.7.3",)
 QUICKSTART = Path("build", "quickstart")
 
 
@@ -93,5 +94,6 @@ def reproduce_miniimagenet(session: nox.Session) -> None:
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
-    """Time a meta-iteration against the per-task `higher` loop; writes reports/benchmark.md."""
+    """Time meta-gradients against other libraries and the floor; writes reports/benchmark.md."""
+    session.run(environment(session), "-m", "pip", "install", "--quiet", *PEERS)
     suite(session, "benchmark", *session.posargs)

@@ -39,8 +39,7 @@ def prepare(threads: int | None) -> None:
     TF32 is on by default in cuDNN's convolutions. Freed memory goes back to the system in large
     pieces by default, and every iteration pays for the same pages again.
     """
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    _allow_tf32(False)
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: at least 1 is needed")
     git_state()
@@ -54,10 +53,29 @@ def prepare(threads: int | None) -> None:
             libc.mallopt(_M_TOP_PAD, 1 << 26)
 
 
+def use_precision(precision: str, device: torch.device) -> None:
+    """Allow TF32 where a configuration asks for it. Raises `UsageError` where there is none."""
+    wanted = precision == "tf32"
+    if wanted and (device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0)):
+        raise UsageError(
+            "precision=tf32 needs a GPU of compute capability 8.0; choose float32 or bfloat16"
+        )
+    _allow_tf32(wanted)
+
+
+def _allow_tf32(allowed: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def peak_memory_bytes(device: torch.device) -> int:
     """The most memory that was in use: on the device for a GPU, by this process elsewhere."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    status = Path("/proc/self/status")
+    if status.exists():
+        # The other way, below, a process starts with the peak of the one that started it.
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -71,7 +71,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     """
     method = method_of(request.setting, request.method).on(request.schedule)
     method.check(request.setting)
-    request.engine.on(request.device)
+    request.engine.check(request.device)
     trainer = method_of(request.setting, method.trained_by or request.method)
     shared = trainer.shared_config(request.config)
     training = shared or request.config

@@ -76,9 +76,10 @@ def train(
     training = shape if config.images_per_batch is None else shape | {"tasks": 1}
     batches = Batches(streams[0], **training, ahead=ahead)
     validation = Batches(streams[1], **shape, ahead=1)
-    if state.iteration < schedule.iterations:
-        _sign(state)
-    iterate = Iteration(engine, method.objective, learner, batches, state)
+    if state.iteration >= schedule.iterations:
+        return
+    _sign(state)
+    iterate = Iteration(engine, method.objective, learner, batches, state, schedule.iterations)
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()

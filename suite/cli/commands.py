@@ -162,21 +162,25 @@ def benchmark(
     reports: Path = Path("reports"),
     device: str = "auto",
     threads: int | None = None,
-    rounds: int = 7,
+    settings: tuple[str, ...] = (),
+    budget: float = 20.0,
+    memory: bool = True,
 ) -> int:
-    """Time one meta-gradient of each setting against the per-task `higher` loop.
+    """Time meta-gradients against other ways to compute them, and against what is possible.
 
-    Both run in this process in turns, and ratios are medians over the rounds.
+    All ways take turns in this process; ratios are medians over the rounds.
 
     Args:
-        reports: Where benchmark.md is written.
+        reports: Where benchmark.md is written; with a GPU, benchmark-cuda.md.
         device: auto, cpu or cuda.
         threads: CPU threads of torch; by default torch's own choice.
-        rounds: How often each is timed.
+        settings: Only these; by default all but glyphs, which has the shapes of Omniglot.
+        budget: Seconds for the rounds of one row of a table; there are three at least.
+        memory: Measure peak memory too.
     """
     from suite.cli.benchmark import benchmark_command
 
-    return benchmark_command(reports, device, threads, rounds)
+    return benchmark_command(reports, device, threads, settings, budget, memory=memory)
 
 
 def data(

@@ -13,8 +13,9 @@ from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.limits import Limits, seconds
 from suite.cli.progress import over
 from suite.data.images import load_image_data
+from suite.launch.grouping import seeds_that_pay
 from suite.launch.local import Relay, run_jobs
-from suite.launch.plans import Job, plan
+from suite.launch.plans import Job, merged, plan
 from suite.settings import SETTINGS
 
 
@@ -38,6 +39,8 @@ def reproduce_command(
     jobs = plan(
         name, seeds=seeds or None, iterations=iterations, settings=settings, methods=methods
     )
+    device = environment.choose_device("auto")
+    jobs = merged(jobs, lambda job: seeds_that_pay(SETTINGS[job.setting].config, device) is None)
     at_once = _at_once(jobs_at_once)
     # Here and not in each job: a missing data set is told once, and decoded once.
     for dataset in dict.fromkeys(SETTINGS[job.setting].config.dataset for job in jobs):
@@ -58,7 +61,8 @@ def _run(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> i
         for job, code in run_jobs(jobs, options, at_once=at_once, stop=limits.reason, relay=relay):
             advance()
             if code is not None and code not in (0, 130, 143):
-                failed.append(f"{job.setting} {job.method} seed {job.seed} (exit code {code})")
+                seeds = " ".join(map(str, job.seeds))
+                failed.append(f"{job.setting} {job.method} seed {seeds} (exit code {code})")
     if limits.reason():
         print(f"{limits.reason()}; to go on, give the same command again")
         return limits.exit_code()

@@ -1,12 +1,14 @@
 """`suite run`."""
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
-from baselines import METHODS
+from baselines import METHODS, Method
 from suite import environment
 from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.limits import Limits, seconds
@@ -14,7 +16,7 @@ from suite.cli.progress import TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
 from suite.errors import UsageError
 from suite.inner.engine import Engine, Kind
-from suite.launch.grouping import seed_groups
+from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
 from suite.runs import Request
@@ -60,13 +62,16 @@ def run_command(
     protocols = _protocols(setting, method, protocol_names)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
+    environment.use_precision(config.precision, device)
     registry = Registry(results)
     images = _images(config, data)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
     schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
+    seeds = tuple(dict.fromkeys(seeds))
+    at_most = seeds_together or _seeds_together(METHODS[method](), config, device, engine)
     limits.listen()
     failures = 0
-    for group in seed_groups(config, tuple(dict.fromkeys(seeds)), device, seeds_together):
+    for group in seed_groups(seeds, at_most):
         if limits.reason():
             return _stopped(limits)
         with training_bar() as bar:
@@ -97,6 +102,14 @@ def run_command(
         for failure in outcome.failures:
             log.error("%s %s failed: %s", setting.id, method, failure)
     return 1 if failures else 0
+
+
+def _seeds_together(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
+    pay = seeds_that_pay(config, device) or sys.maxsize
+    by_tasks = method.trains and config.images_per_batch is None
+    if device.type == "cuda" and by_tasks:
+        return min(pay, seeds_that_fit(method, config, device, engine))
+    return pay
 
 
 def changed(config: Config, changes: tuple[str, ...]) -> Config:

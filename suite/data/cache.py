@@ -78,7 +78,7 @@ def _read(name: str, stem: Path, split: Split | None) -> ImageData | None:
         return None
     try:
         about = json.loads(described.read_bytes())
-        images = np.load(_beside(stem, ".npy"), mmap_mode="r", allow_pickle=False)
+        images = np.load(_beside(stem, ".npy"), mmap_mode="c", allow_pickle=False)
         classes = tuple(about["classes"])
         digest = fingerprint(image_lines(images, classes, about["files"]))
         if digest != about["fingerprint"]:

@@ -93,8 +93,12 @@ def task_source(
 
 @functools.lru_cache(maxsize=1)
 def _on_device(images: ImageData, device: torch.device) -> Tensor:
-    """All pixels; kept, since pretraining and scoring have a source each."""
-    return torch.from_numpy(np.array(images.images)).to(device)
+    """All pixels; kept, since pretraining and scoring have a source each.
+
+    As they are where that can be: a mapped file is then in memory once for all processes.
+    """
+    pixels = images.images
+    return torch.from_numpy(pixels if pixels.flags.writeable else np.array(pixels)).to(device)
 
 
 def _sinusoids(seeds: Sequence[int], device: torch.device) -> TaskSource:

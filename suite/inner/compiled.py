@@ -6,6 +6,7 @@ compiling the traced graph has not. All the same the first result is compared wi
 
 import logging
 import time
+import warnings
 from dataclasses import fields
 
 import torch
@@ -37,11 +38,13 @@ def compile_gradient(gradient: Gradient, learner: Learner, batch: TaskBatch) -> 
     # First, since what `higher` keeps between steps must not be made while tracing.
     expected = gradient(learner, batch)
     try:
-        compiled = _compile(gradient, learner, batch)
-        found = compiled(learner, batch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's compiler uses what torch deprecates
+            compiled = _compile(gradient, learner, batch)
+            found = compiled(learner, batch)
     except Exception as error:  # whatever a compiler raises
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise NotCompiled(f"{type(error).__name__}: {reason}") from error
+        lines = str(error).splitlines()
+        raise NotCompiled(f"{type(error).__name__}: {' '.join(lines[:2])}") from error
     _require_alike(found, expected)
     log.info("compiled in %.0f s", time.monotonic() - began)
     return compiled

@@ -18,9 +18,13 @@ from suite.inner.compiled import NotCompiled, compile_gradient
 from suite.inner.gradient import Gradient, MetaGradient, Objective, meta_gradient
 from suite.inner.graph import Replayed
 from suite.inner.learner import Learner
+from suite.settings import Config
 from suite.state import TrainingState
 
 log = logging.getLogger(__name__)
+
+# Iterations; a meta-gradient gains some milliseconds.
+_WORTH_COMPILING = 20_000
 
 Kind = Literal["auto", "eager", "graph", "compiled"]
 
@@ -37,22 +41,30 @@ class Engine:
     tasks_per_chunk: int | None = None
     """Tasks of each seed that are in memory at once; all of a meta-batch by default."""
 
-    def on(self, device: torch.device) -> Kind:
-        """`auto` made definite. Raises `UsageError` where the device cannot do what is asked."""
-        if self.kind == "auto":
-            return self.without_compiler(device)
+    def check(self, device: torch.device) -> None:
+        """Raise `UsageError` where the device cannot do what is asked."""
         if self.kind == "graph" and device.type != "cuda":
             raise UsageError("a graph needs a CUDA device: choose --engine eager or compiled")
-        return self.kind
 
-    @staticmethod
-    def without_compiler(device: torch.device) -> Kind:
-        """What is left where compiling fails."""
-        return "graph" if device.type == "cuda" else "eager"
+    def chosen(self, device: torch.device, config: Config, iterations: int) -> Kind:
+        """`auto` made definite.
+
+        On a CPU, compiling makes the fully connected networks faster and the convolutional ones
+        slower (reports/benchmark.md); it costs a minute.
+        """
+        if self.kind != "auto":
+            return self.kind
+        if device.type == "cuda":
+            return "graph"
+        pays = config.network in ("mlp", "mlp-bn") and iterations >= _WORTH_COMPILING
+        return "compiled" if pays else "eager"
 
 
 class Iteration:
-    """Takes `state`, whose weights are the learner's, one iteration on at every call."""
+    """Takes `state`, whose weights are the learner's, one iteration on at every call.
+
+    `iterations` are those of the whole training.
+    """
 
     def __init__(
         self,
@@ -61,9 +73,10 @@ class Iteration:
         learner: Learner,
         batches: Batches,
         state: TrainingState,
+        iterations: int,
     ) -> None:
         device = state.sums.device
-        self._state, self._kind = state, engine.on(device)
+        self._state, self._kind = state, engine.chosen(device, learner.config, iterations)
         gradient: Gradient = functools.partial(
             meta_gradient, objective, tasks_per_chunk=engine.tasks_per_chunk
         )
@@ -72,7 +85,7 @@ class Iteration:
                 gradient = compile_gradient(gradient, learner, batches(state.iteration))
             except NotCompiled as error:
                 log.warning("not compiled: %s; going on without", error)
-                self._kind = engine.without_compiler(device)
+                self._kind = "graph" if device.type == "cuda" else "eager"
         self._replayed: Replayed | None = None
         if device.type == "cuda":
             step = device_step(gradient, learner, batches, state)

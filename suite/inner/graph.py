@@ -17,7 +17,7 @@ class Replayed:
     Where a capture fails, the reason is logged once and `step` is called as it is.
     """
 
-    def __init__(self, step: Callable[[], None], device: torch.device) -> None:
+    def __init__(self, step: Callable[[], object], device: torch.device) -> None:
         self._step, self._device = step, device
         self._calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None

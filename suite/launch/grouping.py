@@ -4,22 +4,44 @@ import itertools
 
 import torch
 
+from baselines import Method
+from suite.data.synthetic import random_batch
+from suite.inner.engine import Engine
+from suite.inner.gradient import meta_gradient
+from suite.inner.learner import Learner
+from suite.rng import generator
 from suite.settings import Config
 
+# Of the free memory; the rest is for validation, scoring and what a graph keeps.
+_USABLE = 0.7
 
-def seed_groups(
-    config: Config, seeds: tuple[int, ...], device: torch.device, at_most: int | None
-) -> list[tuple[int, ...]]:
-    """`seeds` in groups of nearly equal size, in order.
 
-    `at_most` is the user's wish. By default a CPU takes networks together whose arithmetic is
-    small beside the cost of launching it, and others one by one.
-    """
-    size = min(at_most or seeds_that_pay(config, device), len(seeds))
-    count = -(-len(seeds) // size)
+def seed_groups(seeds: tuple[int, ...], at_most: int) -> list[tuple[int, ...]]:
+    """`seeds` in groups of nearly equal size, in order, none of more than `at_most`."""
+    count = -(-len(seeds) // at_most)
     bounds = [round(place * len(seeds) / count) for place in range(count + 1)]
     return [seeds[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 
-def seeds_that_pay(config: Config, device: torch.device) -> int:
-    return 1000 if config.network == "mlp" else 1
+def seeds_that_pay(config: Config, device: torch.device) -> int | None:
+    """How many seeds to train together for speed; None for as many as there are.
+
+    On a CPU it pays where the arithmetic is small beside the calls that launch it.
+    """
+    return None if device.type == "cuda" or config.network == "mlp" else 1
+
+
+def seeds_that_fit(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
+    """How many seeds the free memory of a GPU holds, from what the meta-gradient of one takes."""
+    network = method.network(config)
+    drawn = network.initial(generator(0, "initial weights"))
+    params = {name: value[None].to(device).requires_grad_() for name, value in drawn.items()}
+    learner = Learner(config=config, network=network, params=params)
+    batch = random_batch(config, device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    chunk = engine.tasks_per_chunk
+    meta_gradient(method.objective, learner, batch, tasks_per_chunk=chunk)
+    each = torch.cuda.max_memory_allocated(device) - before
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, int(_USABLE * free / each))

@@ -22,10 +22,10 @@ _POLL_SECONDS = 0.2
 def command(job: Job, options: Sequence[str]) -> list[str]:
     """The command line that runs `job`."""
     iterations = [] if job.iterations is None else ["--iterations", str(job.iterations)]
-    seed = ["--seeds", str(job.seed)]
+    seeds = ["--seeds", *map(str, job.seeds)]
     return [
         *(sys.executable, "-m", "suite", "run", job.setting, job.method),
-        *(*seed, *iterations, *options),
+        *(*seeds, *iterations, *options),
     ]
 
 

@@ -1,5 +1,7 @@
 """The reproductions that a user asks for by name, as lists of runs."""
 
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from suite.errors import UsageError
@@ -19,11 +21,11 @@ PLANS = (QUICKSTART, *_PREFIXES)
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One training, to be run as `suite run` runs it."""
+    """Trainings to be run as one `suite run`."""
 
     setting: str
     method: str
-    seed: int
+    seeds: tuple[int, ...]
     iterations: int | None
     """None for the paper's schedule."""
 
@@ -57,7 +59,7 @@ def plan(
         Job(
             setting=setting,
             method=method,
-            seed=seed,
+            seeds=(seed,),
             iterations=iterations or (_QUICKSTART_ITERATIONS[setting] if quick else None),
         )
         for seed in seeds or (_QUICKSTART_SEEDS if quick else DEFAULT_SEEDS)
@@ -65,6 +67,15 @@ def plan(
         for method in SETTINGS[setting].methods
         if method in (methods or wanted) and setting in (settings or chosen)
     ]
+
+
+def merged(jobs: Iterable[Job], together: Callable[[Job], bool]) -> list[Job]:
+    """`jobs`, where those for which `together` holds become one that has all of their seeds."""
+    found: dict[Job, tuple[int, ...]] = {}
+    for job in jobs:
+        key = dataclasses.replace(job, seeds=()) if together(job) else job
+        found[key] = found.get(key, ()) + job.seeds
+    return [dataclasses.replace(key, seeds=seeds) for key, seeds in found.items()]
 
 
 def _all_methods(settings: list[str]) -> tuple[str, ...]:

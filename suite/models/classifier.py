@@ -14,7 +14,12 @@ from torch import Tensor
 
 from suite.models.conv import IMAGE_SHAPE, conv_feature_count, conv_features, conv_weights
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise_and_follow, normalise_by_averages
+from suite.models.layers import (
+    linear,
+    normalise_and_follow,
+    normalise_by_averages,
+    operand_dtype,
+)
 from suite.models.mlp import mlp_features, mlp_weights
 from suite.models.network import Network, Params
 from suite.settings import Config
@@ -73,8 +78,12 @@ def classifier_network(config: Config, classes: int) -> Classifier:
 
         return through(config, params, images, normalised)
 
+    def head(params: Params, seen: Tensor) -> Tensor:
+        weight, bias = params["head.weight"], params["head.bias"]
+        return linear(seen, weight, bias, rounded=operand_dtype(config))
+
     def forward(params: Params, images: Tensor) -> Tensor:
-        return linear(features(params, images), params["head.weight"], params["head.bias"])
+        return head(params, features(params, images))
 
     def train(params: Params, images: Tensor) -> tuple[Tensor, Params]:
         moved: Params = {}
@@ -84,8 +93,7 @@ def classifier_network(config: Config, classes: int) -> Classifier:
             moved.update({f"{layer}.mean": mean, f"{layer}.variance": variance})
             return y
 
-        seen = through(config, params, images, normalised)
-        return linear(seen, params["head.weight"], params["head.bias"]), moved
+        return head(params, through(config, params, images, normalised)), moved
 
     learned = [f"{layer}.{name}" for layer in layers for name in ("weight", "gamma", "beta")]
     return Classifier(

@@ -3,6 +3,7 @@
 A convolution has no bias: the batch statistics behind it would cancel it.
 """
 
+import functools
 import itertools
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise
+from suite.models.layers import linear, normalise, operand_dtype
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
@@ -41,10 +42,10 @@ def conv_weights(config: Config, generator: torch.Generator) -> Params:
 def conv_features(config: Config, params: Params, images: Tensor, normalised: Normalise) -> Tensor:
     """What the linear layer sees of `images`, (task, batch, *image): (task, batch, feature)."""
     tasks, strided = images.shape[0], config.network == "conv-stride"
+    convolve = functools.partial(conv2d, stride=2 if strided else 1, rounded=operand_dtype(config))
     x = images.transpose(0, 1).flatten(1, 2)  # (batch, task*channel, height, width)
     for layer in range(len(config.hidden)):
-        x = conv2d(x, params[f"conv{layer}.weight"], stride=2 if strided else 1)
-        x = F.relu(normalised(f"conv{layer}", x))
+        x = F.relu(normalised(f"conv{layer}", convolve(x, params[f"conv{layer}.weight"])))
         if not strided:
             x = F.max_pool2d(x, 2)
     x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
@@ -75,7 +76,8 @@ def conv_network(config: Config) -> Network:
             return normalise(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
 
         features = conv_features(config, params, images, normalised)
-        return linear(features, params["head.weight"], params["head.bias"])
+        rounded = operand_dtype(config)
+        return linear(features, params["head.weight"], params["head.bias"], rounded=rounded)
 
     weights = [f"{layer}.weight" for layer in layers]
     betas = [f"{layer}.beta" for layer in layers] if config.adapt_beta else []

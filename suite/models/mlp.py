@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from suite.models.conv import IMAGE_SHAPE
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise
+from suite.models.layers import linear, normalise, operand_dtype
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
@@ -28,7 +28,8 @@ def mlp_features(config: Config, params: Params, inputs: Tensor, normalised: Nor
     """What the last layer of an `mlp-bn` sees: (task, batch, *input) to (task, batch, feature)."""
     x = inputs.flatten(2)
     for layer in range(len(config.hidden)):
-        x = linear(x, params[f"layer{layer}.weight"]).transpose(0, 1)  # (batch, task, unit)
+        x = linear(x, params[f"layer{layer}.weight"], rounded=operand_dtype(config))
+        x = x.transpose(0, 1)  # (batch, task, unit)
         x = normalised(f"layer{layer}", x.flatten(1)).view_as(x).transpose(0, 1)
         x = F.relu(x)
     return x
@@ -43,6 +44,7 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
     inputs = math.prod(IMAGE_SHAPE[config.dataset]) if normalised else 1 + extra_inputs
     offset = "beta" if normalised else "bias"
     names = [f"layer{layer}" for layer in range(len(config.hidden))]
+    rounded = operand_dtype(config)
 
     def initial(generator: torch.Generator) -> Params:
         params = {}
@@ -63,8 +65,9 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
         else:
             x = inputs.flatten(2)  # (task, batch, input)
             for name in names:
-                x = F.relu(linear(x, params[f"{name}.weight"], params[f"{name}.bias"]))
-        return linear(x, params["head.weight"], params["head.bias"])
+                weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+                x = F.relu(linear(x, weight, bias, rounded=rounded))
+        return linear(x, params["head.weight"], params["head.bias"], rounded=rounded)
 
     adapted = [f"{name}.weight" for name in names]
     if not normalised or config.adapt_beta:

@@ -59,8 +59,10 @@ class Config(_Value, frozen=True, kw_only=True):
     tasks_per_batch: Count
     meta_grad_clip: Positive | None
     """Each element of the meta-gradient is clipped to [-clip, clip]."""
-    precision: Literal["float32"]
-    """`float32` is true single precision: TF32 is switched off."""
+    precision: Literal["float32", "tf32", "bfloat16"]
+    """`float32` is true single precision. The others round the operands of convolutions and matrix
+    products: `tf32` in a GPU's tensor cores, `bfloat16` anywhere; sums and all else stay float32.
+    """
     images_per_batch: Count | None = None
     """Labelled images of an iteration, where a classifier is trained; None where tasks are."""
 

@@ -223,12 +223,12 @@ def test_the_real_mini_imagenet(miniimagenet_root: Path) -> None:
     assert sum("val n03535780" in line and "train n03888605" in line for line in data.warnings) == 5
 
     config = get_setting("miniimagenet-5way-1shot").config
-    source = task_source(config, 0, torch.device("cpu"), data)
-    batch = source.test.batch(0, 2, config.k_shot, config.n_query)
+    source = task_source(config, (0,), torch.device("cpu"), data)
+    batch = source.streams("test").batch(0, 2, config.k_shot, config.n_query)
     assert batch.support_x.shape == (2, 5, 3, 84, 84)
     assert batch.query_x.shape == (2, 75, 3, 84, 84)
     assert 0.0 <= batch.support_x.min() < 0.1
     assert 0.9 < batch.support_x.max() <= 1.0
     assert source.fingerprint == data.fingerprint
-    assert source.split is split
+    assert source.splits == (split,)
     shutil.rmtree(cache_dir() / "data")  # 1.3 GB

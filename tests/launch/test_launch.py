@@ -4,15 +4,17 @@ import sys
 import time
 
 import pytest
+import torch
 
 from baselines import METHODS
 from suite.errors import UsageError
 from suite.launch import local
+from suite.launch.grouping import seed_groups, seeds_that_pay
 from suite.launch.local import command, run_jobs
-from suite.launch.plans import PLANS, Job, plan
+from suite.launch.plans import PLANS, Job, merged, plan
 from suite.settings import SETTINGS
 
-JOBS = [Job(setting="sinusoid", method="maml", seed=seed, iterations=3) for seed in range(3)]
+JOBS = [Job(setting="sinusoid", method="maml", seeds=(seed,), iterations=3) for seed in range(3)]
 
 
 def test_the_quickstart_is_what_the_readme_says():
@@ -21,7 +23,7 @@ def test_the_quickstart_is_what_the_readme_says():
     glyphs = {job.method for job in jobs if job.setting == "glyphs-5way-1shot"}
     assert sinusoid == {"maml", "fomaml", "pretraining", "oracle"}
     assert glyphs == {"maml", "fomaml", "pretraining"}
-    assert {job.seed for job in jobs} == {0, 1}
+    assert {seed for job in jobs for seed in job.seeds} == {0, 1}
     assert all(job.iterations < SETTINGS[job.setting].iterations for job in jobs)
 
 
@@ -35,14 +37,14 @@ def test_a_reproduction_has_every_method_of_its_settings_on_the_papers_schedule(
         for method in setting.methods
         for seed in range(5)
     }
-    assert {(job.setting, job.method, job.seed) for job in jobs} == wanted
+    assert {(job.setting, job.method, *job.seeds) for job in jobs} == wanted
     assert len(jobs) == len(wanted)
     assert all(job.iterations is None for job in jobs)
 
 
 def test_a_plan_can_be_narrowed_and_refuses_what_it_does_not_have():
     jobs = plan("omniglot", seeds=(7,), methods=("maml",), settings=("omniglot-20way-1shot",))
-    assert jobs == [Job(setting="omniglot-20way-1shot", method="maml", seed=7, iterations=None)]
+    assert jobs == [Job(setting="omniglot-20way-1shot", method="maml", seeds=(7,), iterations=None)]
     for wrong in ({"methods": ("oracle",)}, {"settings": ("sinusoid",)}):
         with pytest.raises(UsageError, match="omniglot has no"):
             plan("omniglot", **wrong)
@@ -62,7 +64,7 @@ def test_a_job_becomes_the_command_that_a_user_would_give():
 
 def _children(monkeypatch, code: str) -> None:
     monkeypatch.setattr(
-        local, "command", lambda job, _: [sys.executable, "-c", code, str(job.seed)]
+        local, "command", lambda job, _: [sys.executable, "-c", code, str(job.seeds[0])]
     )
 
 
@@ -70,7 +72,7 @@ def test_lines_are_relayed_and_one_failure_stops_nothing(monkeypatch):
     _children(monkeypatch, "import sys; print('seed', sys.argv[1]); sys.exit(sys.argv[1] == '1')")
     lines: list[str] = []
     ended = dict(run_jobs(JOBS, [], at_once=2, stop=lambda: None, relay=lines.append))
-    assert {job.seed: code for job, code in ended.items()} == {0: 0, 1: 1, 2: 0}
+    assert {job.seeds[0]: code for job, code in ended.items()} == {0: 0, 1: 1, 2: 0}
     assert sorted(lines) == ["seed 0", "seed 1", "seed 2"]
 
 
@@ -86,4 +88,30 @@ def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch):
     stop = lambda: "enough" if lines else None  # noqa: E731
     ended = dict(run_jobs(JOBS, [], at_once=1, stop=stop, relay=lines.append))
     assert time.monotonic() - began < 30
-    assert {job.seed: code for job, code in ended.items()} == {0: 143, 1: None, 2: None}
+    assert {job.seeds[0]: code for job, code in ended.items()} == {0: 143, 1: None, 2: None}
+
+
+def test_seeds_that_train_together_are_one_job():
+    jobs = merged(plan("quickstart"), lambda job: job.setting == "sinusoid")
+    sinusoid = [job for job in jobs if job.setting == "sinusoid"]
+    assert {job.seeds for job in sinusoid} == {(0, 1)}
+    assert len(sinusoid) == 4
+    assert {job.seeds for job in jobs if job not in sinusoid} == {(0,), (1,)}
+    assert command(sinusoid[0], [])[6:9] == ["--seeds", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("count", "at_most", "sizes"), [(5, 2, [2, 2, 1]), (5, 9, [5]), (4, 3, [2, 2]), (3, 1, [1] * 3)]
+)
+def test_groups_of_seeds_are_nearly_equal_and_in_order(count, at_most, sizes):
+    groups = seed_groups(tuple(range(count)), at_most)
+    assert sorted((len(group) for group in groups), reverse=True) == sizes
+    assert [seed for group in groups for seed in group] == list(range(count))
+
+
+def test_what_pays_together():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    sinusoid, omniglot = (SETTINGS[name].config for name in ("sinusoid", "omniglot-5way-1shot"))
+    assert seeds_that_pay(sinusoid, cpu) is None
+    assert seeds_that_pay(omniglot, cpu) == 1
+    assert seeds_that_pay(omniglot, gpu) is None

@@ -1,0 +1,1 @@
+"""How long meta-gradients take, beside other ways to compute them and beside what is possible."""

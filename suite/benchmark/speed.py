@@ -1,0 +1,179 @@
+"""Interleaved timing: what else the machine does hits all variants; read the ratios."""
+
+import importlib.util
+import logging
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+import torch
+
+from baselines import METHODS
+from suite.benchmark.floor import Counter, Rates, seconds
+from suite.benchmark.rivals import RIVALS
+from suite.data.synthetic import random_batch
+from suite.inner.compiled import NotCompiled, compile_gradient
+from suite.inner.gradient import Gradient, meta_gradient
+from suite.inner.graph import Replayed
+from suite.inner.learner import Learner
+from suite.inner.loop import Order
+from suite.models import build_network
+from suite.rng import generator
+from suite.settings import SETTINGS, Config
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], object]
+
+REFERENCE = "per-task higher"
+TOGETHER = 5
+OURS_TOGETHER = f"ours, {TOGETHER} seeds"
+_LEAST_ROUNDS = 3
+_METHOD = {"second": "maml", "first": "fomaml"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Seconds a meta-gradient of one seed, by variant; rounds in order."""
+
+    setting: str
+    order: Order
+    rounds: dict[str, list[float]]
+    floor: float
+
+    def median(self, variant: str) -> float:
+        """Over the rounds."""
+        return statistics.median(self.rounds[variant])
+
+    def ratio(self, variant: str) -> tuple[float, float, float]:
+        """How many times as fast as the reference: median, least and greatest over the rounds."""
+        pairs = zip(self.rounds[REFERENCE], self.rounds[variant], strict=True)
+        ratios = [slow / fast for slow, fast in pairs]
+        return statistics.median(ratios), min(ratios), max(ratios)
+
+
+def learner_of(config: Config, device: torch.device, seeds: int = 1) -> Learner:
+    """Networks of `seeds` seeds with initial weights."""
+    network = build_network(config)
+    drawn = [network.initial(generator(seed, "initial weights")) for seed in range(seeds)]
+    params = {
+        name: torch.stack([each[name] for each in drawn]).to(device).requires_grad_()
+        for name in drawn[0]
+    }
+    return Learner(config=config, network=network, params=params)
+
+
+def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> Work:
+    """One eager meta-gradient of all tasks of all seeds."""
+    learner, batch = learner_of(config, device, seeds), random_batch(config, device, seeds)
+    objective = METHODS[_METHOD[order]]().objective
+    return partial(meta_gradient, objective, learner, batch)
+
+
+def variants(
+    config: Config, device: torch.device, order: Order, *, compiled: bool
+) -> dict[str, Work]:
+    """The ways to one meta-gradient of one seed that can be had here."""
+    learner, batch = learner_of(config, device), random_batch(config, device)
+    own = {name: value[0].detach() for name, value in learner.params.items()}
+    found: dict[str, Work] = {}
+    for name, rival in RIVALS.items():
+        if name == "torchopt" and (order == "first" or not importlib.util.find_spec("torchopt")):
+            continue
+        found[name] = partial(rival, config, own, batch, order)
+    eager: Gradient = partial(meta_gradient, METHODS[_METHOD[order]]().objective)
+    gradients = {"ours, eager": eager}
+    if compiled:
+        try:
+            gradients["ours, compiled"] = compile_gradient(eager, learner, batch)
+        except NotCompiled as error:
+            log.warning("not compiled: %s", error)
+    for name, gradient in gradients.items():
+        found[name] = partial(gradient, learner, batch)
+        if device.type == "cuda":
+            found[f"{name}, graph"] = Replayed(found[name], device)
+    together = ours(config, device, order, TOGETHER)
+    found[OURS_TOGETHER] = Replayed(together, device) if device.type == "cuda" else together
+    return found
+
+
+def timing(
+    setting: str,
+    device: torch.device,
+    order: Order,
+    rates: Rates,
+    *,
+    budget: float,
+    compiled: bool,
+) -> Timing:
+    """Time the variants in turns: as many rounds as about `budget` seconds hold, three at least."""
+    config = SETTINGS[setting].config
+    work = variants(config, device, order, compiled=compiled)
+    with Counter() as counter:
+        ours(config, device, order)()
+    rounds = interleaved(work, device, budget)
+    rounds[OURS_TOGETHER] = [each / TOGETHER for each in rounds[OURS_TOGETHER]]
+    return Timing(setting=setting, order=order, rounds=rounds, floor=rates.floor(counter.work))
+
+
+def interleaved(
+    work: dict[str, Work], device: torch.device, budget: float
+) -> dict[str, list[float]]:
+    """Seconds of each, in turns, after a round that does not count."""
+    # A graph is captured at its fourth call.
+    warm = 5 if device.type == "cuda" else 1
+    first = sum(seconds(each, device) for _ in range(warm) for each in work.values()) / warm
+    count = max(_LEAST_ROUNDS, min(50, int(budget / first)))
+    rounds: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(count):
+        for name, each in work.items():
+            rounds[name].append(seconds(each, device))
+    return rounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Growth:
+    """How the eager meta-gradient of one setting grows with one quantity."""
+
+    setting: str
+    quantity: str
+    values: Sequence[int]
+    medians: list[float]
+
+
+def growth(device: torch.device, budget: float) -> Iterator[Growth]:
+    """With the number of seeds, for several settings; for one with all that matters."""
+    for setting in ("sinusoid", "omniglot-5way-1shot", "miniimagenet-5way-1shot"):
+        yield _grown(setting, "seeds", (1, 2, 5, 10), device, budget)
+    for quantity, values in (
+        ("tasks", (4, 8, 16, 32, 64)),
+        ("inner steps", (1, 2, 5, 10)),
+        ("image side", (28, 42, 56, 84)),
+    ):
+        yield _grown("omniglot-5way-1shot", quantity, values, device, budget)
+
+
+def _grown(
+    setting: str, quantity: str, values: Sequence[int], device: torch.device, budget: float
+) -> Growth:
+    config = SETTINGS[setting].config
+    work: dict[str, Work] = {}
+    for value in values:
+        if quantity == "image side":
+            work[str(value)] = _of_side(config, value, device)
+        elif quantity == "seeds":
+            work[str(value)] = ours(config, device, "second", value)
+        else:
+            field = {"tasks": "tasks_per_batch", "inner steps": "inner_steps"}[quantity]
+            changed = msgspec.structs.replace(config, **{field: value})
+            work[str(value)] = ours(changed, device, "second")
+    rounds = interleaved(work, device, budget)
+    medians = [statistics.median(rounds[str(value)]) for value in values]
+    return Growth(setting=setting, quantity=quantity, values=values, medians=medians)
+
+
+def _of_side(config: Config, side: int, device: torch.device) -> Work:
+    learner, batch = learner_of(config, device), random_batch(config, device, side=side)
+    return partial(meta_gradient, METHODS["maml"]().objective, learner, batch)
