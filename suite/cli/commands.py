@@ -12,6 +12,7 @@ def run(
     method: Positional[Annotated[str, arg(metavar="METHOD")]],
     /,
     seeds: tuple[int, ...] = (0,),
+    schedule: Literal["paper", "short"] = "paper",
     iterations: int | None = None,
     set_: Annotated[tuple[str, ...], arg(name="set", metavar="FIELD=VALUE")] = (),
     protocols: tuple[str, ...] = (),
@@ -36,7 +37,9 @@ def run(
         setting: What to run: see `suite list`.
         method: How: see `suite list`.
         seeds: One run for each. A seed fixes initial weights, class split and tasks.
-        iterations: Meta-iterations; the paper's by default. Fewer are recorded as shortened.
+        schedule: The paper's, or a short one for a look, recorded as shortened.
+        iterations: Meta-iterations; the schedule's by default. Fewer than the paper's are recorded
+            as shortened.
         set_: Change fields of the configuration, for example inner_lr=0.01.
         protocols: Names of the protocols to score under; all of the method's by default.
         data: Folder that holds the data set; by default SUITE_DATA, else a download.
@@ -57,6 +60,7 @@ def run(
         setting_id=setting,
         method=method,
         seeds=seeds,
+        short=schedule == "short",
         iterations=iterations,
         changes=set_,
         protocol_names=protocols,
@@ -81,6 +85,7 @@ def reproduce(
     ],
     /,
     seeds: tuple[int, ...] = (),
+    schedule: Literal["paper", "short"] = "paper",
     iterations: int | None = None,
     settings: tuple[str, ...] = (),
     methods: tuple[str, ...] = (),
@@ -96,8 +101,10 @@ def reproduce(
 
     Args:
         name: quickstart, sinusoid, omniglot or miniimagenet.
-        seeds: 0 to 4 by default (quickstart: 0 and 1).
-        iterations: Meta-iterations; the paper's by default. Fewer are recorded as shortened.
+        seeds: 0 to 4 by default (quickstart: 0 and 1; short schedule: 0).
+        schedule: The paper's, or a short one for a look, recorded as shortened.
+        iterations: Meta-iterations; the schedule's by default. Fewer than the paper's are recorded
+            as shortened.
         settings: Only these.
         methods: Only these.
         data: Folder that holds the data sets; by default SUITE_DATA, else a download.
@@ -110,6 +117,7 @@ def reproduce(
     return reproduce_command(
         name=name,
         seeds=seeds,
+        short=schedule == "short",
         iterations=iterations,
         settings=settings,
         methods=methods,

@@ -23,6 +23,7 @@ def reproduce_command(
     *,
     name: str,
     seeds: tuple[int, ...],
+    short: bool,
     iterations: int | None,
     settings: tuple[str, ...],
     methods: tuple[str, ...],
@@ -37,7 +38,12 @@ def reproduce_command(
     at_least_one("iterations", iterations)
     at_least_one("jobs", jobs_at_once)
     jobs = plan(
-        name, seeds=seeds or None, iterations=iterations, settings=settings, methods=methods
+        name,
+        seeds=seeds or None,
+        iterations=iterations,
+        short=short,
+        settings=settings,
+        methods=methods,
     )
     device = environment.choose_device("auto")
     jobs = merged(jobs, lambda job: seeds_that_pay(SETTINGS[job.setting].config, device) is None)

@@ -20,7 +20,7 @@ from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
 from suite.runs import Request
-from suite.settings import Config, Protocol, Setting, get_setting
+from suite.settings import Config, Protocol, get_setting
 from suite.train import Hooks, Stopped
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ def run_command(
     setting_id: str,
     method: str,
     seeds: tuple[int, ...],
+    short: bool,
     iterations: int | None,
     changes: tuple[str, ...],
     protocol_names: tuple[str, ...],
@@ -59,7 +60,12 @@ def run_command(
     at_least_one("seeds-together", seeds_together)
     at_least_one("tasks-per-chunk", tasks_per_chunk)
     config = changed(setting.config_of(method), changes)
-    protocols = _protocols(setting, method, protocol_names)
+    if short:
+        planned, known = setting.short(method)
+        iterations = iterations or planned
+    else:
+        known = setting.protocols_of(method)
+    protocols = _protocols(f"{setting.id} {method}", known, protocol_names)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
     environment.use_precision(config.precision, device)
@@ -130,13 +136,14 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
         raise UsageError(f"--set {' '.join(changes)}: {error}") from None
 
 
-def _protocols(setting: Setting, method: str, names: tuple[str, ...]) -> tuple[Protocol, ...]:
-    known = {protocol.name: protocol for protocol in setting.protocols_of(method)}
+def _protocols(
+    whose: str, known: tuple[Protocol, ...], names: tuple[str, ...]
+) -> tuple[Protocol, ...]:
+    named = {protocol.name: protocol for protocol in known}
     for name in names:
-        if name not in known:
-            has = ", ".join(known)
-            raise UsageError(f"{setting.id} {method} has no protocol '{name}'; it has: {has}")
-    return tuple(known[name] for name in names) or setting.protocols_of(method)
+        if name not in named:
+            raise UsageError(f"{whose} has no protocol '{name}'; it has: {', '.join(named)}")
+    return tuple(named[name] for name in names) or known
 
 
 def _images(config: Config, data: Path | None) -> ImageData | None:

@@ -69,6 +69,7 @@ def show_setting(setting_id: str) -> None:
     for name in setting.config.__struct_fields__:
         table.add_row(name, _text(getattr(setting.config, name)), setting.sources[name])
     table.add_row("iterations", f"{setting.iterations:,}", setting.sources["iterations"])
+    table.add_row("short schedule", f"{setting.short_iterations:,}", "this suite: not the paper's")
     console.print(table)
     for method, own in setting.own.items():
         differs = ", ".join(
@@ -76,7 +77,8 @@ def show_setting(setting_id: str) -> None:
             for name in own.config.__struct_fields__
             if getattr(own.config, name) != getattr(setting.config, name)
         )
-        console.print(f"{method}: iterations={own.iterations:,}, {differs}", markup=False)
+        counts = f"iterations={own.iterations:,} (short: {own.short_iterations:,})"
+        console.print(f"{method}: {counts}, {differs}", markup=False)
     console.print(_protocol_table(setting))
     for number in setting.paper:
         step = f", step {number.step}" if number.step is not None else ""

@@ -23,9 +23,10 @@ def command(job: Job, options: Sequence[str]) -> list[str]:
     """The command line that runs `job`."""
     iterations = [] if job.iterations is None else ["--iterations", str(job.iterations)]
     seeds = ["--seeds", *map(str, job.seeds)]
+    schedule = ["--schedule", "short"] if job.short else []
     return [
         *(sys.executable, "-m", "suite", "run", job.setting, job.method),
-        *(*seeds, *iterations, *options),
+        *(*seeds, *schedule, *iterations, *options),
     ]
 
 

@@ -33,6 +33,7 @@ def own(
     *,
     queries: dict[str, int] | None = None,
     hidden: tuple[int, ...] | None = None,
+    short_iterations: int,
 ) -> dict[str, Own]:
     """The baselines of the setting that has `config`.
 
@@ -56,6 +57,7 @@ def own(
             images_per_batch=64,
         ),
         iterations=ITERATIONS,
+        short_iterations=short_iterations,
         protocols=tuple(_protocol(name, shots, n_query) for name, n_query in protocols.items()),
     )
     return dict.fromkeys(_METHODS, value)

@@ -79,6 +79,8 @@ def _setting(k_shot: int) -> Setting:
         metric="accuracy",
         config=config,
         iterations=60_000,
+        short_iterations=200,
+        short_tasks=60,
         validate_every=500,
         protocols=(
             Protocol(
@@ -119,7 +121,12 @@ def _setting(k_shot: int) -> Setting:
         )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,
-        own=own(config, queries={PROTOCOL_NAME: 15}, hidden=(64, 64, 64, 64)),
+        own=own(
+            config,
+            queries={PROTOCOL_NAME: 15},
+            hidden=(64, 64, 64, 64),
+            short_iterations=300,
+        ),
     )
 
 

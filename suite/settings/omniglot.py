@@ -114,13 +114,14 @@ def _setting(
         metric="accuracy",
         config=config,
         iterations=60_000,
+        short_iterations=3_000,
         validate_every=500,
         protocols=(_protocol(n_way, k_shot),),
         methods=_METHODS,
         paper=tuple(paper),
         footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()) + _BASELINES,
         sources=_SOURCES,
-        own=own(config),
+        own=own(config, short_iterations=3_000),
     )
 
 
@@ -139,6 +140,7 @@ GLYPHS = Setting(
     metric="accuracy",
     config=_config("glyphs", 5, 1, conv=True),
     iterations=60_000,
+    short_iterations=200,
     validate_every=500,
     protocols=(_protocol(5, 1),),
     methods=_METHODS,
@@ -148,5 +150,5 @@ GLYPHS = Setting(
         *_BASELINES,
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
-    own=own(_config("glyphs", 5, 1, conv=True)),
+    own=own(_config("glyphs", 5, 1, conv=True), short_iterations=200),
 )

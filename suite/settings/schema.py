@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 Dataset = Literal["sinusoid", "omniglot", "miniimagenet", "glyphs"]
 Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp"]
@@ -111,6 +112,7 @@ class Own(_Value, frozen=True, kw_only=True):
 
     config: Config
     iterations: int
+    short_iterations: Count
     protocols: tuple[Protocol, ...]
 
 
@@ -132,6 +134,10 @@ class Setting(_Value, frozen=True, kw_only=True):
     """Keys of `suite.settings.footnotes.FOOTNOTES`."""
     sources: dict[str, str]
     """Field of `config`, or `iterations` or `protocol`, to where its value comes from."""
+    short_iterations: Count
+    """For a look at everything in minutes, or on a CPU in an hour: no reproduction."""
+    short_tasks: Count | None = None
+    """Test tasks of such a look, where all would take too long."""
     own: dict[str, Own] = {}
     """Method to what it has of its own; the fields above are for all others."""
 
@@ -148,6 +154,14 @@ class Setting(_Value, frozen=True, kw_only=True):
     def config_of(self, method: str) -> Config:
         """How that method is trained."""
         return self.own[method].config if method in self.own else self.config
+
+    def short(self, method: str) -> tuple[int, tuple[Protocol, ...]]:
+        """The iterations and the protocols of a look at that method."""
+        own = self.own.get(method)
+        protocols = self.protocols_of(method)
+        if self.short_tasks is not None:
+            protocols = tuple(replace(each, tasks=self.short_tasks) for each in protocols)
+        return own.short_iterations if own else self.short_iterations, protocols
 
     def schedule(self, iterations: int | None = None, method: str | None = None) -> Schedule:
         """The paper's schedule of `method`, or one of `iterations` and how it differs from that."""

@@ -34,6 +34,7 @@ SINUSOID = Setting(
         precision="float32",
     ),
     iterations=70_000,
+    short_iterations=5_000,
     validate_every=1_000,
     protocols=tuple(
         Protocol(

@@ -86,10 +86,13 @@ def test_the_grid_is_searched_for_the_greatest_accuracy(monkeypatch):
     assert tried[1][2] == pytest.approx(0.5 / 1.2)
 
 
-def test_a_shortened_schedule_selects_on_fewer_episodes():
+def test_a_shortened_schedule_selects_from_less_and_on_fewer_episodes():
     setting = get_setting(NETWORKS[0])
     on = {n: FineTuning().on(setting.schedule(n, "fine-tuning")) for n in (100, 30_000, 40_000)}
     assert {n: method.validation_tasks for n, method in on.items()} == {
         **{100: 10, 30_000: 100, 40_000: 100}
+    }
+    assert {n: len(method.step_sizes) * len(method.decays) for n, method in on.items()} == {
+        **{100: 8, 30_000: 42, 40_000: 42}
     }
     assert isinstance(setting.schedule(100, "fine-tuning"), Schedule)

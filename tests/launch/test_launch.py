@@ -24,7 +24,7 @@ def test_the_quickstart_is_what_the_readme_says():
     assert sinusoid == {"maml", "fomaml", "pretraining", "oracle"}
     assert glyphs == {"maml", "fomaml", "pretraining"}
     assert {seed for job in jobs for seed in job.seeds} == {0, 1}
-    assert all(job.iterations < SETTINGS[job.setting].iterations for job in jobs)
+    assert all(job.short and job.iterations is None for job in jobs)
 
 
 @pytest.mark.parametrize("name", [name for name in PLANS if name != "quickstart"])
@@ -39,7 +39,11 @@ def test_a_reproduction_has_every_method_of_its_settings_on_the_papers_schedule(
     }
     assert {(job.setting, job.method, *job.seeds) for job in jobs} == wanted
     assert len(jobs) == len(wanted)
-    assert all(job.iterations is None for job in jobs)
+    assert all(job.iterations is None and not job.short for job in jobs)
+    short = plan(name, short=True)
+    assert {(job.setting, job.method, 0) for job in short} <= wanted
+    assert len(short) == len(wanted) / 5
+    assert all(job.short for job in short)
 
 
 def test_a_plan_can_be_narrowed_and_refuses_what_it_does_not_have():
@@ -59,6 +63,8 @@ def test_a_job_becomes_the_command_that_a_user_would_give():
         *("--threads", "1"),
     ]
     assert "--iterations" not in command(plan("sinusoid")[0], [])
+    assert "--schedule" not in command(plan("sinusoid")[0], [])
+    assert command(plan("sinusoid", short=True)[0], [])[-2:] == ["--schedule", "short"]
     assert {job.method for job in plan("sinusoid")} <= set(METHODS)
 
 
