@@ -68,6 +68,13 @@ def _allow_tf32(allowed: bool) -> None:
     torch.backends.cudnn.allow_tf32 = allowed
 
 
+def free_memory_bytes(device: torch.device) -> int:
+    """Of the device on a GPU, of the machine elsewhere."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def peak_memory_bytes(device: torch.device) -> int:
     """The most memory that was in use: on the device for a GPU, by this process elsewhere."""
     if device.type == "cuda":

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,14 @@ def _flops(func: Any, args: Any, result: Any) -> int:
         left = args[-2]
         return 2 * int(result.numel()) * int(left.shape[-1])
     return 0
+
+
+def counted(work: Callable[[], object]) -> Work:
+    """What one call of `work` does."""
+    counter = Counter()
+    with counter:
+        work()
+    return counter.work
 
 
 def measure_rates(device: torch.device) -> Rates:

@@ -11,9 +11,10 @@ import msgspec
 import torch
 
 from baselines import METHODS
-from suite.benchmark.floor import Counter, Rates, seconds
+from suite.benchmark.floor import Rates, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
+from suite.environment import free_memory_bytes
 from suite.inner.compiled import NotCompiled, compile_gradient
 from suite.inner.gradient import Gradient, meta_gradient
 from suite.inner.graph import Replayed
@@ -94,9 +95,19 @@ def variants(
         found[name] = partial(gradient, learner, batch)
         if device.type == "cuda":
             found[f"{name}, graph"] = Replayed(found[name], device)
-    together = ours(config, device, order, TOGETHER)
-    found[OURS_TOGETHER] = Replayed(together, device) if device.type == "cuda" else together
+    if fits(config, device, TOGETHER):
+        together = ours(config, device, order, TOGETHER)
+        found[OURS_TOGETHER] = Replayed(together, device) if device.type == "cuda" else together
     return found
+
+
+def fits(config: Config, device: torch.device, seeds: int) -> bool:
+    """Whether memory is likely to hold the meta-gradients of so many seeds.
+
+    What autograd keeps was an operand or a result, so the counted traffic is about a bound.
+    """
+    one = counted(ours(config, device, "second"))
+    return seeds * one.traffic < free_memory_bytes(device)
 
 
 def timing(
@@ -111,11 +122,11 @@ def timing(
     """Time the variants in turns: as many rounds as about `budget` seconds hold, three at least."""
     config = SETTINGS[setting].config
     work = variants(config, device, order, compiled=compiled)
-    with Counter() as counter:
-        ours(config, device, order)()
+    least = rates.floor(counted(ours(config, device, order)))
     rounds = interleaved(work, device, budget)
-    rounds[OURS_TOGETHER] = [each / TOGETHER for each in rounds[OURS_TOGETHER]]
-    return Timing(setting=setting, order=order, rounds=rounds, floor=rates.floor(counter.work))
+    if OURS_TOGETHER in rounds:
+        rounds[OURS_TOGETHER] = [each / TOGETHER for each in rounds[OURS_TOGETHER]]
+    return Timing(setting=setting, order=order, rounds=rounds, floor=least)
 
 
 def interleaved(
@@ -159,6 +170,8 @@ def _grown(
     setting: str, quantity: str, values: Sequence[int], device: torch.device, budget: float
 ) -> Growth:
     config = SETTINGS[setting].config
+    if quantity == "seeds":
+        values = [value for value in values if value == 1 or fits(config, device, value)]
     work: dict[str, Work] = {}
     for value in values:
         if quantity == "image side":
