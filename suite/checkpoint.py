@@ -84,8 +84,26 @@ def previous(path: Path) -> Path:
     return path.with_suffix(".previous.pt")
 
 
+def best(path: Path) -> Path:
+    """Where the weights of the best point of the curve lie, as a checkpoint too."""
+    return path.with_suffix(".best.pt")
+
+
 def save(path: Path, snapshot: Snapshot) -> None:
     """Write `snapshot`; a kill at any moment leaves the last one, here or at `previous(path)`."""
+    data = _encoded(snapshot)
+    if path.exists():
+        path.replace(previous(path))
+    atomic_write(path, data)
+
+
+def save_best(path: Path, snapshot: Snapshot) -> None:
+    """Write `snapshot` to `best(path)` in place of what is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(best(path), _encoded(snapshot))
+
+
+def _encoded(snapshot: Snapshot) -> bytes:
     history = snapshot.history
     content: dict[str, Any] = {"format": _FORMAT, "sums": snapshot.sums}
     content |= {name: getattr(snapshot, name) for name in (*_TENSORS, "iteration")}
@@ -93,9 +111,7 @@ def save(path: Path, snapshot: Snapshot) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     payload = buffer.getvalue()
-    if path.exists():
-        path.replace(previous(path))
-    atomic_write(path, hashlib.sha256(payload).digest() + payload)
+    return hashlib.sha256(payload).digest() + payload
 
 
 def load(path: Path, like: Snapshot) -> Snapshot | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -170,6 +171,7 @@ def completed(
     examples: tuple[Example, ...],
     snapshot: Snapshot,
     *,
+    best_weights_sha256: str | None,
     evaluate_seconds: float,
     circumstances: Circumstances,
 ) -> Record:
@@ -188,7 +190,9 @@ def completed(
         examples=examples,
         curve=_curve(snapshot),
         timing=_timing(snapshot, evaluate_seconds, circumstances),
-        provenance=_provenance(circumstances, snapshot),
+        provenance=msgspec.structs.replace(
+            _provenance(circumstances, snapshot), best_weights_sha256=best_weights_sha256
+        ),
     )
 
 

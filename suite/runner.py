@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from baselines import Method, method_of
-from suite import results
-from suite.checkpoint import Snapshot
+from suite import checkpoint, results
+from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
 from suite.data.source import TaskSource, task_source
 from suite.errors import UsageError
@@ -137,6 +137,11 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
 
 def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
     request, places = job.request, [run.place for run in group]
+    if not request.trains and state.iteration < request.schedule.iterations:
+        raise UsageError(
+            f"the weights of {request.setting.id} {request.method} seed {group[0].seed} are not in "
+            f"{group[0].checkpoint.parent}; train them with: suite run"
+        )
     lessons = job.lessons.stream
     streams = (lessons(job.trainer.stream, places), lessons("validation", places))
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
@@ -158,11 +163,16 @@ def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
         job.outcome.written.append((path, job.registry.read(path)))
 
 
-def _scored(job: _Job, run: Run, snapshot: Snapshot, identity: Identity, together: int) -> Record:
+def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: int) -> Record:
     began = time.monotonic()
     request, protocol = job.request, identity.protocol
+    best = checkpoint.load(checkpoint.best(run.checkpoint), last)
+    snapshot = _weights(run, last, best, protocol)
     state = stack([snapshot], request.config, request.device)
-    learner = job.learner(state, request.config, stream_key(run.seed, "fresh head"))
+    learner = replace(
+        job.learner(state, request.config, stream_key(run.seed, "fresh head")),
+        query_norm=protocol.batch_norm,
+    )
     test = job.source.stream("test", [run.place])
     selected = _selected(job, run, learner, protocol)
     scores = evaluate(job.method, learner, test, protocol, selected)
@@ -174,9 +184,22 @@ def _scored(job: _Job, run: Run, snapshot: Snapshot, identity: Identity, togethe
         selected,
         results.examples(job.method, learner, test, protocol, selected),
         snapshot,
+        best_weights_sha256=weights_sha256(best.params) if best else None,
         evaluate_seconds=evaluate_seconds,
         circumstances=_circumstances(job, together),
     )
+
+
+def _weights(run: Run, last: Snapshot, best: Snapshot | None, protocol: Protocol) -> Snapshot:
+    """The training, with the weights that `protocol` wants."""
+    if protocol.checkpoint == "last":
+        return last
+    if best is None:
+        raise UsageError(
+            f"no best-validation weights of seed {run.seed} in {run.checkpoint.parent}; "
+            "train it again with --rerun"
+        )
+    return replace(last, params=best.params)
 
 
 def _selected(job: _Job, run: Run, learner: Learner, protocol: Protocol) -> dict[str, float]:

@@ -40,6 +40,8 @@ class Request:
     protocols: tuple[Protocol, ...]
     device: torch.device
     rerun: bool = False
+    trains: bool = True
+    """Whether to train what is not trained yet; else that is a `UsageError`."""
     engine: Engine = field(default_factory=Engine)
     hooks: Hooks = field(default_factory=Hooks)
     """`checkpoints` is set by the runner."""

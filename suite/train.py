@@ -87,6 +87,7 @@ def train(
         if state.iteration % schedule.validate_every == 0:
             batch = validation(state.iteration // schedule.validate_every - 1)
             _add_curve_point(method, learner, schedule, batch, state)
+            _keep_best(hooks.checkpoints, state, sign=1 if config.loss == "cross-entropy" else -1)
         for history in state.histories:
             history.seconds += (time.monotonic() - began) / len(state.histories)
             history.engine = iterate.engine
@@ -126,6 +127,16 @@ def _add_curve_point(
     for history, *values in points:
         history.curve.append((state.iteration, *values))
     state.sums.zero_()
+
+
+def _keep_best(paths: Sequence[Path], state: TrainingState, *, sign: int) -> None:
+    """Save each seed whose validation metric, times `sign`, is greater than ever before."""
+    values = [[sign * point[-1] for point in history.curve] for history in state.histories]
+    better = [not before or last > max(before) for *before, last in values]
+    if any(better):
+        for path, snapshot, is_best in zip(paths, unstack(state), better, strict=bool(paths)):
+            if is_best:
+                checkpoint.save_best(path, snapshot)
 
 
 def _require_finite(state: TrainingState) -> None:

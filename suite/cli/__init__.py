@@ -10,7 +10,17 @@ import tyro
 from rich.console import Console
 
 from suite import __version__
-from suite.cli.commands import benchmark, data, doctor, list_, reproduce, run, schema, tables
+from suite.cli.commands import (
+    benchmark,
+    data,
+    doctor,
+    evaluate,
+    list_,
+    reproduce,
+    run,
+    schema,
+    tables,
+)
 from suite.errors import SuiteError
 
 EXIT_INTERRUPTED = 130
@@ -18,6 +28,7 @@ EXIT_INTERRUPTED = 130
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
     "reproduce": reproduce,
+    "evaluate": evaluate,
     "list": list_,
     "tables": tables,
     "data": data,

@@ -128,6 +128,51 @@ def reproduce(
     )
 
 
+def evaluate(
+    run: Positional[Annotated[str | None, arg(metavar="[RUN]")]] = None,
+    /,
+    protocols: tuple[str, ...] = (),
+    weights: Path | None = None,
+    layout: Literal["auto", "torch", "tensorflow"] = "auto",
+    setting: str | None = None,
+    method: str = "maml",
+    seed: int = 0,
+    data: Path | None = None,
+    results: Path = Path("results"),
+    device: str = "auto",
+    threads: int | None = None,
+) -> int:
+    """Score a trained model under other protocols.
+
+    Of a RUN of the registry the weights must still be in the cache; each protocol gives a record.
+    Weights of somebody else (`--weights FILE --setting SETTING`) are scored and not recorded. The
+    protocols are those of the setting and 15-queries, support-statistics, one-query,
+    best-validation, 6000-tasks, 1-step to 10-steps. `suite tables` shows what they change.
+
+    Args:
+        run: A record: its file, or the first digits of its key.
+        protocols: Names of protocols; by default all but the step counts, which every record has.
+        weights: An .npz or a state dict, .pt; `suite.models.foreign` names what is understood.
+        layout: Of kernels and flattened features; by default told by the names.
+        setting: Of the weights: see `suite list`.
+        method: How the weights are adapted.
+        seed: Whose test tasks the weights are scored on.
+        data: Folder that holds the data set; by default SUITE_DATA, else a download.
+        results: The registry.
+        device: auto, cpu or cuda.
+        threads: CPU threads of torch; by default torch's own choice.
+    """
+    from suite.cli.evaluate import Machine, evaluate_run, evaluate_weights
+    from suite.errors import UsageError
+
+    machine = Machine(data=data, device_name=device, threads=threads)
+    if weights is None and run is not None:
+        return evaluate_run(run, protocols, results, machine)
+    if weights is None or run is not None or setting is None:
+        raise UsageError("name a RUN, or --weights FILE and --setting SETTING")
+    return evaluate_weights(weights, layout, setting, method, seed, protocols, machine)
+
+
 def list_(
     setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
     /,

@@ -70,7 +70,7 @@ def run_command(
     device = environment.choose_device(device_name)
     environment.use_precision(config.precision, device)
     registry = Registry(results)
-    images = _images(config, data)
+    images = load_images(config, data)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
     schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
     seeds = tuple(dict.fromkeys(seeds))
@@ -103,7 +103,7 @@ def run_command(
                 outcome = execute(request, registry, images)
             except Stopped:
                 return _stopped(limits)
-        _report(outcome, registry)
+        print_outcome(outcome, registry)
         failures += len(outcome.failures)
         for failure in outcome.failures:
             log.error("%s %s failed: %s", setting.id, method, failure)
@@ -146,7 +146,7 @@ def _protocols(
     return tuple(named[name] for name in names) or known
 
 
-def _images(config: Config, data: Path | None) -> ImageData | None:
+def load_images(config: Config, data: Path | None) -> ImageData | None:
     if config.dataset == "sinusoid":
         return None
     images = load_image_data(config.dataset, root=data, progress=over)
@@ -160,7 +160,7 @@ def _stopped(limits: Limits) -> int:
     return limits.exit_code()
 
 
-def _report(outcome: Outcome, registry: Registry) -> None:
+def print_outcome(outcome: Outcome, registry: Registry) -> None:
     for record in outcome.standing:
         print(f"{_line(record)} (stands already: {registry.path(record)})")
     for path, record in outcome.written:

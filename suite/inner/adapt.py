@@ -1,6 +1,7 @@
 """Adapt to the support sets of a batch of tasks, then look at the query sets."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.loop import Order, inner_loop
 from suite.inner.losses import task_losses
-from suite.models import Params, per_task
+from suite.models import Params, build_network, normalise_by_first, per_task
 
 
 def adapt(
@@ -35,5 +36,21 @@ def predictions(learner: Learner, batch: TaskBatch, *, lr: float, steps: int) ->
     """Yield the outputs for the query sets, (task, query, output), after 0 to `steps` steps."""
     for fast in adapt(learner, batch, lr=lr, steps=steps, order="none"):
         with torch.no_grad():
-            outputs = learner.network.forward(fast, batch.query_x)
+            outputs = _query_outputs(learner, fast, batch)
         yield outputs
+
+
+def _query_outputs(learner: Learner, fast: Params, batch: TaskBatch) -> Tensor:
+    if learner.query_norm not in ("support-statistics", "one-query"):
+        return learner.network.forward(fast, batch.query_x)
+    support = batch.support_x.shape[1]
+    if learner.query_norm == "support-statistics":
+        by_support = partial(normalise_by_first, count=support)
+        network = build_network(learner.config, by_support)
+        both = torch.cat((batch.support_x, batch.query_x), dim=1)
+        return network.forward(fast, both)[:, support:]
+    alone = [
+        learner.network.forward(fast, torch.cat((batch.support_x, query), dim=1))[:, support:]
+        for query in batch.query_x.split(1, dim=1)
+    ]
+    return torch.cat(alone, dim=1)

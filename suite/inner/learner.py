@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from suite.models import Network, Params
-from suite.settings import Config
+from suite.settings import Config, QueryNorm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,8 @@ class Learner:
     config: Config
     network: Network
     params: Params
+    query_norm: QueryNorm = "batch-statistics"
+    """Whose statistics normalise a query at test; see `Protocol.batch_norm`."""
     key: int = 0
     """What a method draws at test is a function of this; see `suite.rng`."""
 

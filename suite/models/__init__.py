@@ -2,6 +2,7 @@
 
 from suite.models.classifier import Classifier, classifier_network
 from suite.models.conv import conv_network
+from suite.models.layers import Statistics, normalise, normalise_by_first
 from suite.models.mlp import mlp_network
 from suite.models.network import Network, Params, per_task
 from suite.settings import Config
@@ -10,15 +11,17 @@ __all__ = [
     "Classifier",
     "Network",
     "Params",
+    "Statistics",
     "build_network",
     "classifier_network",
     "mlp_network",
+    "normalise_by_first",
     "per_task",
 ]
 
 
-def build_network(config: Config) -> Network:
-    """The network that `config.network` names."""
+def build_network(config: Config, statistics: Statistics = normalise) -> Network:
+    """The network that `config.network` names; `statistics` normalise where it does at all."""
     if config.network in ("conv-stride", "conv-pool"):
-        return conv_network(config)
-    return mlp_network(config)
+        return conv_network(config, statistics)
+    return mlp_network(config, statistics=statistics)

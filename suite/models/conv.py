@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise, operand_dtype
+from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
@@ -53,7 +53,7 @@ def conv_features(config: Config, params: Params, images: Tensor, normalised: No
     return features
 
 
-def conv_network(config: Config) -> Network:
+def conv_network(config: Config, statistics: Statistics = normalise) -> Network:
     """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
 
     `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
@@ -73,7 +73,7 @@ def conv_network(config: Config) -> Network:
 
     def forward(params: Params, images: Tensor) -> Tensor:
         def normalised(layer: str, x: Tensor) -> Tensor:
-            return normalise(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
+            return statistics(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
 
         features = conv_features(config, params, images, normalised)
         rounded = operand_dtype(config)

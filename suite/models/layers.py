@@ -1,5 +1,7 @@
 """Layers whose weights carry a leading task axis."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,6 +11,9 @@ from suite.settings import Config
 BATCH_NORM_EPS = 1e-3
 MOMENTUM = 0.1
 """Of the running averages; Torch's default."""
+
+Statistics = Callable[[Tensor], Tensor]
+"""Batch normalisation without an offset: (batch, channel, ...) to the same."""
 
 
 def operand_dtype(config: Config) -> torch.dtype | None:
@@ -39,6 +44,13 @@ def normalise(x: Tensor) -> Tensor:
     here; under `torch.func.vmap` its second derivative is not.
     """
     return F.batch_norm(x, None, None, training=True, eps=BATCH_NORM_EPS)
+
+
+def normalise_by_first(x: Tensor, count: int) -> Tensor:
+    """`x` (batch, channel, ...) likewise, by the statistics of its first `count` examples."""
+    over = [0, *range(2, x.ndim)]
+    variance, mean = torch.var_mean(x[:count], dim=over, correction=0)
+    return F.batch_norm(x, mean, variance, eps=BATCH_NORM_EPS)
 
 
 def normalise_by_averages(

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from suite.models.conv import IMAGE_SHAPE
 from suite.models.init import INITIALISERS
-from suite.models.layers import linear, normalise, operand_dtype
+from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
@@ -35,7 +35,9 @@ def mlp_features(config: Config, params: Params, inputs: Tensor, normalised: Nor
     return x
 
 
-def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
+def mlp_network(
+    config: Config, extra_inputs: int = 0, statistics: Statistics = normalise
+) -> Network:
     """Linear layers with ReLU; with batch normalisation (`mlp-bn`) a beta replaces the bias.
 
     `extra_inputs` widens the input of the regression network, for an oracle.
@@ -58,7 +60,7 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
 
     def forward(params: Params, inputs: Tensor) -> Tensor:
         def by_batch(layer: str, x: Tensor) -> Tensor:
-            return normalise(x) + params[f"{layer}.beta"].flatten()
+            return statistics(x) + params[f"{layer}.beta"].flatten()
 
         if normalised:
             x = mlp_features(config, params, inputs, by_batch)

@@ -111,6 +111,9 @@ class Provenance(_Part, frozen=True, kw_only=True):
     host: str
     threads: int
     weights_sha256: str | None
+    """Of the weights that were scored."""
+    best_weights_sha256: str | None = None
+    """Of the weights of the best point of the curve, where they were kept."""
     training_commits: tuple[str, ...] = ()
     """The code that trained, where it may be older than the code that scored: a trained model is
     kept in the cache. With `-dirty` where there were changes; empty where it was not noted."""

@@ -125,7 +125,9 @@ def train_hours(records: Iterable[Record]) -> float:
 
 def _differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str, ...]:
     own, other = msgspec.structs.asdict(value), msgspec.structs.asdict(base)
-    return tuple(f"{name}={own[name]}" for name in own if own[name] != other[name])
+    return tuple(
+        f"{name}={own[name]}" for name in own if name != "name" and own[name] != other[name]
+    )
 
 
 def _cell(records: list[Record]) -> Cell:

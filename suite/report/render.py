@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from suite.registry import Record
 from suite.report import text
 from suite.report.cells import Contents, collect, train_hours
+from suite.report.protocols import render_protocols
 from suite.report.sections import render_section
 
 _HEAD = """\
@@ -52,6 +53,7 @@ def render_tables(
     blocks = [_HEAD]
     for title, dataset in _SECTIONS:
         blocks += render_section(title, dataset, contents, results_link)
+    blocks += render_protocols(contents.cells, results_link)
     if figures:
         images = [f"![{name.rpartition('/')[2].partition('.')[0]}]({name})" for name in figures]
         blocks += ["## Figures", *images]

@@ -6,10 +6,19 @@ To add a setting, write one `Setting` value and put it into `SETTINGS`.
 from suite.errors import UsageError
 from suite.settings.miniimagenet import MINIIMAGENET
 from suite.settings.omniglot import GLYPHS, OMNIGLOT
-from suite.settings.schema import Config, PaperNumber, Protocol, Schedule, Setting
+from suite.settings.schema import Config, PaperNumber, Protocol, QueryNorm, Schedule, Setting
 from suite.settings.sinusoid import SINUSOID
 
-__all__ = ["SETTINGS", "Config", "PaperNumber", "Protocol", "Schedule", "Setting", "get_setting"]
+__all__ = [
+    "SETTINGS",
+    "Config",
+    "PaperNumber",
+    "Protocol",
+    "QueryNorm",
+    "Schedule",
+    "Setting",
+    "get_setting",
+]
 
 SETTINGS: dict[str, Setting] = {
     setting.id: setting for setting in (SINUSOID, *OMNIGLOT, *MINIIMAGENET, GLYPHS)

@@ -15,6 +15,9 @@ from msgspec.structs import replace
 Dataset = Literal["sinusoid", "omniglot", "miniimagenet", "glyphs"]
 Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp"]
 Metric = Literal["accuracy", "mse"]
+QueryNorm = Literal[
+    "batch-statistics", "support-statistics", "one-query", "running-averages", "none"
+]
 Count = Annotated[int, Meta(ge=1)]
 CountFromZero = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -89,8 +92,11 @@ class Protocol(_Value, frozen=True, kw_only=True):
     """Gradient steps taken, each of them scored."""
     report_step: CountFromZero
     """The step whose score is the result."""
-    batch_norm: Literal["batch-statistics", "none", "running-averages"]
-    checkpoint: Literal["last"]
+    batch_norm: QueryNorm
+    """Whose statistics normalise a query: all queries', the support set's, its own together with
+    the support set's, those of training, or nobody's."""
+    checkpoint: Literal["last", "best-validation"]
+    """Which weights: the last, or those of the best point of the training curve."""
     version: Count
     """Raised when the code that scores changes what a protocol means."""
 

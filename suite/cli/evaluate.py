@@ -1,0 +1,140 @@
+"""`suite evaluate`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from baselines import METHODS, method_of
+from suite import environment, results
+from suite.cli.run import load_images, print_outcome
+from suite.data.images import ImageData
+from suite.data.source import task_source
+from suite.errors import UsageError
+from suite.evaluate import evaluate
+from suite.inner.learner import Learner
+from suite.models.foreign import Layout, foreign_params
+from suite.registry import Record, Registry
+from suite.runner import execute
+from suite.runs import Request
+from suite.settings import Protocol, Setting, get_setting
+from suite.settings.protocols import protocols_by_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where to score."""
+
+    data: Path | None
+    device_name: str
+    threads: int | None
+
+    def prepared(self, setting: Setting) -> tuple[torch.device, ImageData | None]:
+        """The device, and the images of the setting."""
+        environment.prepare(self.threads)
+        device = environment.choose_device(self.device_name)
+        return device, load_images(setting.config, self.data)
+
+
+def evaluate_run(
+    wanted: str,
+    names: Sequence[str],
+    registry_root: Path,
+    machine: Machine,
+) -> int:
+    """See `suite.cli.commands.evaluate`; the exit code."""
+    registry = Registry(registry_root)
+    record = _find(registry, wanted)
+    setting = get_setting(record.setting)
+    protocols = _protocols(setting, record.method, names)
+    device, images = machine.prepared(setting)
+    request = Request(
+        setting=setting,
+        method=record.method,
+        seeds=(record.seed,),
+        config=record.config,
+        schedule=record.schedule,
+        protocols=protocols,
+        device=device,
+        trains=False,
+    )
+    environment.use_precision(record.config.precision, device)
+    outcome = execute(request, registry, images)
+    print_outcome(outcome, registry)
+    return 1 if outcome.failures else 0
+
+
+def evaluate_weights(
+    path: Path,
+    layout: Layout,
+    setting_id: str,
+    method_name: str,
+    seed: int,
+    names: Sequence[str],
+    machine: Machine,
+) -> int:
+    """See `suite.cli.commands.evaluate`; the exit code."""
+    setting = get_setting(setting_id)
+    if method_name not in METHODS:
+        raise UsageError(f"no method '{method_name}'; there are: {', '.join(METHODS)}")
+    method = method_of(setting, method_name)
+    method.check(setting)
+    config = setting.config_of(method_name)
+    if method.trained_by or config.images_per_batch:
+        raise UsageError(f"{method_name} is trained as a classifier: it takes no foreign weights")
+    protocols = [
+        each
+        for each in _protocols(setting, method_name, names)
+        if each.checkpoint == "last" or names
+    ]
+    if any(each.checkpoint != "last" for each in protocols):
+        raise UsageError("a file of weights has no best-validation weights beside its own")
+    found = foreign_params(path, config, layout)
+    device, images = machine.prepared(setting)
+    source = task_source(config, (seed,), device, images)
+    for protocol in protocols:
+        learner = Learner(
+            config=config,
+            network=method.network(config),
+            params={name: value[None].to(device) for name, value in found.items()},
+            query_norm=protocol.batch_norm,
+        )
+        test = source.stream("test", [0])
+        selected = method.select(learner, source.stream("validation", [0]), protocol)
+        scores = results.outcomes(evaluate(method, learner, test, protocol, selected))
+        found_metric = results.summarise(scores, protocol.report_step)
+        print(_line(setting, protocol, found_metric.mean, found_metric.ci95_tasks))
+    return 0
+
+
+def _line(setting: Setting, protocol: Protocol, mean: float | None, width: float | None) -> str:
+    if mean is None or width is None:
+        return f"{setting.id} [{protocol.name}] diverged"
+    as_text = "{:.2%} ± {:.2%}" if setting.metric == "accuracy" else "{:.4g} ± {:.2g}"
+    return f"{setting.id} [{protocol.name}] {setting.metric} {as_text.format(mean, width)}"
+
+
+def _find(registry: Registry, wanted: str) -> Record:
+    path = Path(wanted)
+    if path.suffix == ".json":
+        if not path.exists():
+            raise UsageError(f"no record {wanted}; see: suite list")
+        return Registry(path.parent.parent.parent).read(path)
+    found = [path for path in registry.paths() if path.stem.split("-")[2].startswith(wanted)]
+    if len(found) != 1:
+        count = "no record has" if not found else f"{len(found)} records have"
+        raise UsageError(f"{count} a key that begins with '{wanted}' in {registry.root}")
+    return registry.read(found[0])
+
+
+def _protocols(setting: Setting, method: str, names: Sequence[str]) -> tuple[Protocol, ...]:
+    known = protocols_by_name(setting, method)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no protocol '{name}'; there are: {', '.join(known)}")
+    return tuple(known[name] for name in names or known if names or not _counts_steps(name))
+
+
+def _counts_steps(name: str) -> bool:
+    return name.endswith(("-step", "-steps"))

@@ -1,0 +1,128 @@
+"""What a protocol changes: one trained model, a row a protocol."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from suite.registry import Record, training_key
+from suite.report import text
+from suite.report.cells import Cell
+from suite.report.notes import method_label
+from suite.settings import Protocol
+from suite.stats import ci95_tasks
+
+_HEADERS = ("protocol", "what differs", "score ± over tasks", "difference ± paired", "record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A trained model with the records of its scorings."""
+
+    cell: Cell
+    """Of the protocol that the others are compared with."""
+    base: Record
+    others: tuple[tuple[Cell, Record], ...]
+
+
+def models(cells: Iterable[Cell]) -> list[Model]:
+    """The trained models that were scored under more than their setting's own protocols."""
+    trained: dict[str, list[tuple[Cell, Record]]] = {}
+    for cell in cells:
+        for record in cell.records:
+            trained.setdefault(training_key(record), []).append((cell, record))
+    found = []
+    for scorings in trained.values():
+        cell = scorings[0][0]
+        own = cell.setting.protocols_of(cell.method)
+        base = [each for each in scorings if each[1].protocol == own[0]]
+        if base and any(record.protocol not in own for _, record in scorings):
+            others = tuple(each for each in scorings if each[1] is not base[0][1])
+            found.append(Model(cell=base[0][0], base=base[0][1], others=others))
+    return found
+
+
+def render_protocols(cells: Iterable[Cell], results_link: str) -> list[str]:
+    """The blocks of the section; none without a model to show."""
+    cells = tuple(cells)
+    blocks = []
+    for model in models(cells):
+        record, setting = model.base, model.cell.setting
+        length = f"{record.schedule.iterations:,} iterations"
+        note = "" if model.cell.place == "paper" else f", {model.cell.place}: not a reproduction"
+        label = method_label(model.cell, cells)
+        heading = f"### {setting.title}: {label} seed {record.seed}, {length}{note}"
+        blocks += [heading, text.table(_HEADERS, _rows(model, results_link))]
+    if not blocks:
+        return []
+    return [
+        "## What a protocol changes",
+        "One trained model a table, its weights the same in every row but `best-validation`. The "
+        "difference is that to the first row, over the test tasks that both have; its ± is 1.96 sd "
+        "/ √tasks of the differences, task by task.",
+        *blocks,
+    ]
+
+
+def _rows(model: Model, results_link: str) -> list[list[str]]:
+    metric, base = model.cell.setting.metric, model.base
+    setting = model.cell.setting
+    kept = base.metrics[metric]
+    mean = math.nan if kept.mean is None else kept.mean
+    decimals = text.digits(mean, setting) if math.isfinite(mean) else 2
+    shown = text.interval(mean, kept.ci95_tasks, setting, decimals)
+    link = text.link(base, base.key, results_link)
+    rows = [[base.protocol.name, text.NOTHING, shown, text.NOTHING, link]]
+    for cell, record in model.others:
+        scored = _outcomes(record, metric)
+        differs = ", ".join(f"`{each}`" for each in _differences(record.protocol, base.protocol))
+        row = _scores(scored, _outcomes(base, metric), cell, decimals)
+        rows.append(
+            [record.protocol.name, differs, *row, text.link(record, record.key, results_link)]
+        )
+    for step in range(1, len(base.per_task[metric])):
+        if step != base.protocol.report_step:
+            scored = _at_step(base, metric, step)
+            plural = "" if step == 1 else "s"
+            row = _scores(scored, _outcomes(base, metric), model.cell, decimals)
+            rows.append([f"{step} step{plural}", f"`report_step={step}`", *row, "the first"])
+    return rows
+
+
+def _scores(scored: list[float], base: list[float], cell: Cell, decimals: int) -> list[str]:
+    setting = cell.setting
+    mean = math.fsum(scored) / len(scored)
+    paired = _paired(scored, base)
+    if not math.isfinite(mean) or paired is None:
+        return ["diverged", text.NOTHING]
+    sign = "" if paired[0] < 0 else "+"
+    return [
+        text.interval(mean, ci95_tasks(scored), setting, decimals),
+        sign + text.interval(*paired, setting, decimals),
+    ]
+
+
+def _paired(scored: list[float], base: list[float]) -> tuple[float, float] | None:
+    """Mean and interval of the difference over the tasks that both have, None if not finite.
+
+    Test task n of a seed has the same classes and support set under every protocol.
+    """
+    differences = [ours - other for ours, other in zip(scored, base, strict=False)]
+    width = ci95_tasks(differences)
+    return None if width is None else (math.fsum(differences) / len(differences), width)
+
+
+def _outcomes(record: Record, metric: str) -> list[float]:
+    rows = record.per_task[metric]
+    return _at_step(record, metric, min(record.protocol.report_step, len(rows) - 1))
+
+
+def _at_step(record: Record, metric: str, step: int) -> list[float]:
+    return [math.inf if value is None else value for value in record.per_task[metric][step]]
+
+
+def _differences(protocol: Protocol, base: Protocol) -> list[str]:
+    return [
+        f"{name}={getattr(protocol, name)}"
+        for name in protocol.__struct_fields__
+        if name != "name" and getattr(protocol, name) != getattr(base, name)
+    ]

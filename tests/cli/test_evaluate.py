@@ -1,0 +1,163 @@
+"""`suite evaluate`: other protocols for a trained model, and weights from elsewhere."""
+
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from suite import checkpoint
+from suite.cli import main
+from suite.files import cache_dir
+from suite.models import build_network
+from suite.registry import Registry
+from suite.report.render import render_tables
+from suite.settings import get_setting
+from suite.settings.protocols import protocols_by_name
+from suite.train import initial_snapshot
+
+TRAIN = "run sinusoid maml --iterations 40 --threads 1 --device cpu --protocols 5-shot"
+SETTING = get_setting("sinusoid")
+
+
+@pytest.fixture(autouse=True)
+def own_process_settings(monkeypatch, tmp_path):
+    threads = torch.get_num_threads()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def suite(monkeypatch, capsys):
+    """Run `suite ARGUMENTS`: exit code, stdout, stderr."""
+
+    def call(arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["suite", *arguments.split()])
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def trained(suite, tmp_path):
+    """The record of a short run, whose weights are in the cache."""
+    assert suite(TRAIN)[0] == 0
+    (record,) = Registry(tmp_path / "results").records()
+    return record
+
+
+def saved(name: str):
+    """What is saved beside the only checkpoint."""
+    (path,) = (cache_dir() / "runs").glob("*/checkpoint.pt")
+    like = initial_snapshot(build_network(SETTING.config), 0)
+    return checkpoint.load(path if name == "last" else checkpoint.best(path), like)
+
+
+def test_each_protocol_is_a_record_of_the_same_weights(suite, trained, tmp_path):
+    names = ("6000-tasks", "3-steps", "best-validation")
+    code, printed, _ = suite(
+        f"evaluate {trained.key[:6]} --threads 1 --protocols {' '.join(names)}"
+    )
+    assert code == 0
+    records = {each.protocol.name: each for each in Registry(tmp_path / "results").records()}
+    assert set(records) == {"5-shot", *names}
+    assert all(f"[{name}]" in printed for name in names)
+    assert len(records["6000-tasks"].per_task["mse"][0]) == 6000
+    few, many = (records[name].per_task["mse"] for name in ("5-shot", "6000-tasks"))
+    np.testing.assert_allclose([row[:600] for row in many], few, rtol=1e-4)
+    assert records["3-steps"].metrics["mse"].mean == pytest.approx(
+        trained.metrics["mse"].by_step[3], rel=1e-6
+    )
+    last = {records[name].provenance.weights_sha256 for name in ("5-shot", "6000-tasks", "3-steps")}
+    assert last == {checkpoint.weights_sha256(saved("last").params)}
+    best = records["best-validation"].provenance.weights_sha256
+    assert best == checkpoint.weights_sha256(saved("best").params)
+    assert {each.provenance.best_weights_sha256 for each in records.values()} == {best}
+    again = suite(f"evaluate {trained.key} --threads 1 --protocols {' '.join(names)}")[1]
+    assert again.count("stands already") == 3
+
+
+def test_the_best_weights_are_those_of_the_best_point_of_the_curve(trained):
+    best = saved("best")
+    values = {point.iteration: point.validation_metric for point in trained.curve}
+    assert values[best.iteration] == min(values.values())
+    assert best.iteration == min(i for i, value in values.items() if value == min(values.values()))
+
+
+def test_the_report_shows_what_a_protocol_changes(suite, trained, tmp_path):
+    registry = Registry(tmp_path / "results")
+    assert "What a protocol changes" not in render_tables([trained], results_link="results")
+    assert suite(f"evaluate {trained.key} --threads 1 --protocols 3-steps 6000-tasks")[0] == 0
+    text = render_tables(list(registry.records()), results_link="results")
+    section = text.partition("## What a protocol changes")[2].partition("\n## ")[0]
+    assert "maml seed 0, 40 iterations, shortened: not a reproduction" in section
+    rows = {line.split("|")[1].strip(): line for line in section.splitlines() if "|" in line}
+    scores = np.array(trained.per_task["mse"])
+    gap = scores[3] - scores[trained.protocol.report_step]
+    width = 1.96 * gap.std() / np.sqrt(gap.size)
+    shown = [float(part) for part in rows["3-steps"].split("|")[4].split("±")]
+    assert shown == pytest.approx([gap.mean(), width], abs=0.006)
+    assert "`steps=3`, `report_step=3`" in rows["3-steps"]
+    same = [float(part) for part in rows["6000-tasks"].split("|")[4].split("±")]
+    assert same == pytest.approx([0.0, 0.0], abs=1e-6)
+    assert rows["2 steps"].split("|")[5].strip() == "the first"
+
+
+def test_weights_that_are_gone_are_told(suite, trained):
+    shutil.rmtree(cache_dir() / "runs")
+    code, _, errors = suite(f"evaluate {trained.key} --threads 1 --protocols 3-steps")
+    assert code == 2
+    assert "train them with: suite run" in errors
+    assert not list((cache_dir() / "runs").glob("*/checkpoint.pt"))
+
+
+def test_weights_of_somebody_else_score_as_our_own(suite, trained, tmp_path):
+    params = saved("last").params
+    arrays = {f"w{n + 1}": params[f"layer{n}.weight"].T.numpy() for n in range(2)}
+    arrays |= {f"b{n + 1}": params[f"layer{n}.bias"].numpy() for n in range(2)}
+    arrays |= {"w3": params["head.weight"].T.numpy(), "b3": params["head.bias"].numpy()}
+    np.savez(tmp_path / "theirs.npz", **arrays)
+    code, printed, _ = suite(
+        "evaluate --weights theirs.npz --setting sinusoid --threads 1 --protocols 5-shot"
+    )
+    assert code == 0
+    assert f"mse {trained.metrics['mse'].mean:.4g} ±" in printed
+    assert len(list(Registry(tmp_path / "results").records())) == 1
+
+
+def test_mistakes_are_one_line(suite, trained):
+    for arguments, wanted in {
+        "evaluate": "name a RUN, or --weights FILE and --setting SETTING",
+        "evaluate 000000000000": "no record has a key that begins with '000000000000'",
+        "evaluate nothing.json": "no record nothing.json",
+        f"evaluate {trained.key} --protocols twice": "no protocol 'twice'; there are: 5-shot",
+        "evaluate --weights a.npz --setting glyphs-5way-1shot --method pretraining": "classifier",
+        "evaluate --weights a.npz --setting sinusoid": "a.npz",
+    }.items():
+        code, _, errors = suite(f"{arguments} --threads 1")
+        assert code == 2, arguments
+        assert wanted in errors
+        assert errors.strip().count("\n") == 0
+
+
+def test_protocols_differ_from_the_first_in_one_value():
+    for method in ("maml", "pretraining"):
+        known = protocols_by_name(get_setting("miniimagenet-5way-1shot"), method)
+        first, *others = known.values()
+        own = get_setting("miniimagenet-5way-1shot").protocols_of(method)
+        for each in others:
+            if each in own:
+                continue
+            differs = {
+                name
+                for name in each.__struct_fields__
+                if getattr(each, name) != getattr(first, name)
+            }
+            assert "name" in differs
+            assert len(differs) == 2 or differs == {"name", "steps", "report_step"}
