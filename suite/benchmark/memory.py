@@ -1,6 +1,7 @@
 """How much memory a meta-gradient takes at its peak."""
 
 import multiprocessing
+import resource
 from multiprocessing.connection import Connection
 
 import torch
@@ -12,12 +13,14 @@ from suite.data.synthetic import random_batch
 from suite.settings import Config
 
 _CALLS = 2
+_USABLE = 0.7
 
 
-def peak_bytes(config: Config, variant: str, device: torch.device) -> int:
+def peak_bytes(config: Config, variant: str, device: torch.device) -> int | None:
     """The most memory that `variant`, a name of `RIVALS` or `ours`, adds to what stood before.
 
     Of the device on a GPU; elsewhere of a process of its own, since a process's peak never falls.
+    None where there is not so much.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -27,7 +30,7 @@ def peak_bytes(config: Config, variant: str, device: torch.device) -> int:
     child.start()
     sender.close()
     try:
-        return int(receiver.recv())
+        return receiver.recv()  # type: ignore[no-any-return]
     finally:
         child.join()
 
@@ -43,6 +46,15 @@ def _measure(
         params = {name: value[0].detach() for name, value in learner.params.items()}
         work = lambda: RIVALS[variant](config, params, batch, "second")  # noqa: E731
     before = environment.peak_memory_bytes(device)
-    for _ in range(_CALLS):
-        work()
-    sender.send(environment.peak_memory_bytes(device) - before)
+    if device.type == "cpu":
+        # So that an allocation fails, and not the machine.
+        most = int(_USABLE * environment.free_memory_bytes(device))
+        resource.setrlimit(resource.RLIMIT_DATA, (before + most, resource.RLIM_INFINITY))
+    try:
+        for _ in range(_CALLS):
+            work()
+        sender.send(environment.peak_memory_bytes(device) - before)
+    except (RuntimeError, MemoryError) as error:
+        if "memory" not in str(error):
+            raise
+        sender.send(None)

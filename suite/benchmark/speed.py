@@ -3,7 +3,7 @@
 import importlib.util
 import logging
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,17 +73,27 @@ def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> 
     return partial(meta_gradient, objective, learner, batch)
 
 
+def rivals(order: Order) -> list[str]:
+    """The names of `RIVALS` that can be had here."""
+    torchopt = order == "second" and importlib.util.find_spec("torchopt") is not None
+    return [name for name in RIVALS if torchopt or name != "torchopt"]
+
+
 def variants(
-    config: Config, device: torch.device, order: Order, *, compiled: bool
+    config: Config,
+    device: torch.device,
+    order: Order,
+    *,
+    compiled: bool,
+    without: Collection[str] = (),
 ) -> dict[str, Work]:
-    """The ways to one meta-gradient of one seed that can be had here."""
+    """The ways to one meta-gradient of one seed that can be had here, `without` some rivals."""
     learner, batch = learner_of(config, device), random_batch(config, device)
     own = {name: value[0].detach() for name, value in learner.params.items()}
     found: dict[str, Work] = {}
-    for name, rival in RIVALS.items():
-        if name == "torchopt" and (order == "first" or not importlib.util.find_spec("torchopt")):
-            continue
-        found[name] = partial(rival, config, own, batch, order)
+    for name in rivals(order):
+        if name not in without:
+            found[name] = partial(RIVALS[name], config, own, batch, order)
     eager: Gradient = partial(meta_gradient, METHODS[_METHOD[order]]().objective)
     gradients = {"ours, eager": eager}
     if compiled:
@@ -118,10 +128,11 @@ def timing(
     *,
     budget: float,
     compiled: bool,
+    without: Collection[str] = (),
 ) -> Timing:
     """Time the variants in turns: as many rounds as about `budget` seconds hold, three at least."""
     config = SETTINGS[setting].config
-    work = variants(config, device, order, compiled=compiled)
+    work = variants(config, device, order, compiled=compiled, without=without)
     least = rates.floor(counted(ours(config, device, order)))
     rounds = interleaved(work, device, budget)
     if OURS_TOGETHER in rounds:
