@@ -11,6 +11,7 @@ from rich.table import Table
 from suite.registry import Registry
 from suite.settings import SETTINGS, Setting, get_setting
 from suite.settings.footnotes import FOOTNOTES
+from suite.settings.protocols import protocols_by_name
 
 # Wide enough for its tables where the output is piped.
 _PIPED_WIDTH = 160
@@ -80,6 +81,9 @@ def show_setting(setting_id: str) -> None:
         counts = f"iterations={own.iterations:,} (short: {own.short_iterations:,})"
         console.print(f"{method}: {counts}, {differs}", markup=False)
     console.print(_protocol_table(setting))
+    own = {protocol.name for protocol in setting.all_protocols}
+    further = [name for name in protocols_by_name(setting, setting.methods[0]) if name not in own]
+    console.print(f"suite evaluate has also: {', '.join(further)}", markup=False)
     for number in setting.paper:
         step = f", step {number.step}" if number.step is not None else ""
         interval = f" ± {number.ci95_tasks}" if number.ci95_tasks is not None else ""
