@@ -40,7 +40,7 @@ class FineTuning(Method):
         if schedule.name != "shortened":
             return self
         sizes, decays = (0.5, 0.1, 0.01, 1e-3), (1.0, 0.0)
-        return replace(self, step_sizes=sizes, decays=decays, validation_tasks=10)
+        return replace(self, step_sizes=sizes, decays=decays, validation_tasks=5)
 
     def selection(self, protocol: Protocol) -> Hashable:
         return protocol.k_shot

@@ -36,3 +36,25 @@ def test_settings_in_commands_exist():
     named = re.findall(r"suite (?:run|list) ([a-z0-9-]+)", README)
     assert named
     assert set(named) <= set(SETTINGS)
+
+
+def test_the_speeds_are_those_of_the_benchmark():
+    benchmark = (ROOT / "reports" / "benchmark.md").read_text(encoding="utf-8")
+    measured = {}
+    for line in benchmark.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) > 2 and cells[1] == "second":
+            measured.setdefault(cells[0], []).append(" ".join(cells[2:]))
+    rows = README.split("## Speed")[1].split("\n## ")[0].splitlines()
+    quoted = [row for row in rows if row.split("|")[1:2] and row.split("|")[1].strip() in measured]
+    assert len(quoted) == 6
+    for row in quoted:
+        setting, *times, ratios = (cell.strip() for cell in row.split("|")[1:-1])
+        speeds, exact = measured[setting][:2]
+        assert set(re.findall(r"\d[\d,.]*\d", " ".join(times))) <= set(speeds.split())
+        medians = [float(each) for each in re.findall(r"([\d.]+) \(", exact)]
+        for ratio in re.findall(r"[\d.]+", ratios):
+            assert any(
+                abs(float(ratio) - median) <= (0.51 if float(ratio) > 20 else 0.051)
+                for median in medians
+            )

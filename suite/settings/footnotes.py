@@ -70,7 +70,7 @@ FOOTNOTES: dict[str, str] = {
         "steps on the whole network, batch normalisation in training mode (its running averages "
         "move on too). Step size and decay are the best of a grid of 42 on 100 validation "
         "episodes, the same for all 42; Ravi and Larochelle drew others for each. After a "
-        "shortened pretraining it is the best of 8 on 10 episodes."
+        "shortened pretraining it is the best of 8 on 5 episodes."
     ),
     "nearest-neighbour": (
         "The label of the one support image whose features are the most similar by cosine, in "

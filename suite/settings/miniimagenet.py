@@ -79,8 +79,8 @@ def _setting(k_shot: int) -> Setting:
         metric="accuracy",
         config=config,
         iterations=60_000,
-        short_iterations=200,
-        short_tasks=60,
+        short_iterations=100,
+        short_tasks=50,
         validate_every=500,
         protocols=(
             Protocol(
@@ -125,7 +125,7 @@ def _setting(k_shot: int) -> Setting:
             config,
             queries={PROTOCOL_NAME: 15},
             hidden=(64, 64, 64, 64),
-            short_iterations=300,
+            short_iterations=150,
         ),
     )
 

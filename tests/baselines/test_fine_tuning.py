@@ -90,7 +90,7 @@ def test_a_shortened_schedule_selects_from_less_and_on_fewer_episodes():
     setting = get_setting(NETWORKS[0])
     on = {n: FineTuning().on(setting.schedule(n, "fine-tuning")) for n in (100, 30_000, 40_000)}
     assert {n: method.validation_tasks for n, method in on.items()} == {
-        **{100: 10, 30_000: 100, 40_000: 100}
+        **{100: 5, 30_000: 100, 40_000: 100}
     }
     assert {n: len(method.step_sizes) * len(method.decays) for n, method in on.items()} == {
         **{100: 8, 30_000: 42, 40_000: 42}
