@@ -81,8 +81,8 @@ def show_setting(setting_id: str) -> None:
         counts = f"iterations={own.iterations:,} (short: {own.short_iterations:,})"
         console.print(f"{method}: {counts}, {differs}", markup=False)
     console.print(_protocol_table(setting))
-    own = {protocol.name for protocol in setting.all_protocols}
-    further = [name for name in protocols_by_name(setting, setting.methods[0]) if name not in own]
+    shown = {protocol.name for protocol in setting.all_protocols}
+    further = [name for name in protocols_by_name(setting, setting.methods[0]) if name not in shown]
     console.print(f"suite evaluate has also: {', '.join(further)}", markup=False)
     for number in setting.paper:
         step = f", step {number.step}" if number.step is not None else ""
