@@ -94,10 +94,10 @@ def _scores(scored: list[float], base: list[float], cell: Cell, decimals: int) -
     paired = _paired(scored, base)
     if not math.isfinite(mean) or paired is None:
         return ["diverged", text.NOTHING]
-    sign = "" if paired[0] < 0 else "+"
+    difference = text.number(paired[0], setting, decimals, sign="+")
     return [
         text.interval(mean, ci95_tasks(scored), setting, decimals),
-        sign + text.interval(*paired, setting, decimals),
+        f"{difference} ± {text.number(paired[1], setting, decimals)}",
     ]
 
 
