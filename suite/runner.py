@@ -19,7 +19,7 @@ from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
 from suite.rng import stream_key
-from suite.runs import Request, Run, claimed, look_up, resumed
+from suite.runs import Request, Run, claimed, look_up, resumed, trained
 from suite.settings import Config, Protocol
 from suite.state import TrainingState, stack, unstack
 from suite.train import Diverged, Stopped, train
@@ -84,7 +84,13 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
         pretrained = execute(before, registry, images)
         outcome.written.extend(pretrained.written)
         outcome.failures.extend(pretrained.failures)
-    with claimed([run for run in runs if run.pending], request, wait=shared is not None):
+    network = trainer.network_for(request.config, source.train_classes)
+    pending = [run for run in runs if run.pending]
+    # The weights of a finished pretraining are only read: its methods are scored side by side.
+    to_score = method.trained_by is not None and all(
+        trained(network, run, request.schedule) for run in pending
+    )
+    with claimed(pending, request, wait=shared is not None, to_score=to_score):
         # Another process may have finished some before we held the locks.
         runs = look_up(request, method, trainer, source, registry)
         outcome.standing.extend(done[0] for run in runs for done in run.standing if done)
@@ -93,7 +99,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
             method=method,
             trainer=trainer,
             training=training,
-            network=trainer.network_for(request.config, source.train_classes),
+            network=network,
             source=source,
             lessons=lessons,
             registry=registry,

@@ -167,9 +167,16 @@ def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
     return {snapshot.iteration: snapshot for snapshot in saved or [start]}
 
 
+def trained(network: Network, run: Run, schedule: Schedule) -> bool:
+    """Whether nothing of its training is left to do."""
+    return max(_snapshots(network, run)) >= schedule.iterations
+
+
 @contextmanager
-def claimed(runs: Sequence[Run], request: Request, *, wait: bool = False) -> Iterator[None]:
-    """Hold the locks of `runs`.
+def claimed(
+    runs: Sequence[Run], request: Request, *, wait: bool = False, to_score: bool = False
+) -> Iterator[None]:
+    """Hold the locks of `runs`: of their trainings, or only of their scoring, `to_score`.
 
     Where another process is at one of them, raises `UsageError`; or else, with `wait`, since
     several methods share a training, waits for it, and raises `Stopped` where the hooks say so.
@@ -178,7 +185,8 @@ def claimed(runs: Sequence[Run], request: Request, *, wait: bool = False) -> Ite
         for run in runs:
             folder = run.checkpoint.parent
             folder.mkdir(parents=True, exist_ok=True)
-            locks.enter_context(_acquired(FileLock(folder / ".lock"), run, request, wait=wait))
+            name = f".lock-{training_key(run.identities[0])}" if to_score else ".lock"
+            locks.enter_context(_acquired(FileLock(folder / name), run, request, wait=wait))
         yield
 
 

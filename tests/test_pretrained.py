@@ -166,8 +166,10 @@ def test_a_stopped_pretraining_ends_in_the_same_weights(registry, drawings, monk
 
 def test_who_wants_a_pretraining_that_is_under_way_waits_for_it(registry, drawings, caplog):
     execute(request("pretraining"), registry, drawings)
+    (checkpoint,) = trainings()
+    checkpoint.unlink()
     caplog.set_level("INFO")
-    lock = FileLock(trainings()[0].parent / ".lock", thread_local=False)
+    lock = FileLock(checkpoint.parent / ".lock", thread_local=False)
     lock.acquire()
     release = threading.Thread(target=lambda: (time.sleep(1.3), lock.release()))
     release.start()
@@ -177,9 +179,26 @@ def test_who_wants_a_pretraining_that_is_under_way_waits_for_it(registry, drawin
     assert "waiting" in caplog.text
 
 
+def test_nobody_waits_for_a_pretraining_that_is_done(registry, drawings):
+    execute(request("pretraining"), registry, drawings)
+    with FileLock(trainings()[0].parent / ".lock"):
+        assert len(execute(request("nearest-neighbour"), registry, drawings).written) == 1
+
+
+def test_two_processes_do_not_score_the_same(registry, drawings):
+    execute(request("pretraining"), registry, drawings)
+    execute(request("nearest-neighbour"), Registry(registry.root / "other"), drawings)
+    (lock,) = trainings()[0].parent.glob(".lock-*")
+    stopped = Hooks(stop=lambda: "enough")
+    with FileLock(lock), pytest.raises(Stopped, match="enough"):
+        execute(request("nearest-neighbour", hooks=stopped), registry, drawings)
+
+
 def test_who_waits_can_be_stopped(registry, drawings):
     execute(request("pretraining"), registry, drawings)
-    with FileLock(trainings()[0].parent / ".lock"), pytest.raises(Stopped, match="enough"):
+    folder = trainings()[0].parent
+    trainings()[0].unlink()
+    with FileLock(folder / ".lock"), pytest.raises(Stopped, match="enough"):
         execute(request("fine-tuning", hooks=Hooks(stop=lambda: "enough")), registry, drawings)
 
 
