@@ -54,19 +54,26 @@ class Command:
             arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
+    def checkpoints(self) -> list[tuple[Path, Path]]:
+        """The last and the last but one of each seed that has a folder; either may be missing."""
+        folders = (self.root / "cache" / "runs").glob("*/")
+        newest = [folder / "checkpoint.pt" for folder in folders]
+        return [(path, checkpoint.previous(path)) for path in newest]
+
     def stamp(self) -> float:
-        """When a checkpoint was last written; 0 before the first."""
-        paths = (self.root / "cache" / "runs").glob("*/checkpoint*.pt")
-        return max((path.stat().st_mtime for path in paths), default=0.0)
+        """When all seeds had last written a checkpoint; 0 before each has its first."""
+        written = [max(map(modified, paths)) for paths in self.checkpoints()]
+        return min(written) if len(written) == len(self.seeds) else 0.0
 
     def iteration(self) -> int:
         """Where all seeds can go on from; 0 without checkpoints. Fails where one is damaged."""
         network = build_network(get_setting("sinusoid").config)
         by_seed = []
-        for folder in (self.root / "cache" / "runs").glob("*"):
+        for paths in self.checkpoints():
             saved = [
                 checkpoint.load(path, initial_snapshot(network, 0))
-                for path in folder.glob("checkpoint*.pt")
+                for path in paths
+                if path.exists()
             ]
             assert None not in saved
             by_seed.append({snapshot.iteration for snapshot in saved})
@@ -82,6 +89,14 @@ class Command:
             del values["timing"]
             found[record.seed, record.protocol.name] = values | {"weights": weights}
         return found
+
+
+def modified(path: Path) -> float:
+    """0 where there is no file; one that is being replaced may be gone for a moment."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def wait_for(condition, process: subprocess.Popen[str]) -> None:
@@ -108,10 +123,13 @@ def kill_early(command: Command, delay: float) -> None:
 
 
 def kill_late(command: Command, delay: float) -> None:
-    """`delay` after the first checkpoint that this process writes."""
-    before, progress = command.stamp(), command.iteration()
+    """`delay` after this process has written a first checkpoint of every seed.
+
+    A kill between those of two seeds is harmless, but has no progress to show for itself.
+    """
+    started, progress = time.time(), command.iteration()
     process = command.start()
-    wait_for(lambda: command.stamp() != before, process)
+    wait_for(lambda: command.stamp() > started, process)
     time.sleep(delay)
     killed = time.time()
     kill(process)
