@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -129,7 +128,11 @@ def _curve(snapshot: Snapshot) -> tuple[CurvePoint, ...]:
     )
 
 
-def _provenance(circumstances: Circumstances, snapshot: Snapshot | None) -> Provenance:
+def _provenance(
+    circumstances: Circumstances,
+    snapshot: Snapshot | None = None,
+    best_weights_sha256: str | None = None,
+) -> Provenance:
     commit, dirty = environment.git_state()
     return Provenance(
         started=circumstances.started,
@@ -142,6 +145,7 @@ def _provenance(circumstances: Circumstances, snapshot: Snapshot | None) -> Prov
         host=environment.host(),
         threads=torch.get_num_threads(),
         weights_sha256=weights_sha256(snapshot.params) if snapshot else None,
+        best_weights_sha256=best_weights_sha256,
         training_commits=tuple(snapshot.history.commits) if snapshot else (),
         engine=snapshot.history.engine if snapshot else "eager",
     )
@@ -190,9 +194,7 @@ def completed(
         examples=examples,
         curve=_curve(snapshot),
         timing=_timing(snapshot, evaluate_seconds, circumstances),
-        provenance=msgspec.structs.replace(
-            _provenance(circumstances, snapshot), best_weights_sha256=best_weights_sha256
-        ),
+        provenance=_provenance(circumstances, snapshot, best_weights_sha256),
     )
 
 
@@ -222,5 +224,5 @@ def failed(
         examples=(),
         curve=_curve(snapshot),
         timing=_timing(snapshot, 0.0, circumstances),
-        provenance=_provenance(circumstances, None),
+        provenance=_provenance(circumstances),
     )

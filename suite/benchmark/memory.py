@@ -10,6 +10,8 @@ from suite import environment
 from suite.benchmark import speed
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
+from suite.inner.learner import initial_learner
+from suite.models import build_network
 from suite.settings import Config
 
 _CALLS = 2
@@ -42,7 +44,8 @@ def _measure(
     device = torch.device(device_name)
     work = speed.ours(config, device, "second")
     if variant != "ours":
-        learner, batch = speed.learner_of(config, device), random_batch(config, device)
+        learner = initial_learner(config, build_network(config), device)
+        batch = random_batch(config, device)
         params = {name: value[0].detach() for name, value in learner.params.items()}
         work = lambda: RIVALS[variant](config, params, batch, "second")  # noqa: E731
     before = environment.peak_memory_bytes(device)

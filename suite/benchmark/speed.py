@@ -18,10 +18,9 @@ from suite.environment import free_memory_bytes
 from suite.inner.compiled import NotCompiled, compile_gradient
 from suite.inner.gradient import Gradient, meta_gradient
 from suite.inner.graph import Replayed
-from suite.inner.learner import Learner
+from suite.inner.learner import initial_learner
 from suite.inner.loop import Order
 from suite.models import build_network
-from suite.rng import generator
 from suite.settings import SETTINGS, Config
 
 log = logging.getLogger(__name__)
@@ -55,20 +54,10 @@ class Timing:
         return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def learner_of(config: Config, device: torch.device, seeds: int = 1) -> Learner:
-    """Networks of `seeds` seeds with initial weights."""
-    network = build_network(config)
-    drawn = [network.initial(generator(seed, "initial weights")) for seed in range(seeds)]
-    params = {
-        name: torch.stack([each[name] for each in drawn]).to(device).requires_grad_()
-        for name in drawn[0]
-    }
-    return Learner(config=config, network=network, params=params)
-
-
 def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> Work:
     """One eager meta-gradient of all tasks of all seeds."""
-    learner, batch = learner_of(config, device, seeds), random_batch(config, device, seeds)
+    learner = initial_learner(config, build_network(config), device, seeds)
+    batch = random_batch(config, device, seeds)
     objective = METHODS[_METHOD[order]]().objective
     return partial(meta_gradient, objective, learner, batch)
 
@@ -88,7 +77,8 @@ def variants(
     without: Collection[str] = (),
 ) -> dict[str, Work]:
     """The ways to one meta-gradient of one seed that can be had here, `without` some rivals."""
-    learner, batch = learner_of(config, device), random_batch(config, device)
+    learner = initial_learner(config, build_network(config), device)
+    batch = random_batch(config, device)
     own = {name: value[0].detach() for name, value in learner.params.items()}
     found: dict[str, Work] = {}
     for name in rivals(order):
@@ -199,5 +189,6 @@ def _grown(
 
 
 def _of_side(config: Config, side: int, device: torch.device) -> Work:
-    learner, batch = learner_of(config, device), random_batch(config, device, side=side)
+    learner = initial_learner(config, build_network(config), device)
+    batch = random_batch(config, device, side=side)
     return partial(meta_gradient, METHODS["maml"]().objective, learner, batch)

@@ -1,6 +1,10 @@
 """Checks of options that several commands share; each raises a `UsageError` of one line."""
 
+from collections.abc import Mapping, Sequence
+
+from baselines import METHODS, Method, method_of
 from suite.errors import UsageError
+from suite.settings import Protocol, Setting
 
 
 def at_least_one(option: str, value: int | None) -> None:
@@ -13,3 +17,22 @@ def seeds_from_zero(seeds: tuple[int, ...]) -> None:
     """No seed is negative."""
     if seeds and min(seeds) < 0:
         raise UsageError(f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on")
+
+
+def method_for(setting: Setting, name: str) -> Method:
+    """The method of that name, which runs on `setting`."""
+    if name not in METHODS:
+        raise UsageError(f"no method '{name}'; there are: {', '.join(METHODS)}")
+    method = method_of(setting, name)
+    method.check(setting)
+    return method
+
+
+def protocols_named(
+    names: Sequence[str], known: Mapping[str, Protocol], whose: str
+) -> tuple[Protocol, ...]:
+    """Those of `known` that have these names."""
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{whose} has no protocol '{name}'; it has: {', '.join(known)}")
+    return tuple(known[name] for name in names)

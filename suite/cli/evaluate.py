@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from baselines import METHODS, method_of
 from suite import environment, results
+from suite.cli.checks import method_for, protocols_named
 from suite.cli.run import load_images, print_outcome
 from suite.data.images import ImageData
 from suite.data.source import task_source
@@ -76,20 +76,15 @@ def evaluate_weights(
 ) -> int:
     """See `suite.cli.commands.evaluate`; the exit code."""
     setting = get_setting(setting_id)
-    if method_name not in METHODS:
-        raise UsageError(f"no method '{method_name}'; there are: {', '.join(METHODS)}")
-    method = method_of(setting, method_name)
-    method.check(setting)
+    method = method_for(setting, method_name)
     config = setting.config_of(method_name)
     if method.trained_by or config.images_per_batch:
         raise UsageError(f"{method_name} is trained as a classifier: it takes no foreign weights")
-    protocols = [
-        each
-        for each in _protocols(setting, method_name, names)
-        if each.checkpoint == "last" or names
-    ]
-    if any(each.checkpoint != "last" for each in protocols):
+    if "best-validation" in names:
         raise UsageError("a file of weights has no best-validation weights beside its own")
+    protocols = [
+        each for each in _protocols(setting, method_name, names) if each.checkpoint == "last"
+    ]
     found = foreign_params(path, config, layout)
     device, images = machine.prepared(setting)
     source = task_source(config, (seed,), device, images)
@@ -130,10 +125,8 @@ def _find(registry: Registry, wanted: str) -> Record:
 
 def _protocols(setting: Setting, method: str, names: Sequence[str]) -> tuple[Protocol, ...]:
     known = protocols_by_name(setting, method)
-    for name in names:
-        if name not in known:
-            raise UsageError(f"no protocol '{name}'; there are: {', '.join(known)}")
-    return tuple(known[name] for name in names or known if names or not _counts_steps(name))
+    chosen = names or [name for name in known if not _counts_steps(name)]
+    return protocols_named(chosen, known, f"{setting.id} {method}")
 
 
 def _counts_steps(name: str) -> bool:

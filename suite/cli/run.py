@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import torch
 
-from baselines import METHODS, Method
+from baselines import Method
 from suite import environment
-from suite.cli.checks import at_least_one, seeds_from_zero
+from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
 from suite.cli.limits import Limits, seconds
 from suite.cli.progress import TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
@@ -20,7 +20,7 @@ from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
 from suite.runs import Request
-from suite.settings import Config, Protocol, get_setting
+from suite.settings import Config, get_setting
 from suite.train import Hooks, Stopped
 
 log = logging.getLogger(__name__)
@@ -50,9 +50,7 @@ def run_command(
     limits = Limits(None if time_limit is None else seconds(time_limit))
     checkpoint_seconds = seconds(checkpoint_every)
     setting = get_setting(setting_id)
-    if method not in METHODS:
-        raise UsageError(f"no method '{method}'; there are: {', '.join(METHODS)}")
-    METHODS[method]().check(setting)
+    how = method_for(setting, method)
     if not seeds:
         raise UsageError("--seeds: name seeds from 0 on")
     seeds_from_zero(seeds)
@@ -65,16 +63,17 @@ def run_command(
         iterations = iterations or planned
     else:
         known = setting.protocols_of(method)
-    protocols = _protocols(f"{setting.id} {method}", known, protocol_names)
+    named = {protocol.name: protocol for protocol in known}
+    protocols = protocols_named(protocol_names, named, f"{setting.id} {method}") or known
     environment.prepare(threads)
     device = environment.choose_device(device_name)
     environment.use_precision(config.precision, device)
     registry = Registry(results)
     images = load_images(config, data)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
-    schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
+    schedule = setting.schedule(iterations if how.trains else 0, method)
     seeds = tuple(dict.fromkeys(seeds))
-    at_most = seeds_together or _seeds_together(METHODS[method](), config, device, engine)
+    at_most = seeds_together or _seeds_together(how, config, device, engine)
     limits.listen()
     failures = 0
     for group in seed_groups(seeds, at_most):
@@ -134,16 +133,6 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
         return msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
         raise UsageError(f"--set {' '.join(changes)}: {error}") from None
-
-
-def _protocols(
-    whose: str, known: tuple[Protocol, ...], names: tuple[str, ...]
-) -> tuple[Protocol, ...]:
-    named = {protocol.name: protocol for protocol in known}
-    for name in names:
-        if name not in named:
-            raise UsageError(f"{whose} has no protocol '{name}'; it has: {', '.join(named)}")
-    return tuple(named[name] for name in names) or known
 
 
 def load_images(config: Config, data: Path | None) -> ImageData | None:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from suite.models import Network, Params
+from suite.rng import generator
 from suite.settings import Config, QueryNorm
 
 
@@ -27,6 +29,18 @@ class Learner:
     def seeds(self) -> int:
         """How many seeds learn side by side."""
         return next(iter(self.params.values())).shape[0]
+
+
+def initial_learner(
+    config: Config, network: Network, device: torch.device, seeds: int = 1
+) -> Learner:
+    """A learner with the initial weights of seeds 0, 1, ...; they require gradients."""
+    drawn = [network.initial(generator(seed, "initial weights")) for seed in range(seeds)]
+    params = {
+        name: torch.stack([each[name] for each in drawn]).to(device).requires_grad_()
+        for name in drawn[0]
+    }
+    return Learner(config=config, network=network, params=params)
 
 
 def shared_outputs(learner: Learner, x: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 
 from baselines import Method
 from suite.data.synthetic import random_batch
+from suite.environment import free_memory_bytes
 from suite.inner.engine import Engine
 from suite.inner.gradient import meta_gradient
-from suite.inner.learner import Learner
-from suite.rng import generator
+from suite.inner.learner import initial_learner
 from suite.settings import Config
 
 # Of the free memory; the rest is for validation, scoring and what a graph keeps.
@@ -33,15 +33,11 @@ def seeds_that_pay(config: Config, device: torch.device) -> int | None:
 
 def seeds_that_fit(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
     """How many seeds the free memory of a GPU holds, from what the meta-gradient of one takes."""
-    network = method.network(config)
-    drawn = network.initial(generator(0, "initial weights"))
-    params = {name: value[None].to(device).requires_grad_() for name, value in drawn.items()}
-    learner = Learner(config=config, network=network, params=params)
+    learner = initial_learner(config, method.network(config), device)
     batch = random_batch(config, device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     chunk = engine.tasks_per_chunk
     meta_gradient(method.objective, learner, batch, tasks_per_chunk=chunk)
     each = torch.cuda.max_memory_allocated(device) - before
-    free, _ = torch.cuda.mem_get_info(device)
-    return max(1, int(_USABLE * free / each))
+    return max(1, int(_USABLE * free_memory_bytes(device) / each))

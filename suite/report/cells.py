@@ -58,8 +58,8 @@ class Cell:
             else (f"validate_every={self.schedule.validate_every}",)
         )
         return (
-            *_differences(self.config, self.setting.config_of(self.method)),
-            *(f"protocol.{text}" for text in _differences(self.protocol, protocol)),
+            *differences(self.config, self.setting.config_of(self.method)),
+            *(f"protocol.{text}" for text in differences(self.protocol, protocol)),
             *every,
         )
 
@@ -123,7 +123,8 @@ def train_hours(records: Iterable[Record]) -> float:
     return (sum(training.values()) + evaluation) / 3600
 
 
-def _differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str, ...]:
+def differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str, ...]:
+    """The fields in which `value` is not as `base`, as `name=value`; a name of its own is none."""
     own, other = msgspec.structs.asdict(value), msgspec.structs.asdict(base)
     return tuple(
         f"{name}={own[name]}" for name in own if name != "name" and own[name] != other[name]

@@ -73,6 +73,11 @@ def step_means(record: Record, metric: str) -> list[float]:
     return [math.nan if mean is None else mean for mean in record.metrics[metric].by_step]
 
 
+def outcomes(record: Record, metric: str, step: int) -> list[float]:
+    """Of each task after `step` gradient steps; infinite where it diverged."""
+    return [math.inf if value is None else value for value in record.per_task[metric][step]]
+
+
 def paper_number(
     setting: Setting, method: str, protocol: Protocol, step: int
 ) -> PaperNumber | None:
@@ -94,12 +99,12 @@ def _run(record: Record, metric: str, step: int) -> _Run | None:
         ) from None
     if step >= min(len(rows), len(result.by_step)):
         return None
-    outcomes = [math.inf if outcome is None else outcome for outcome in rows[step]]
+    scored = outcomes(record, metric, step)
     at_report = step == record.protocol.report_step
     return _Run(
         mean=result.mean if at_report else result.by_step[step],
-        ci95_tasks=result.ci95_tasks if at_report else ci95_tasks(outcomes),
-        median=median(outcomes),
-        diverged=sum(not math.isfinite(outcome) for outcome in outcomes),
-        tasks=len(outcomes),
+        ci95_tasks=result.ci95_tasks if at_report else ci95_tasks(scored),
+        median=median(scored),
+        diverged=sum(not math.isfinite(outcome) for outcome in scored),
+        tasks=len(scored),
     )

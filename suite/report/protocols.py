@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from suite.registry import Record, training_key
 from suite.report import text
-from suite.report.cells import Cell
+from suite.report.cells import Cell, differences
 from suite.report.notes import method_label
-from suite.settings import Protocol
+from suite.report.numbers import outcomes
 from suite.stats import ci95_tasks
 
 _HEADERS = ("protocol", "what differs", "score ± over tasks", "difference ± paired", "record")
@@ -74,14 +74,14 @@ def _rows(model: Model, results_link: str) -> list[list[str]]:
     rows = [[base.protocol.name, text.NOTHING, shown, text.NOTHING, link]]
     for cell, record in model.others:
         scored = _outcomes(record, metric)
-        differs = ", ".join(f"`{each}`" for each in _differences(record.protocol, base.protocol))
+        differs = ", ".join(f"`{each}`" for each in differences(record.protocol, base.protocol))
         row = _scores(scored, _outcomes(base, metric), cell, decimals)
         rows.append(
             [record.protocol.name, differs, *row, text.link(record, record.key, results_link)]
         )
     for step in range(1, len(base.per_task[metric])):
         if step != base.protocol.report_step:
-            scored = _at_step(base, metric, step)
+            scored = outcomes(base, metric, step)
             plural = "" if step == 1 else "s"
             row = _scores(scored, _outcomes(base, metric), model.cell, decimals)
             rows.append([f"{step} step{plural}", f"`report_step={step}`", *row, "the first"])
@@ -112,17 +112,6 @@ def _paired(scored: list[float], base: list[float]) -> tuple[float, float] | Non
 
 
 def _outcomes(record: Record, metric: str) -> list[float]:
-    rows = record.per_task[metric]
-    return _at_step(record, metric, min(record.protocol.report_step, len(rows) - 1))
-
-
-def _at_step(record: Record, metric: str, step: int) -> list[float]:
-    return [math.inf if value is None else value for value in record.per_task[metric][step]]
-
-
-def _differences(protocol: Protocol, base: Protocol) -> list[str]:
-    return [
-        f"{name}={getattr(protocol, name)}"
-        for name in protocol.__struct_fields__
-        if name != "name" and getattr(protocol, name) != getattr(base, name)
-    ]
+    """After the reported step; where nothing adapts, there is one step only."""
+    last = len(record.per_task[metric]) - 1
+    return outcomes(record, metric, min(record.protocol.report_step, last))

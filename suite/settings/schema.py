@@ -153,25 +153,33 @@ class Setting(_Value, frozen=True, kw_only=True):
         own = (protocol for each in self.own.values() for protocol in each.protocols)
         return tuple(dict.fromkeys((*self.protocols, *own)))
 
+    def of(self, method: str) -> Own:
+        """How that method is trained and scored."""
+        return self.own.get(method) or Own(
+            config=self.config,
+            iterations=self.iterations,
+            short_iterations=self.short_iterations,
+            protocols=self.protocols,
+        )
+
     def protocols_of(self, method: str) -> tuple[Protocol, ...]:
         """How that method is scored."""
-        return self.own[method].protocols if method in self.own else self.protocols
+        return self.of(method).protocols
 
     def config_of(self, method: str) -> Config:
         """How that method is trained."""
-        return self.own[method].config if method in self.own else self.config
+        return self.of(method).config
 
     def short(self, method: str) -> tuple[int, tuple[Protocol, ...]]:
         """The iterations and the protocols of a look at that method."""
-        own = self.own.get(method)
         protocols = self.protocols_of(method)
         if self.short_tasks is not None:
             protocols = tuple(replace(each, tasks=self.short_tasks) for each in protocols)
-        return own.short_iterations if own else self.short_iterations, protocols
+        return self.of(method).short_iterations, protocols
 
     def schedule(self, iterations: int | None = None, method: str | None = None) -> Schedule:
         """The paper's schedule of `method`, or one of `iterations` and how it differs from that."""
-        planned = self.own[method].iterations if method in self.own else self.iterations
+        planned = self.of(method).iterations if method else self.iterations
         count = planned if iterations is None else iterations
         name: Literal["paper", "shortened", "lengthened", "none"]
         if count == 0:

@@ -11,6 +11,8 @@ from suite.benchmark.floor import Counter, Rates, Work, measure_rates
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.inner.gradient import meta_gradient
+from suite.inner.learner import initial_learner
+from suite.models import build_network
 from suite.models.convolution import conv2d
 from suite.settings import SETTINGS
 
@@ -33,7 +35,7 @@ def test_rivals_compute_our_meta_gradient(setting, rival, order):
     if rival == "torchopt" and (order == "first" or not importlib.util.find_spec("torchopt")):
         pytest.skip("torchopt is not installed, or has no first order")
     config = small(setting)
-    learner = speed.learner_of(config, CPU)
+    learner = initial_learner(config, build_network(config), CPU)
     params = {name: value.detach().double() for name, value in learner.params.items()}
     batch = random_batch(config, CPU).changed(lambda v: v.double() if v.is_floating_point() else v)
     for name, value in params.items():

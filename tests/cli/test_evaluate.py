@@ -1,14 +1,11 @@
 """`suite evaluate`: other protocols for a trained model, and weights from elsewhere."""
 
 import shutil
-import sys
 
 import numpy as np
 import pytest
-import torch
 
 from suite import checkpoint
-from suite.cli import main
 from suite.files import cache_dir
 from suite.models import build_network
 from suite.registry import Registry
@@ -19,29 +16,6 @@ from suite.train import initial_snapshot
 
 TRAIN = "run sinusoid maml --iterations 40 --threads 1 --device cpu --protocols 5-shot"
 SETTING = get_setting("sinusoid")
-
-
-@pytest.fixture(autouse=True)
-def own_process_settings(monkeypatch, tmp_path):
-    threads = torch.get_num_threads()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
-def suite(monkeypatch, capsys):
-    """Run `suite ARGUMENTS`: exit code, stdout, stderr."""
-
-    def call(arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["suite", *arguments.split()])
-        with pytest.raises(SystemExit) as left:
-            main()
-        captured = capsys.readouterr()
-        return left.value.code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
@@ -136,7 +110,7 @@ def test_mistakes_are_one_line(suite, trained):
         "evaluate": "name a RUN, or --weights FILE and --setting SETTING",
         "evaluate 000000000000": "no record has a key that begins with '000000000000'",
         "evaluate nothing.json": "no record nothing.json",
-        f"evaluate {trained.key} --protocols twice": "no protocol 'twice'; there are: 5-shot",
+        f"evaluate {trained.key} --protocols twice": "no protocol 'twice'; it has: 5-shot",
         "evaluate --weights a.npz --setting glyphs-5way-1shot --method pretraining": "classifier",
         "evaluate --weights a.npz --setting sinusoid": "a.npz",
     }.items():
