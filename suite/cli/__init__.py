@@ -10,17 +10,8 @@ import tyro
 from rich.console import Console
 
 from suite import __version__
-from suite.cli.commands import (
-    benchmark,
-    data,
-    doctor,
-    evaluate,
-    list_,
-    reproduce,
-    run,
-    schema,
-    tables,
-)
+from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
+from suite.cli.reading import list_, schema, tables
 from suite.errors import SuiteError
 
 EXIT_INTERRUPTED = 130

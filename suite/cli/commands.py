@@ -1,6 +1,5 @@
-"""The commands and their options. What is slow to import is imported where it is used."""
+"""The commands that run something, and their options. Slow imports stand where they are used."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -173,44 +172,6 @@ def evaluate(
     return evaluate_weights(weights, layout, setting, method, seed, protocols, machine)
 
 
-def list_(
-    setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
-    /,
-    results: Path = Path("results"),
-) -> None:
-    """List the settings, their methods and how many runs of each stand in the registry.
-
-    Args:
-        setting: Show this setting's configuration, each value with its source.
-        results: The registry.
-    """
-    from suite.cli.show import show_overview, show_setting
-
-    if setting is None:
-        show_overview(results)
-    else:
-        show_setting(setting)
-
-
-def tables(
-    results: Path = Path("results"),
-    reports: Path = Path("reports"),
-    show: bool = False,
-    check: bool = False,
-) -> int:
-    """Write tables.md and the figures from the registry alone.
-
-    Args:
-        results: The registry.
-        reports: Where to write.
-        show: Print the numbers in brief too.
-        check: Write nothing; exit code 1 where tables.md is not what the registry gives.
-    """
-    from suite.cli.tables import check_tables, write_tables
-
-    return check_tables(results, reports) if check else write_tables(results, reports, show)
-
-
 def benchmark(
     reports: Path = Path("reports"),
     device: str = "auto",
@@ -257,10 +218,3 @@ def doctor() -> int:
     from suite.cli.doctor import examine
 
     return examine()
-
-
-def schema() -> None:
-    """Print the JSON schema of a record."""
-    from suite.registry.schema import json_schema
-
-    print(json.dumps(json_schema(), indent=2, sort_keys=True))

@@ -1,0 +1,52 @@
+"""The commands that read the registry, and their options; slow imports stand in the functions."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+
+def list_(
+    setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
+    /,
+    results: Path = Path("results"),
+) -> None:
+    """List the settings, their methods and how many runs of each stand in the registry.
+
+    Args:
+        setting: Show this setting's configuration, each value with its source.
+        results: The registry.
+    """
+    from suite.cli.show import show_overview, show_setting
+
+    if setting is None:
+        show_overview(results)
+    else:
+        show_setting(setting)
+
+
+def tables(
+    results: Path = Path("results"),
+    reports: Path = Path("reports"),
+    show: bool = False,
+    check: bool = False,
+) -> int:
+    """Write tables.md and the figures from the registry alone.
+
+    Args:
+        results: The registry.
+        reports: Where to write.
+        show: Print the numbers in brief too.
+        check: Write nothing; exit code 1 where tables.md is not what the registry gives.
+    """
+    from suite.cli.tables import check_tables, write_tables
+
+    return check_tables(results, reports) if check else write_tables(results, reports, show)
+
+
+def schema() -> None:
+    """Print the JSON schema of a record."""
+    from suite.registry.schema import json_schema
+
+    print(json.dumps(json_schema(), indent=2, sort_keys=True))
