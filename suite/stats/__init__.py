@@ -1,5 +1,21 @@
 """Statistics of results: arrays in, numbers out; each names its unit and its population."""
 
+from suite.stats.components import Components, variance_components
+from suite.stats.gate import Comparison, compare
 from suite.stats.intervals import ci95_seeds, ci95_tasks
+from suite.stats.paired import Difference, paired_difference
+from suite.stats.verdicts import NOT_RUN, Verdict, judge
 
-__all__ = ["ci95_seeds", "ci95_tasks"]
+__all__ = [
+    "NOT_RUN",
+    "Comparison",
+    "Components",
+    "Difference",
+    "Verdict",
+    "ci95_seeds",
+    "ci95_tasks",
+    "compare",
+    "judge",
+    "paired_difference",
+    "variance_components",
+]
