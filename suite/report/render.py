@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from suite.registry import Record
 from suite.report import text
 from suite.report.cells import Contents, collect, train_hours
+from suite.report.paired import render_paired
 from suite.report.protocols import render_protocols
 from suite.report.sections import render_section
+from suite.report.verdicts import judged, render_summary
 
 _HEAD = """\
 # Tables
@@ -50,9 +52,10 @@ def render_tables(
     the links of images to show, relative to the same file. The text depends on nothing else.
     """
     contents = collect(records)
-    blocks = [_HEAD]
+    blocks = [_HEAD, *render_summary(judged(contents.cells))]
     for title, dataset in _SECTIONS:
         blocks += render_section(title, dataset, contents, results_link)
+    blocks += render_paired(contents.cells)
     blocks += render_protocols(contents.cells, results_link)
     if figures:
         images = [f"![{name.rpartition('/')[2].partition('.')[0]}]({name})" for name in figures]

@@ -107,6 +107,7 @@ def _setting(k_shot: int) -> Setting:
             )
             for method, (value, interval) in _TABLE_1[k_shot].items()
         ),
+        margin=0.03 if k_shot == 1 else 0.02,
         footnotes=(
             "loss-scale",
             "batch-norm",

@@ -119,6 +119,7 @@ def _setting(
         protocols=(_protocol(n_way, k_shot),),
         methods=_METHODS,
         paper=tuple(paper),
+        margin=0.01 if conv else 0.02,
         footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()) + _BASELINES,
         sources=_SOURCES,
         own=own(config, short_iterations=3_000),
@@ -145,6 +146,7 @@ GLYPHS = Setting(
     protocols=(_protocol(5, 1),),
     methods=_METHODS,
     paper=(),
+    margin=0.02,
     footnotes=(
         *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
         *_BASELINES,

@@ -136,6 +136,9 @@ class Setting(_Value, frozen=True, kw_only=True):
     methods: tuple[str, ...]
     """The methods that this setting's table has a row for."""
     paper: tuple[PaperNumber, ...]
+    margin: Positive
+    """The greatest difference from a printed number that is of no matter: a fraction of accuracy,
+    or for an mse a share of the number. This suite's choice: the paper has none."""
     footnotes: tuple[str, ...]
     """Keys of `suite.settings.footnotes.FOOTNOTES`."""
     sources: dict[str, str]

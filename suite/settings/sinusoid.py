@@ -63,6 +63,7 @@ SINUSOID = Setting(
         for method, row in _TABLE_2.items()
         for step, value in row
     ),
+    margin=0.25,
     footnotes=("sinusoid-lr", "sinusoid-pretraining", "sinusoid-oracle"),
     sources={
         "dataset": "paper 5.1; authors' data_generator.py",

@@ -2,7 +2,7 @@
 
 from suite.stats.components import Components, variance_components
 from suite.stats.gate import Comparison, compare
-from suite.stats.intervals import ci95_seeds, ci95_tasks
+from suite.stats.intervals import Outcomes, ci95_seeds, ci95_tasks
 from suite.stats.paired import Difference, paired_difference
 from suite.stats.verdicts import NOT_RUN, Verdict, judge
 
@@ -11,6 +11,7 @@ __all__ = [
     "Comparison",
     "Components",
     "Difference",
+    "Outcomes",
     "Verdict",
     "ci95_seeds",
     "ci95_tasks",

@@ -1,5 +1,6 @@
 """Two methods on the same tasks and seeds: what pairs take away, an unpaired interval keeps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ class Difference:
     seeds: int
 
 
-def paired_difference(pairs: list[tuple[Outcomes, Outcomes]]) -> Difference | None:
+def paired_difference(pairs: Sequence[tuple[Outcomes, Outcomes]]) -> Difference | None:
     """The first of each pair minus the second, task by task; one pair of rows a seed.
 
     Tasks that only one of the two has are left out: the first n of both are the same. None without

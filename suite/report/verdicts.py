@@ -1,0 +1,156 @@
+"""The summary at the top of the tables: every published number, ours beside it, and a verdict."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from suite.report import text
+from suite.report.cells import Cell
+from suite.report.notes import method_label
+from suite.report.numbers import Summary, outcomes, summarise
+from suite.settings import SETTINGS, PaperNumber, Protocol, Setting
+from suite.stats import NOT_RUN, Components, Verdict, judge, variance_components
+from suite.stats.verdicts import LEAST_SEEDS, LEVEL
+
+_SHOWN = ("reproduced", "differs")
+_HEADERS = (
+    *("setting", "method", "paper", "ours ± over seeds", "ours - paper, 95 %", "margin"),
+    *("verdict", "seeds", "sd of seeds", "sd of tasks"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One published number and what our runs say of it."""
+
+    setting: Setting
+    protocol: Protocol
+    step: int
+    printed: PaperNumber
+    cell: Cell | None
+    """Our runs at the paper's schedule; None without any."""
+    summary: Summary | None
+    margin: float
+    """The greatest difference that is of no matter, in the unit of the number."""
+    verdict: Verdict
+    components: Components | None
+
+    @property
+    def name(self) -> str:
+        """Tells it from all others, for `results/references.json` and the like."""
+        return f"{self.setting.id} {self.printed.method} {self.protocol.name} step {self.step}"
+
+
+def judged(cells: Iterable[Cell]) -> list[Judged]:
+    """Every published number of every setting, in the order of the settings.
+
+    Of several cells that may stand beside one number, which saw other copies of the data, the one
+    with the most seeds is judged.
+    """
+    found: dict[tuple[str, str, Protocol], Cell] = {}
+    for cell in cells:
+        place = (cell.setting.id, cell.method, cell.protocol)
+        if cell.place == "paper" and len(cell.records) > _seeds(found.get(place)):
+            found[place] = cell
+    rows = []
+    for setting in SETTINGS.values():
+        for printed in setting.paper:
+            by_name = {each.name: each for each in setting.protocols_of(printed.method)}
+            protocol = by_name[printed.protocol]
+            step = protocol.report_step if printed.step is None else printed.step
+            cell_of = found.get((setting.id, printed.method, protocol))
+            rows.append(_judge(setting, protocol, step, printed, cell_of))
+    return rows
+
+
+def _seeds(cell: Cell | None) -> int:
+    return 0 if cell is None else len(cell.records)
+
+
+def _judge(
+    setting: Setting, protocol: Protocol, step: int, printed: PaperNumber, cell: Cell | None
+) -> Judged:
+    margin = setting.margin * (printed.value if setting.metric == "mse" else 1.0)
+    summary = None if cell is None else summarise(cell, step)
+    verdict, components = NOT_RUN, None
+    if cell is not None and summary is not None:
+        scores = [outcomes(record, setting.metric, step) for record in cell.records]
+        means = [math.fsum(each) / len(each) for each in scores]
+        # Where none is printed: one model on as many tasks is known no better than ours.
+        width = printed.ci95_tasks or summary.ci95_tasks or margin
+        verdict = judge(means, printed.value, width, margin, tasks=protocol.tasks)
+        components = variance_components(scores)
+    return Judged(
+        setting=setting,
+        protocol=protocol,
+        step=step,
+        printed=printed,
+        cell=cell,
+        summary=summary,
+        margin=margin,
+        verdict=verdict,
+        components=components,
+    )
+
+
+def render_summary(rows: Sequence[Judged]) -> list[str]:
+    """The blocks of the summary: how many numbers are reproduced, and the table of verdicts."""
+    counts = Counter(row.verdict.outcome for row in rows)
+    run = len(rows) - counts["not run"]
+    tested = sum(_seeds(row.cell) >= LEAST_SEEDS for row in rows)
+    return [
+        "## Summary",
+        f"Of {len(rows)} published numbers {run} have runs at the paper's schedule: "
+        f"{counts['reproduced']} reproduced, {counts['differs']} differ, "
+        f"{counts['not enough seeds']} have not enough seeds; {counts['not run']} are not run. "
+        "`suite list --missing` prints the commands that fill the rest.",
+        text.table(_HEADERS, [_row(row) for row in rows]),
+        _READING,
+        f"Expected false alarms: {tested} numbers have {LEAST_SEEDS} seeds or more. Did none of "
+        f"them differ in truth, at most {LEVEL * tested:.1f} of them would be said to, by chance; "
+        f"did each by its margin, at most {LEVEL * tested:.1f} would be called reproduced.",
+    ]
+
+
+_READING = f"""\
+- **reproduced**: ours and the paper's are equivalent. Two one-sided tests at the level {LEVEL:g}
+  reject a difference of the margin. A smaller difference may be shown all the same.
+- **differs**: they are not, and the 95 % interval of the difference excludes zero.
+- **not enough seeds**: neither is shown, or there are fewer than {LEAST_SEEDS} seeds.
+- **ours - paper**: its interval joins our seeds with the paper's ± over tasks. Where the paper
+  prints none, that of our own models stands in. The paper's number is of one training run, and how
+  far that lies from the mean of its method nobody knows.
+- **margin**: a default of the setting (`Setting.margin`): percentage points, or for a mean squared
+  error a share of the paper's number. The sinusoid's was chosen when its runs stood, all others
+  before.
+- **sd of seeds, sd of tasks**: between trained models, and between the test tasks of one model, by
+  a nested analysis of variance. Seeds alone tell how far another training run may lie."""
+
+
+def _row(row: Judged) -> list[str]:
+    setting, verdict, components = row.setting, row.verdict, row.components
+    method = method_label(row.cell, [row.cell]) if row.cell else row.printed.method
+    steps = f", {row.step} step{'' if row.step == 1 else 's'}" if setting.metric == "mse" else ""
+    decimals = text.digits(row.printed.value, setting)
+    shown = text.NOTHING
+    if verdict.difference is not None:
+        difference = text.number(verdict.difference, setting, decimals, sign="+")
+        width = verdict.ci95
+        interval = text.NOTHING if width is None else text.number(width, setting, decimals)
+        shown = f"{difference} ± {interval}"
+    deviations = [text.NOTHING] * 2
+    if components is not None:
+        both = (components.seed, components.task)
+        deviations = [text.number(each, setting, decimals) for each in both]
+    return [
+        setting.title + steps,
+        method,
+        text.paper_cell(row.printed, setting),
+        text.NOTHING if row.summary is None else text.our_cell(row.summary, setting),
+        shown,
+        f"± {text.number(row.margin, setting, decimals)}",
+        f"**{verdict.outcome}**" if verdict.outcome in _SHOWN else verdict.outcome,
+        str(_seeds(row.cell)),
+        *deviations,
+    ]

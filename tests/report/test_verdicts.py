@@ -1,0 +1,106 @@
+"""Every published number is judged, by runs at the paper's schedule and by no others."""
+
+import pytest
+from make_golden import make_record
+from msgspec import structs
+
+from suite.registry import run_key
+from suite.report.cells import collect
+from suite.report.paired import render_paired
+from suite.report.verdicts import judged, render_summary
+from suite.settings import SETTINGS
+
+OMNIGLOT = "omniglot-5way-1shot"
+
+
+def row(*records, method="maml", setting=OMNIGLOT):
+    rows = judged(collect(records).cells)
+    (found,) = (
+        each for each in rows if (each.setting.id, each.printed.method) == (setting, method)
+    )
+    return found
+
+
+def exactly(record, level):
+    """The record with outcomes of about `level`, which a seed shifts by a thousandth."""
+    level += 0.001 * (record.seed % 3 - 1)
+    ((name, rows),) = record.per_task.items()
+    rows = tuple((level - 0.002, level + 0.002) * 2 for _ in rows)
+    result = structs.replace(record.metrics[name], mean=level, by_step=(level,) * len(rows))
+    return structs.replace(record, per_task={name: rows}, metrics={name: result})
+
+
+def runs(level, seeds=5, method="maml", **options):
+    made = (make_record(OMNIGLOT, method, seed, level=0.9, **options) for seed in range(seeds))
+    return [exactly(record, level) for record in made]
+
+
+def test_every_published_number_has_a_name_of_its_own_and_is_not_run_at_first():
+    rows = judged([])
+    assert len(rows) == sum(len(setting.paper) for setting in SETTINGS.values())
+    assert len({each.name for each in rows}) == len(rows)
+    assert {each.verdict.outcome for each in rows} == {"not run"}
+
+
+@pytest.mark.parametrize(
+    ("level", "seeds", "outcome"),
+    [(0.987, 5, "reproduced"), (0.90, 5, "differs"), (0.987, 2, "not enough seeds")],
+)
+def test_outcomes(level, seeds, outcome):
+    found = row(*runs(level, seeds))
+    assert found.verdict.outcome == outcome
+    assert found.margin == 0.01
+    assert found.components is not None
+
+
+@pytest.mark.parametrize("options", [{"iterations": 3000}, {"changes": {"inner_lr": 0.1}}])
+def test_other_runs_are_no_evidence(options):
+    assert row(*runs(0.987, **options)).verdict.outcome == "not run"
+
+
+def test_of_two_copies_of_the_data_the_one_with_more_seeds_is_judged():
+    def copy(record):
+        data = structs.replace(record.data, fingerprint="other")
+        record = structs.replace(record, data=data)
+        return structs.replace(record, key=run_key(record))
+
+    few = [copy(record) for record in runs(0.90, 3)]
+    found = row(*few, *(runs(0.987)))
+    assert len(found.cell.records) == 5
+
+
+def test_a_margin_of_an_mse_is_a_share_of_the_number_and_each_step_is_judged():
+    records = [make_record("sinusoid", "maml", seed, level=0.35) for seed in range(3)]
+    rows = [each for each in judged(collect(records).cells) if each.cell]
+    assert [each.step for each in rows] == [1, 5, 10]
+    assert [each.margin for each in rows] == pytest.approx([0.1675, 0.095, 0.0875])
+
+
+def test_a_mean_that_is_not_finite_differs_and_is_shown():
+    records = [make_record("sinusoid", "maml", seed, level=0.35, diverged=1) for seed in range(3)]
+    rows = judged(collect(records).cells)
+    assert [each.verdict.outcome for each in rows if each.cell][1:] == ["differs", "differs"]
+    assert "diverged on 3 of 12 tasks" in "\n".join(render_summary(rows))
+
+
+def test_the_summary_counts():
+    text = "\n".join(render_summary(judged(collect(runs(0.987)).cells)))
+    assert "24 published numbers 1 have runs" in text
+    assert "1 reproduced, 0 differ, 0 have not enough seeds; 23 are not run" in text
+    assert "1 numbers have 3 seeds or more" in text
+
+
+def test_methods_are_compared_on_the_seeds_that_both_have():
+    others = runs(0.9, 4, method="fomaml")[1:]
+    text = "\n".join(render_paired(collect([*runs(0.98, 3), *others]).cells))
+    (line,) = (line for line in text.splitlines() if "maml - fomaml" in line)
+    assert "+8.0" in line
+    assert "± 0.0 " in line
+    assert line.rstrip("| ").endswith("2")
+
+
+def test_runs_of_another_length_or_split_are_not_compared():
+    other = make_record(OMNIGLOT, "fomaml", 0, level=0.9, iterations=3000)
+    assert render_paired(collect([*runs(0.98, 1), other]).cells) == []
+    longer = make_record(OMNIGLOT, "maml", 0, level=0.9, iterations=2000)
+    assert render_paired(collect([longer, other]).cells) == []
