@@ -42,6 +42,8 @@ class Request:
     rerun: bool = False
     trains: bool = True
     """Whether to train what is not trained yet; else that is a `UsageError`."""
+    checkpoints: Path | None = None
+    """Where trainings are saved; None for the cache."""
     engine: Engine = field(default_factory=Engine)
     hooks: Hooks = field(default_factory=Hooks)
     """`checkpoints` is set by the runner."""
@@ -60,6 +62,8 @@ class Run:
     """So many completed attempts are not enough."""
     training: str
     """The key of its training, which other runs may share."""
+    checkpoints: Path
+    """Where trainings are saved."""
 
     @property
     def pending(self) -> list[Identity]:
@@ -71,7 +75,7 @@ class Run:
     def checkpoint(self) -> Path:
         """Where its training is saved."""
         name = self.training + (f"-rerun{self.rerun}" if self.rerun else "")
-        return cache_dir() / "runs" / name / "checkpoint.pt"
+        return self.checkpoints / name / "checkpoint.pt"
 
 
 def look_up(
@@ -87,6 +91,7 @@ def look_up(
         rerun = min(map(len, standing)) if request.rerun else 0
         runs.append(
             Run(
+                checkpoints=request.checkpoints or cache_dir() / "runs",
                 place=place,
                 seed=seed,
                 identities=identities,

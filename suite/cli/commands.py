@@ -21,6 +21,7 @@ def run(
     threads: int | None = None,
     time_limit: str | None = None,
     checkpoint_every: str = "30s",
+    checkpoints: Path | None = None,
     rerun: bool = False,
     engine: Literal["auto", "eager", "graph", "compiled"] = "auto",
     seeds_together: int | None = None,
@@ -47,6 +48,7 @@ def run(
         threads: CPU threads of torch; by default torch's own choice.
         time_limit: Stop cleanly before so much time has passed, for example 9m or 1h30m.
         checkpoint_every: The most training that a kill can lose.
+        checkpoints: Where trainings are saved, to go on from; by default in the cache.
         rerun: Run again what stands in the registry, and keep both records.
         engine: graph replays a captured CUDA graph, compiled fuses with inductor; both have the
             results of eager. auto is a graph on a GPU, eager elsewhere.
@@ -69,6 +71,7 @@ def run(
         threads=threads,
         time_limit=time_limit,
         checkpoint_every=checkpoint_every,
+        checkpoints=checkpoints,
         rerun=rerun,
         engine_kind=engine,
         seeds_together=seeds_together,

@@ -50,3 +50,32 @@ def schema() -> None:
     from suite.registry.schema import json_schema
 
     print(json.dumps(json_schema(), indent=2, sort_keys=True))
+
+
+def check(
+    runs: Path = Path("build/check/results"),
+    results: Path = Path("results"),
+    references: Path = Path("results/references.json"),
+    run: bool = False,
+    update: bool = False,
+    json: bool = False,
+) -> int:
+    """Tell whether accuracy has fallen since the last release.
+
+    The scores of short runs are compared with references by Welch's one-sided test and a margin,
+    and the verdicts on the registry with those of the release. Exit codes: 0 passed, 1 a score or
+    a verdict has moved, 2 that cannot be told. With GITHUB_ACTIONS=true it annotates the commit.
+
+    Args:
+        runs: Where the short runs stand.
+        results: The registry.
+        references: What to compare with.
+        run: Run the short runs that are missing first: minutes on two cores.
+        update: Write the references anew instead, from what stands.
+        json: Print JSON.
+    """
+    from suite.cli.check import check_command
+
+    return check_command(
+        runs=runs, results=results, references=references, run=run, update=update, json=json
+    )

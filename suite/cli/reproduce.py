@@ -57,10 +57,11 @@ def reproduce_command(
     options += [] if torch.cuda.is_available() else ["--threads", str(_threads(at_once))]
     environment.git_state()
     limits.listen()
-    return _run(jobs, options, at_once, limits)
+    return run_all(jobs, options, at_once, limits)
 
 
-def _run(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> int:
+def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> int:
+    """Run the jobs, `at_once` at a time, with what they print and a bar; the exit code."""
     failed = []
     with _progress(len(jobs)) as (relay, advance):
         relay(f"{len(jobs)} runs, {at_once} at a time")

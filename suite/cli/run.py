@@ -41,6 +41,7 @@ def run_command(
     threads: int | None,
     time_limit: str | None,
     checkpoint_every: str,
+    checkpoints: Path | None,
     rerun: bool,
     engine_kind: Kind,
     seeds_together: int | None,
@@ -91,6 +92,7 @@ def run_command(
                 protocols=protocols,
                 device=device,
                 rerun=rerun,
+                checkpoints=checkpoints,
                 engine=engine,
                 hooks=Hooks(
                     checkpoint_seconds=checkpoint_seconds,

@@ -24,9 +24,11 @@ def command(job: Job, options: Sequence[str]) -> list[str]:
     iterations = [] if job.iterations is None else ["--iterations", str(job.iterations)]
     seeds = ["--seeds", *map(str, job.seeds)]
     schedule = ["--schedule", "short"] if job.short else []
+    changes = ["--set", *job.changes] if job.changes else []
+    protocols = ["--protocols", *job.protocols] if job.protocols else []
     return [
         *(sys.executable, "-m", "suite", "run", job.setting, job.method),
-        *(*seeds, *schedule, *iterations, *options),
+        *(*seeds, *schedule, *iterations, *changes, *protocols, *options),
     ]
 
 

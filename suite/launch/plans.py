@@ -31,6 +31,10 @@ class Job:
     """None for those of the schedule."""
     short: bool = False
     """The setting's short schedule, not the paper's."""
+    changes: tuple[str, ...] = ()
+    """Of the configuration, as `--set` takes them."""
+    protocols: tuple[str, ...] = ()
+    """Names; none for all of the method's."""
 
 
 def plan(

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from suite.registry import Record, training_key
+from suite.registry.key import canonical, digest
 from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting
 
 UNTRAINED = frozenset({"random-init"})
@@ -144,10 +145,19 @@ def _cell(records: list[Record]) -> Cell:
     )
 
 
+def cell_key(record: Record) -> str:
+    """The first hexadecimal digits of the sha256 of what the runs of a cell share."""
+    return digest(_shared(record))
+
+
 def _group(record: Record) -> bytes:
+    return canonical(_shared(record))
+
+
+def _shared(record: Record) -> tuple[object, ...]:
     """What the runs of a cell share. Each seed may draw its own split, of the same sizes."""
     split = record.data.split
-    shared = (
+    return (
         record.setting,
         record.method,
         record.options,
@@ -157,7 +167,6 @@ def _group(record: Record) -> bytes:
         record.data.fingerprint,
         split and (split.counts, split.seed is None),
     )
-    return msgspec.json.encode(msgspec.to_builtins(shared), order="sorted")
 
 
 def _order(record: Record) -> tuple[object, ...]:

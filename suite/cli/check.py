@@ -1,0 +1,133 @@
+"""`suite check`."""
+
+import logging
+import os
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from suite import environment
+from suite.cli.limits import Limits
+from suite.cli.reproduce import run_all
+from suite.data.images import load_image_data
+from suite.errors import DataError, UsageError
+from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
+from suite.registry import Record, Registry
+from suite.registry.references import Reference, References, read_references, write_references
+from suite.report.cells import Cell, cell_key, collect
+from suite.report.check import (
+    PASSED,
+    annotations,
+    as_json,
+    as_table,
+    check_runs,
+    check_verdicts,
+    differences,
+    exit_code,
+    seed_scores,
+)
+from suite.report.verdicts import judged
+from suite.settings import SETTINGS
+
+RUN_FAILED = 1
+
+log = logging.getLogger(__name__)
+
+
+def check_command(
+    *, runs: Path, results: Path, references: Path, run: bool, update: bool, json: bool
+) -> int:
+    """See `suite.cli.reading.check`; the exit code."""
+    known = None if update else read_references(references)
+    without: list[str] = []
+    if run:
+        without = _absent()
+        code = _run(runs, REFERENCE_SEEDS if update else SEEDS, without)
+        # A run that failed is missing below.
+        if code not in (PASSED, RUN_FAILED):
+            return code
+    cells = collect(_of_this_commit(Registry(runs))).cells
+    rows = judged(collect(Registry(results).records()).cells)
+    if known is None:
+        if without:
+            raise UsageError(f"references of all data sets are needed, also {', '.join(without)}")
+        gate = _references(cells)
+        verdicts: dict[str, str] = {row.name: row.verdict.outcome for row in rows}
+        write_references(References(gate=gate, verdicts=verdicts), references)
+        print(f"wrote {references}: {len(gate)} cells of the gate, {len(verdicts)} verdicts")
+        return 0
+    checks = check_runs(known, cells, without) + check_verdicts(known, rows)
+    print(as_json(checks) if json else as_table(checks))
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        print("\n".join(annotations(checks)))
+    return exit_code(checks)
+
+
+def _absent() -> list[str]:
+    """The data sets of the gate that are not here."""
+    absent: list[str] = []
+    for dataset in {SETTINGS[job.setting].config.dataset for job in gate_jobs()} - {"sinusoid"}:
+        try:
+            load_image_data(dataset, root=None)
+        except DataError:
+            absent.append(dataset)
+    return absent
+
+
+def _of_this_commit(registry: Registry) -> Iterator[Record]:
+    """What other code scored tells nothing of this one."""
+    commit, _ = environment.git_state()
+    for record in registry.records():
+        if record.provenance.git_commit == commit:
+            yield record
+        else:
+            log.warning("%s is of another commit: left out", registry.path(record))
+
+
+def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str]) -> int:
+    """Run the gate's jobs from scratch; the exit code of `suite reproduce`."""
+    marker, checkpoints = runs / ".gate", runs / ".checkpoints"
+    if runs.exists() and not marker.exists():
+        raise UsageError(f"{runs} was not made by suite check: name another folder for --runs")
+    shutil.rmtree(runs, ignore_errors=True)
+    runs.mkdir(parents=True)
+    marker.touch()
+    jobs = [job for job in gate_jobs(seeds) if SETTINGS[job.setting].config.dataset not in without]
+    options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
+    options += ["--device", "cpu", "--threads", "1", "--engine", "eager"]
+    limits = Limits(None)
+    limits.listen()
+    return run_all(jobs, options, environment.cores(), limits)
+
+
+def _references(cells: Iterable[Cell]) -> tuple[Reference, ...]:
+    """Of the scores of every cell, and of the differences between methods that are watched."""
+    found = {(cell.setting.id, cell.method): cell for cell in cells}
+    alone = [_reference(cell, None) for cell in found.values()]
+    pairs = [
+        _reference(cell, found[setting, second])
+        for (setting, method), cell in found.items()
+        for first, second in DIFFERENCES
+        if method == first and (setting, second) in found
+    ]
+    return (*alone, *pairs)
+
+
+def _reference(cell: Cell, minus: Cell | None) -> Reference:
+    first, metric = cell.records[0], cell.setting.metric
+    scores = seed_scores(cell)
+    return Reference(
+        cell=cell_key(first),
+        minus=None if minus is None else cell_key(minus.records[0]),
+        setting=cell.setting.id,
+        method=cell.method if minus is None else f"{cell.method} - {minus.method}",
+        protocol=cell.protocol.name,
+        iterations=cell.schedule.iterations,
+        changes=cell.changes,
+        data=f"{first.data.name} {first.data.fingerprint}",
+        device=first.provenance.device,
+        commit=first.provenance.git_commit or "unknown",
+        metric=metric,
+        means=scores if minus is None else differences(scores, seed_scores(minus)),
+        margin=MARGINS[metric] * (1.0 if minus is None else 0.5),
+    )

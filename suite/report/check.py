@@ -1,0 +1,123 @@
+"""The gate: records of now against the references of the last release."""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+import msgspec
+
+from suite.registry.references import Reference, References
+from suite.report import text
+from suite.report.cells import Cell, cell_key
+from suite.report.verdicts import Judged
+from suite.settings import get_setting
+from suite.stats import compare
+
+Status = Literal["passed", "failed", "missing", "left out"]
+
+PASSED, REGRESSED, UNKNOWN = 0, 1, 2
+_MOVES = {"fell": "fell", "rose": "rose (too good to be true? else renew the reference)"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One line of the gate."""
+
+    name: str
+    status: Status
+    detail: str
+
+
+def check_runs(
+    references: References, cells: Iterable[Cell], without: Collection[str] = ()
+) -> list[Check]:
+    """Each reference against the runs of the same cell; `without` names data sets to leave out."""
+    found = {cell_key(cell.records[0]): cell for cell in cells}
+    return [_check(reference, found, without) for reference in references.gate]
+
+
+def _check(reference: Reference, cells: dict[str, Cell], without: Collection[str]) -> Check:
+    name = f"{reference.setting} {reference.method} {reference.protocol}"
+    setting = get_setting(reference.setting)
+    if setting.config.dataset in without:
+        return Check(name=name, status="left out", detail="its data set is not here")
+    scores = seed_scores(cells.get(reference.cell))
+    if reference.minus is not None:
+        scores = differences(scores, seed_scores(cells.get(reference.minus)))
+    if len(scores) < 2:
+        return Check(name=name, status="missing", detail="no two seeds here; run suite check --run")
+    now, before = list(scores.values()), list(reference.means.values())
+    higher = setting.metric == "accuracy"
+    compared = compare(now, before, reference.margin, higher_is_better=higher)
+    sizes = [fmean(now), fmean(before), reference.margin]
+    shown = [text.number(size, setting, text.digits(sizes[1], setting)) for size in sizes]
+    detail = (
+        f"{shown[0]} over {len(now)} seeds, was {shown[1]} over {len(before)}; "
+        f"p {compared.p:.2g}, margin {shown[2]}"
+    )
+    if compared.status == "passed":
+        return Check(name=name, status="passed", detail=detail)
+    return Check(name=name, status="failed", detail=f"{_MOVES[compared.status]}: {detail}")
+
+
+def seed_scores(cell: Cell | None) -> dict[int, float]:
+    """By seed, the mean over its test tasks; infinite where one diverged."""
+    scores = {}
+    for record in cell.records if cell else ():
+        mean = record.metrics[cell.setting.metric].mean if cell else None
+        scores[record.seed] = math.inf if mean is None else mean
+    return scores
+
+
+def differences(scores: dict[int, float], others: dict[int, float]) -> dict[int, float]:
+    """Of the seeds that both have."""
+    return {seed: scores[seed] - others[seed] for seed in scores if seed in others}
+
+
+def check_verdicts(references: References, rows: Iterable[Judged]) -> list[Check]:
+    """Each published number that was reproduced, or had runs, against its verdict of now."""
+    now = {row.name: row.verdict.outcome for row in rows}
+    checks = []
+    for name, before in references.verdicts.items():
+        outcome = now.get(name, "not run")
+        status: Status = "passed"
+        if before != "not run" and outcome == "not run":
+            status = "missing"
+        elif before == "reproduced" != outcome:
+            status = "failed"
+        if before != "not run":
+            checks.append(Check(name=name, status=status, detail=f"{outcome}, was {before}"))
+    return checks
+
+
+def exit_code(checks: Sequence[Check]) -> int:
+    """1 where one failed; 2 where one is missing, or none passed; else 0."""
+    found = {check.status for check in checks}
+    if "failed" in found:
+        return REGRESSED
+    return UNKNOWN if "missing" in found or "passed" not in found else PASSED
+
+
+def as_table(checks: Sequence[Check]) -> str:
+    """For a person."""
+    rows = [[check.status, check.name, check.detail] for check in checks]
+    return text.table(["", "what", "how"], rows)
+
+
+def as_json(checks: Sequence[Check]) -> str:
+    """For a program: the exit code and the lines."""
+    lines = [vars(check) for check in checks]
+    content = {"exit_code": exit_code(checks), "checks": lines}
+    return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
+
+
+def annotations(checks: Sequence[Check]) -> list[str]:
+    """Workflow commands, by which GitHub shows what failed beside the commit."""
+    kinds = {"failed": "error", "missing": "warning"}
+    return [
+        f"::{kinds[check.status]} title=accuracy of {check.name}::{check.detail}"
+        for check in checks
+        if check.status in kinds
+    ]
