@@ -74,6 +74,12 @@ def tables(session: nox.Session) -> None:
     suite(session, "tables", *session.posargs)
 
 
+@nox.session
+def check(session: nox.Session) -> None:
+    """Short runs against the references: has accuracy fallen? Exit code 1 yes, 2 cannot tell."""
+    suite(session, "check", "--run", *session.posargs)
+
+
 @nox.session(name="reproduce-sinusoid")
 def reproduce_sinusoid(session: nox.Session) -> None:
     """The paper's sinusoid experiment at its full schedule, 5 seeds."""

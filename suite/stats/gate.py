@@ -52,7 +52,11 @@ def compare(
 
 
 def _welch(ours: np.ndarray, theirs: np.ndarray, difference: float) -> float:
-    if ours.std() == theirs.std() == 0.0:
+    spreads = [float(each.std(ddof=1)) for each in (ours, theirs)]
+    if spreads == [0.0, 0.0]:
         return 1.0 if difference == 0.0 else 0.0
     side: Literal["greater", "less"] = "greater" if difference > 0.0 else "less"
-    return float(stats.ttest_ind(ours, theirs, equal_var=False, alternative=side).pvalue)
+    # From the moments: given the scores, scipy warns where all of them are nearly equal.
+    first, second = (ours.mean(), spreads[0], ours.size), (theirs.mean(), spreads[1], theirs.size)
+    found = stats.ttest_ind_from_stats(*first, *second, equal_var=False, alternative=side)
+    return float(found.pvalue)

@@ -1,0 +1,75 @@
+"""`suite check`: a fault is never taken for a pass."""
+
+import json
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+import suite.cli.check
+from suite.launch.plans import Job
+from suite.registry.references import read_references, write_references
+
+JOBS = [
+    Job(
+        setting="sinusoid",
+        method=method,
+        seeds=(0, 1),
+        iterations=3,
+        changes=("hidden=[4]",),
+        protocols=("5-shot",),
+    )
+    for method in ("maml", "fomaml")
+]
+
+
+COMMITTED = Path(__file__).parents[2] / "results" / "references.json"
+
+
+@pytest.fixture
+def small_jobs(monkeypatch):
+    monkeypatch.setattr(suite.cli.check, "gate_jobs", lambda seeds=(): JOBS)
+
+
+def test_no_references(suite):
+    code, _, err = suite("check")
+    assert code == 2
+    assert "suite check --update" in err
+
+
+def test_nothing_was_run(small_jobs, suite, tmp_path):
+    write_references(read_references(COMMITTED), tmp_path / "results" / "references.json")
+    code, out, _ = suite("check")
+    assert code == 2
+    assert "suite check --run" in out
+
+
+def test_a_folder_of_somebody_else_is_not_deleted(small_jobs, suite, tmp_path):
+    mine = tmp_path / "mine" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.touch()
+    write_references(read_references(COMMITTED), tmp_path / "results" / "references.json")
+    code, _, err = suite("check --run --runs mine")
+    assert code == 2
+    assert "name another folder" in err
+    assert mine.exists()
+
+
+@pytest.mark.slow
+def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypatch):
+    path = tmp_path / "results" / "references.json"
+    path.parent.mkdir()
+    code, out, _ = suite("check --run --update")
+    assert (code, "3 cells of the gate" in out) == (0, True)
+    code, out, _ = suite("check --json")
+    assert (code, json.loads(out)["exit_code"]) == (0, 0)
+
+    known = read_references(path)
+    first = known.gate[0]
+    means = {seed: mean / 100 for seed, mean in first.means.items()}
+    moved = structs.replace(first, means=means)
+    write_references(structs.replace(known, gate=(moved, *known.gate[1:])), path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    code, out, _ = suite("check --run")
+    assert code == 1
+    assert "::error title=accuracy of sinusoid" in out
