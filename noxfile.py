@@ -74,6 +74,12 @@ def tables(session: nox.Session) -> None:
     suite(session, "tables", *session.posargs)
 
 
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write reports/index.html, a page to look at, and all that `tables` writes (or `--check`)."""
+    suite(session, "report", *session.posargs)
+
+
 @nox.session(name="reproduce-sinusoid")
 def reproduce_sinusoid(session: nox.Session) -> None:
     """The paper's sinusoid experiment at its full schedule, 5 seeds."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 50.0, 100.0)
 _MARKS = 5
 """About how many an axis has."""
 
@@ -17,6 +17,8 @@ class Axis:
     high: float
     label: str
     log: bool = False
+    whole: bool = False
+    """Whether values between two integers have no meaning."""
 
     def at(self, value: float) -> float:
         """0 at the low end, 1 at the high one; outside of that beyond them."""
@@ -49,7 +51,8 @@ def logarithmic(values: Iterable[float], label: str) -> Axis:
 def _steps(axis: Axis) -> list[float]:
     rough = (axis.high - axis.low) / _MARKS
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(each * power for each in _STEPS if each * power >= rough * 0.999)
+    steps = (each * power for each in _STEPS if each * power >= rough * 0.999)
+    step = next(each for each in steps if not axis.whole or each.is_integer())
     first, last = math.ceil(axis.low / step), math.floor(axis.high / step)
     return [count * step for count in range(first, last + 1)]
 

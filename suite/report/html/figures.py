@@ -64,7 +64,7 @@ def error_by_step(cells: Sequence[Cell]) -> Section | None:
     drawn, methods = step_charts(cells, ["sinusoid"], "error")
     if not drawn:
         return None
-    lead = "Mean squared error on a scale of powers. Bands are 95 % intervals over seeds."
+    lead = "Mean squared error, on a logarithmic scale. Bands are 95 % intervals over seeds."
     title = "Sinusoids: error by gradient step"
     return section("errors", title, lead, drawn, legend(methods, [_PAPER]))
 
@@ -75,8 +75,9 @@ def fits(cells: Sequence[Cell]) -> Section | None:
     if not charts:
         return None
     lead = "One test task, adapted on few examples: the first of the lowest seed that all have."
+    title = "Sinusoids: a task and its fit"
     drawn = [draw(chart) for chart in charts]
-    return section("fits", "Sinusoids: a task and its fit", lead, drawn, legend((), _TRUTH))
+    return section("fits", title, lead, drawn, legend((), _TRUTH), pairs=True)
 
 
 FIGURES: tuple[Callable[[Sequence[Cell]], Section | None], ...] = (

@@ -24,8 +24,8 @@ _HEADERS = ("method", "", "paper", "ours ± over seeds", "ours - paper, 95 %", "
 _LEAD = (
     "Each strip has the paper's number in its middle and is counted in margins: within the shaded "
     "part a difference is of no matter. The diamond is the paper's number with its ± over the test "
-    "tasks of one model, the dot is ours with its ± over seeds. Reproduced: the 90 % interval of the "
-    "difference, which joins both, lies within the margin. Differs: it does not, and the 95 % "
+    "tasks of one model, the dot is ours with its ± over seeds. Reproduced: the 90 % interval of "
+    "the difference, which joins both, lies within the margin. Differs: it does not, and the 95 % "
     "interval excludes zero."
 )
 
@@ -35,8 +35,9 @@ def forest(rows: Sequence[Judged]) -> Section:
     parts = [_head()]
     for _, group in groupby(rows, key=lambda row: row.setting.id):
         found = list(group)
-        title = element("th", escape(found[0].setting.title), role="rowheader", scope="row")
-        parts.append(element("tr", title, role="row", class_="group"))
+        title = escape(found[0].setting.title)
+        heading = element("th", title, role="rowheader", scope="rowgroup", colspan=len(_HEADERS))
+        parts.append(element("tr", heading, role="row", class_="group"))
         parts += [_row(row) for row in found]
     body = element("tbody", "\n".join(parts), role="rowgroup")
     caption = element("caption", "Every published number, and ours", class_="unseen")

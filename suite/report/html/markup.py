@@ -31,7 +31,7 @@ def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, caption: str
         cells = element("th", first, scope="row") + "".join(element("td", each) for each in rest)
         body.append(element("tr", cells))
     parts = (
-        element("caption", escape(caption)),
+        element("caption", escape(caption), class_="unseen"),
         element("thead", element("tr", head)),
         element("tbody", "\n".join(body)),
     )

@@ -40,12 +40,13 @@
   const words = make("input", undefined, { type: "search", autocomplete: "off", spellcheck: "false" });
   const choices = {};
   const labelled = (text, control) => {
-    const label = make("label", text);
-    label.append(control);
-    byId("filters").append(label);
+    const box = make("div");
+    control.id = "filter-" + text;
+    box.append(make("label", text, { for: control.id }), control);
+    byId("filters").append(box);
     control.addEventListener("input", () => { state.page = 0; filter(); });
   };
-  labelled("text", words);
+  labelled("search", words);
   for (const key of ["setting", "method", "status"]) {
     const select = make("select");
     select.append(make("option", "all", { value: "" }));

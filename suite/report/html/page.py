@@ -106,7 +106,7 @@ def _origins(contents: Contents) -> Section:
             table(
                 map(escape, each.headers),
                 [[_code(cell) for cell in row] for row in each.rows],
-                caption=f"by {each.headers[0]}",
+                caption=f"records by {each.headers[0]}",
             )
             for each in origins(records)
         ]

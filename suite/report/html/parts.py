@@ -24,9 +24,17 @@ class Section:
     """Markup, without the heading."""
 
 
-def section(name: str, title: str, lead: str, panels: Sequence[str], legend: str = "") -> Section:
-    """A section of panels side by side; `lead` is plain text."""
-    grid = element("div", "\n".join(panels), class_="panels")
+def section(
+    name: str,
+    title: str,
+    lead: str,
+    panels: Sequence[str],
+    legend: str = "",
+    *,
+    pairs: bool = False,
+) -> Section:
+    """A section of panels side by side, or in rows of two; `lead` is plain text."""
+    grid = element("div", "\n".join(panels), class_="panels pairs" if pairs else "panels")
     lines = element("p", escape(lead), class_="lead")
     return Section(id=name, title=title, content="\n".join((lines, legend, grid)))
 

@@ -88,7 +88,7 @@ def _score(record: Record) -> str:
     if setting is None or result is None:
         return text.NOTHING
     if result.mean is None:
-        return f"diverged on {result.diverged:,} tasks"
+        return f"diverged on {result.diverged:,} of {record.protocol.tasks:,} tasks"
     decimals = text.digits(result.mean, setting)
     shown = text.interval(result.mean, result.ci95_tasks, setting, decimals)
     return shown + _UNITS.get(setting.metric, "")

@@ -47,7 +47,7 @@ def _chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
         title=panel.title,
         warning=panel.warning,
         description=" ".join(_told(cell) for cell in cells),
-        x=Axis(low=-0.4, high=most + 0.4, label="gradient steps"),
+        x=Axis(low=-0.4, high=most + 0.4, label="gradient steps", whole=True),
         y=linear(values, "test accuracy, %", limit=100.0) if accuracy else _error(values),
         marks=tuple(marks),
     )
