@@ -26,7 +26,7 @@ _LEAD = (
     "part a difference is of no matter. The diamond is the paper's number with its ± over the test "
     "tasks of one model, the dot is ours with its ± over seeds. Reproduced: the 90 % interval of "
     "the difference, which joins both, lies within the margin. Differs: it does not, and the 95 % "
-    "interval excludes zero."
+    "interval excludes zero. An arrow points at what lies beyond three margins."
 )
 
 
