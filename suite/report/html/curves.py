@@ -20,7 +20,7 @@ def curve_chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
     seeds = [line for cell in cells for line in _seed_lines(cell, methods)]
     means = [_mean_line(cell, methods) for cell in cells]
     points = [point for line in (*seeds, *means) for point in line.points]
-    last = max((x for x, _ in points), default=1.0)
+    last = max((x for x, _ in points), default=0.0) or 1.0
     return Chart(
         id=name,
         title=panel.title,
