@@ -80,6 +80,12 @@ def check(session: nox.Session) -> None:
     suite(session, "check", "--run", *session.posargs)
 
 
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write reports/index.html, a page to look at, and all that `tables` writes (or `--check`)."""
+    suite(session, "report", *session.posargs)
+
+
 @nox.session(name="reproduce-sinusoid")
 def reproduce_sinusoid(session: nox.Session) -> None:
     """The paper's sinusoid experiment at its full schedule, 5 seeds."""

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from suite import __version__
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
-from suite.cli.reading import check, list_, schema, tables
+from suite.cli.reading import check, list_, report, schema, tables
 from suite.errors import SuiteError
 
 EXIT_INTERRUPTED = 130
@@ -22,6 +22,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate,
     "list": list_,
     "tables": tables,
+    "report": report,
     "check": check,
     "data": data,
     "doctor": doctor,

@@ -45,6 +45,26 @@ def tables(
     return check_tables(results, reports) if check else write_tables(results, reports, show)
 
 
+def report(
+    results: Path = Path("results"),
+    reports: Path = Path("reports"),
+    check: bool = False,
+) -> int:
+    """Write index.html, a page to look at, with tables.md and the figures, from the registry alone.
+
+    The page is one file, needs no network, and has every record in a table to sort and filter.
+
+    Args:
+        results: The registry.
+        reports: Where to write.
+        check: Write nothing; exit code 1 where the page or tables.md is not what the registry
+            gives.
+    """
+    from suite.cli.report import check_page, write_page
+
+    return check_page(results, reports) if check else write_page(results, reports)
+
+
 def schema() -> None:
     """Print the JSON schema of a record."""
     from suite.registry.schema import json_schema

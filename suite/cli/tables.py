@@ -7,7 +7,8 @@ from pathlib import Path
 from suite.registry import Registry
 from suite.report import render_overview, write_report
 
-_SHOWN_LINES = 20
+_SHOWN_LINES, _SHOWN_WIDTH = 20, 2000
+_TEXTS = (".md", ".html")
 
 
 def write_tables(results: Path, reports: Path, show: bool) -> int:
@@ -22,25 +23,35 @@ def write_tables(results: Path, reports: Path, show: bool) -> int:
     return 0
 
 
-def check_tables(results: Path, reports: Path) -> int:
+def check_tables(results: Path, reports: Path, *, page: bool = False) -> int:
     """Whether the report that stands is the one that the registry gives; the exit code.
 
-    The text must be equal and the pictures there. Their bytes may differ between machines.
+    The texts, with `page` that of index.html too, must be equal and the pictures there: their bytes
+    may differ between machines.
     """
     with tempfile.TemporaryDirectory(dir=reports.parent, prefix=".reports-") as folder:
         fresh = Path(folder)
-        paths = [path.relative_to(fresh) for path in write_report(results, fresh)]
-        new = (fresh / "tables.md").read_text(encoding="utf-8").splitlines()
-    standing = reports / "tables.md"
-    old = standing.read_text(encoding="utf-8").splitlines() if standing.exists() else []
+        paths = [path.relative_to(fresh) for path in write_report(results, fresh, page=page)]
+        texts = {path: _lines(fresh / path) for path in paths if path.suffix in _TEXTS}
     missing = [path for path in paths if not (reports / path).exists()]
-    if new == old and not missing:
-        print(f"{standing} is what {results} gives")
+    standing = {path: _lines(reports / path) for path in texts}
+    if standing == texts and not missing:
+        names = " and ".join(str(reports / path) for path in texts)
+        print(f"{names} {'are' if page else 'is'} what {results} gives")
         return 0
-    differences = difflib.unified_diff(old, new, str(standing), "regenerated", lineterm="", n=0)
-    for line in list(differences)[:_SHOWN_LINES]:
-        print(line)
+    for path, new in texts.items():
+        name = str(reports / path)
+        differences = difflib.unified_diff(
+            standing[path], new, name, "regenerated", lineterm="", n=0
+        )
+        for line in list(differences)[:_SHOWN_LINES]:
+            print(line[:_SHOWN_WIDTH])
     for path in missing:
         print(f"missing: {reports / path}")
-    print("the report is out of date; write it again with: nox -s tables")
+    session = "report" if page else "tables"
+    print(f"the report is out of date; write it again with: nox -s {session}")
     return 1
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

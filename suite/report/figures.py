@@ -8,12 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from suite.registry import Record
-from suite.report.cells import Cell, method_order
+from suite.report.cells import Cell
 from suite.report.numbers import paper_number, step_means
-from suite.report.panels import Lines, Panel, draw_band, draw_title, grid, legend, shown
+from suite.report.panels import Lines, draw_band, draw_title, grid, legend
+from suite.report.selection import Panel, curves_of, methods_of, panels_of, protocols_of
 from suite.report.style import colour
-from suite.settings import SETTINGS, Setting
 
 _PAPER: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "D", "markersize": 4}
 
@@ -22,13 +21,13 @@ _SPREAD = "bands: 95 % over seeds"
 
 def learning_curves(cells: Sequence[Cell], dataset: str) -> Figure | None:
     """The validation metric during training, a panel for each setting of `dataset`."""
-    panels = [panel for panel in _panels(cells, dataset) if any(map(_curves, panel.cells))]
+    panels = [panel for panel in panels_of(cells, dataset) if any(map(curves_of, panel.cells))]
     if not panels:
         return None
     accuracy = panels[0].setting.metric == "accuracy"
     title = "Learning curves (thin lines: single seeds)"
     figure, axes = grid(len(panels), title=title, share_y=not accuracy)
-    methods = _methods([cell for panel in panels for cell in panel.cells if _curves(cell)])
+    methods = methods_of([cell for panel in panels for cell in panel.cells if curves_of(cell)])
     for panel, each in zip(panels, axes, strict=True):
         draw_title(each, panel)
         for cell in panel.cells:
@@ -51,13 +50,13 @@ def accuracy_steps(cells: Sequence[Cell], dataset: str) -> Figure | None:
 
 def _by_step(cells: Sequence[Cell], dataset: str, title: str) -> Figure | None:
     panels = [
-        panel for protocol in _protocols(dataset) for panel in _panels(cells, dataset, protocol)
+        panel for protocol in protocols_of(dataset) for panel in panels_of(cells, dataset, protocol)
     ]
     if not panels:
         return None
     accuracy = panels[0].setting.metric == "accuracy"
     figure, axes = grid(len(panels), title=title, share_y=not accuracy)
-    methods = _methods([cell for panel in panels for cell in panel.cells])
+    methods = methods_of([cell for panel in panels for cell in panel.cells])
     for panel, each in zip(panels, axes, strict=True):
         draw_title(each, panel)
         for cell in panel.cells:
@@ -74,41 +73,6 @@ def _by_step(cells: Sequence[Cell], dataset: str, title: str) -> Figure | None:
     )
     legend(figure, methods, extra)
     return figure
-
-
-def _protocols(dataset: str) -> list[str]:
-    found = [
-        protocol.name
-        for setting in SETTINGS.values()
-        if setting.config.dataset == dataset
-        for protocol in setting.protocols
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _panels(cells: Sequence[Cell], dataset: str, protocol: str | None = None) -> list[Panel]:
-    """A panel a setting; without a protocol, of the first one that each training was scored by."""
-    panels = []
-    for setting in SETTINGS.values():
-        if setting.config.dataset != dataset:
-            continue
-        own = [cell for cell in cells if cell.setting is setting]
-        if protocol is None:
-            own = [cell for cell in own if cell.protocol.name == setting.protocols[0].name]
-        else:
-            own = [cell for cell in own if cell.protocol.name == protocol]
-        chosen, warning = shown(own)
-        if chosen:
-            several = len(setting.protocols) > 1 and protocol is not None
-            title = f"{protocol}" if several else setting.title
-            panels.append(Panel(title=title, warning=warning, cells=chosen))
-    return panels
-
-
-def _methods(cells: Sequence[Cell]) -> list[str]:
-    """The methods of `cells`, in the order of the setting that lists the most."""
-    longest: Setting = max((cell.setting for cell in cells), key=lambda each: len(each.methods))
-    return method_order(longest, [cell.method for cell in cells])
 
 
 def _step_lines(cell: Cell) -> Lines:
@@ -133,20 +97,8 @@ def _draw_paper(axes: Axes, panel: Panel, methods: list[str]) -> None:
                 )
 
 
-def _curve(record: Record) -> dict[int, float]:
-    return {
-        point.iteration: point.validation_metric
-        for point in record.curve
-        if point.validation_metric is not None
-    }
-
-
-def _curves(cell: Cell) -> list[dict[int, float]]:
-    return [curve for curve in map(_curve, cell.records) if curve]
-
-
 def _draw_curves(axes: Axes, cell: Cell, methods: list[str]) -> None:
-    curves = _curves(cell)
+    curves = curves_of(cell)
     if not curves:
         return
     factor = 100.0 if cell.setting.metric == "accuracy" else 1.0

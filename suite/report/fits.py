@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from suite.registry import Record
 from suite.registry.schema import Example
 from suite.report.cells import Cell
-from suite.report.panels import shown
+from suite.report.selection import fits_of
 from suite.report.style import COLOURS, LABELS, PANEL
 
 _STEPS = {
@@ -17,8 +17,6 @@ _STEPS = {
     "1": ("after 1 step", "--", 0.8),
     "10": ("after 10 steps", "-", 1.0),
 }
-_METHODS = ("maml", "pretraining")
-_PROTOCOLS = ("5-shot", "10-shot")
 
 
 def sinusoid_fits(cells: Sequence[Cell]) -> Figure | None:
@@ -26,26 +24,17 @@ def sinusoid_fits(cells: Sequence[Cell]) -> Figure | None:
 
     The task is the first of the lowest seed that every panel has a run of; None without such runs.
     """
-    wanted = [cell for cell in cells if cell.protocol.name in _PROTOCOLS]
-    chosen, warning = shown([cell for cell in wanted if cell.method in _METHODS])
-    runs = {
-        (cell.protocol.name, cell.method, record.seed): record
-        for cell in chosen
-        for record in cell.records
-        if record.examples
-    }
-    panels = [(protocol, method) for protocol in _PROTOCOLS for method in _METHODS]
-    seeds = {seed for _, _, seed in runs}
-    common = [seed for seed in sorted(seeds) if all((*panel, seed) in runs for panel in panels)]
-    if not common:
+    runs, warning = fits_of(cells)
+    if not runs:
         return None
-    size = (PANEL[0] * len(_METHODS) * 1.2, PANEL[1] * len(_PROTOCOLS) + 0.7)
+    seed = next(iter(runs.values())).seed
+    rows, columns = ({each[place]: None for each in runs} for place in (0, 1))
+    size = (PANEL[0] * len(columns) * 1.2, PANEL[1] * len(rows) + 0.7)
     figure = Figure(figsize=size, layout="constrained")
-    title = f"Sinusoid regression: one test task, few examples (seed {common[0]})"
+    title = f"Sinusoid regression: one test task, few examples (seed {seed})"
     figure.suptitle(f"{title}\n{warning}" if warning else title, x=0.01, ha="left")
-    grid = figure.subplots(2, 2, squeeze=False, sharex=True, sharey=True)
-    for axes, (protocol, method) in zip(grid.ravel(), panels, strict=True):
-        record = runs[protocol, method, common[0]]
+    grid = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey=True)
+    for axes, ((_, method), record) in zip(grid.ravel(), runs.items(), strict=True):
         axes.set_title(
             f"{LABELS.get(method, method)}, K = {record.protocol.k_shot}{_tuned(record)}"
         )

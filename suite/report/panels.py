@@ -1,8 +1,7 @@
-"""What the figures share: which runs a panel shows, and lines with their bands."""
+"""What the figures share: a grid of axes, and lines with their bands."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -10,42 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from suite.report.cells import UNTRAINED, Cell
+from suite.report.cells import Cell
+from suite.report.selection import Panel
 from suite.report.style import LABELS, PANEL, colour
-from suite.settings import Setting
 from suite.stats import ci95_seeds
 
 Lines = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """One pair of axes: a title, a warning where it shows no reproduction, its cells."""
-
-    title: str
-    warning: str
-    cells: tuple[Cell, ...]
-
-    @property
-    def setting(self) -> Setting:
-        """The setting that all cells share."""
-        return self.cells[0].setting
-
-
-def shown(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], str]:
-    """Of one setting's cells those to draw, and a warning where they are no reproduction.
-
-    Runs of the paper's schedule if there are any, else those of the longest other schedule;
-    never both, and no variants.
-    """
-    paper = tuple(cell for cell in cells if cell.place == "paper")
-    other = [cell for cell in cells if cell.place in ("shortened", "lengthened")]
-    plain = [cell for cell in other if not cell.changes]
-    if not plain or any(cell.method not in UNTRAINED for cell in paper):
-        return paper, ""
-    longest = max(cell.schedule.iterations for cell in plain)
-    chosen = [cell for cell in plain if cell.schedule.iterations == longest]
-    return (*chosen, *paper), f"{longest:,} iterations: not a reproduction"
 
 
 def grid(count: int, *, title: str, share_y: bool) -> tuple[Figure, list[Axes]]:

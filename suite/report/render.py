@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from suite.registry import Record
 from suite.report import text
-from suite.report.cells import Contents, collect, train_hours
+from suite.report.cells import Contents, collect
+from suite.report.origins import NO_RECORDS, origins, told
 from suite.report.paired import render_paired
 from suite.report.protocols import render_protocols
 from suite.report.sections import render_section
@@ -67,15 +68,10 @@ def render_tables(
 def _provenance(contents: Contents, results_link: str) -> list[str]:
     records = contents.records
     if not records:
-        return ["There are no records yet."]
-    failed = sum(record.status == "failed" for record in records)
-    days = sorted(record.provenance.started[:10] for record in records)
+        return [NO_RECORDS]
     blocks = [
-        f"{len(records)} records ({failed} of them failed), started between {days[0]} and "
-        f"{days[-1]}, {train_hours(records):.1f} hours of training and scoring in all.",
-        _grouped("commit", records, [_commit(record) for record in records]),
-        _grouped("device", records, [record.provenance.device for record in records]),
-        _versions(records),
+        told(records),
+        *(text.table(list(each.headers), each.rows) for each in origins(records)),
     ]
     if contents.unknown:
         links = ", ".join(
@@ -84,30 +80,3 @@ def _provenance(contents: Contents, results_link: str) -> list[str]:
         )
         blocks.append(f"Not shown, since this suite does not have their setting: {links}")
     return blocks
-
-
-def _commit(record: Record) -> str:
-    commit = record.provenance.git_commit
-    if commit is None:
-        return "unknown"
-    return f"`{commit[:12]}`" + (" with local changes" if record.provenance.git_dirty else "")
-
-
-def _grouped(header: str, records: Sequence[Record], names: Sequence[str]) -> str:
-    groups: dict[str, list[Record]] = {}
-    for name, record in zip(names, records, strict=True):
-        groups.setdefault(name, []).append(record)
-    rows = [
-        [name, str(len(groups[name])), f"{train_hours(groups[name]):.1f}"]
-        for name in sorted(groups)
-    ]
-    return text.table([header, "records", "hours"], rows)
-
-
-def _versions(records: Sequence[Record]) -> str:
-    found: dict[str, set[str]] = {}
-    for record in records:
-        for name, version in record.provenance.versions.items():
-            found.setdefault(name, set()).add(version)
-    rows = [[name, ", ".join(sorted(found[name]))] for name in sorted(found)]
-    return text.table(["software", "versions"], rows)

@@ -1,4 +1,4 @@
-"""Writes the report: `tables.md` and the figures, from the registry and nothing else."""
+"""Writes the report: `tables.md`, the figures and the page, from the registry and nothing else."""
 
 import logging
 import os
@@ -13,6 +13,7 @@ from suite.registry import Record, Registry
 from suite.report.cells import collect
 from suite.report.figures import accuracy_steps, learning_curves, sinusoid_steps
 from suite.report.fits import sinusoid_fits
+from suite.report.html import render_page
 from suite.report.render import render_tables
 from suite.report.style import save, styled
 
@@ -21,8 +22,10 @@ log = logging.getLogger(__name__)
 _IMAGES = ("omniglot", "miniimagenet", "glyphs")
 
 
-def write_report(registry_root: Path, reports_dir: Path) -> list[Path]:
+def write_report(registry_root: Path, reports_dir: Path, *, page: bool = False) -> list[Path]:
     """Write `tables.md` and `figures/` into `reports_dir`; the paths of all files written.
+
+    With `page` also `index.html`.
 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
     for a record that cannot be read.
@@ -34,7 +37,12 @@ def write_report(registry_root: Path, reports_dir: Path) -> list[Path]:
     target = reports_dir / "tables.md"
     atomic_write(target, render_tables(records, results_link=link, figures=names).encode())
     log.info("wrote %s and %d figures", target, len(names))
-    return [target, *figures]
+    if not page:
+        return [target, *figures]
+    html = reports_dir / "index.html"
+    atomic_write(html, render_page(records, results_link=link).encode())
+    log.info("wrote %s", html)
+    return [target, html, *figures]
 
 
 def write_figures(records: Iterable[Record], folder: Path) -> list[Path]:

@@ -129,9 +129,45 @@ _READING = f"""\
 
 
 def _row(row: Judged) -> list[str]:
-    setting, verdict, components = row.setting, row.verdict, row.components
+    setting, outcome = row.setting, row.verdict.outcome
     method = method_label(row.cell, [row.cell]) if row.cell else row.printed.method
-    steps = f", {row.step} step{'' if row.step == 1 else 's'}" if setting.metric == "mse" else ""
+    told = numbers(row)
+    return [
+        ", ".join((setting.title, *steps_told(row))),
+        method,
+        told.paper,
+        told.ours,
+        told.difference,
+        told.margin,
+        f"**{outcome}**" if outcome in _SHOWN else outcome,
+        str(_seeds(row.cell)),
+        told.sd_seeds,
+        told.sd_tasks,
+    ]
+
+
+def steps_told(row: Judged) -> tuple[str, ...]:
+    """The gradient steps of a number, where its setting prints several."""
+    if row.setting.metric != "mse":
+        return ()
+    return (f"{row.step} step{'' if row.step == 1 else 's'}",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """The numbers of a row as text, in the unit of the tables."""
+
+    paper: str
+    ours: str
+    difference: str
+    margin: str
+    sd_seeds: str
+    sd_tasks: str
+
+
+def numbers(row: Judged) -> Numbers:
+    """What is shown of a published number, to the digits that the paper prints."""
+    setting, verdict, components = row.setting, row.verdict, row.components
     decimals = text.digits(row.printed.value, setting)
     shown = text.NOTHING
     if verdict.difference is not None:
@@ -143,14 +179,11 @@ def _row(row: Judged) -> list[str]:
     if components is not None:
         both = (components.seed, components.task)
         deviations = [text.number(each, setting, decimals) for each in both]
-    return [
-        setting.title + steps,
-        method,
-        text.paper_cell(row.printed, setting),
-        text.NOTHING if row.summary is None else text.our_cell(row.summary, setting),
-        shown,
-        f"± {text.number(row.margin, setting, decimals)}",
-        f"**{verdict.outcome}**" if verdict.outcome in _SHOWN else verdict.outcome,
-        str(_seeds(row.cell)),
-        *deviations,
-    ]
+    return Numbers(
+        paper=text.paper_cell(row.printed, setting),
+        ours=text.NOTHING if row.summary is None else text.our_cell(row.summary, setting),
+        difference=shown,
+        margin=f"± {text.number(row.margin, setting, decimals)}",
+        sd_seeds=deviations[0],
+        sd_tasks=deviations[1],
+    )

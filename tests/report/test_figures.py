@@ -7,7 +7,7 @@ from make_golden import golden_records, make_record
 from suite.report.cells import collect
 from suite.report.figures import accuracy_steps, learning_curves, sinusoid_steps
 from suite.report.fits import sinusoid_fits
-from suite.report.panels import shown
+from suite.report.selection import shown
 from suite.report.tables import write_figures
 
 OMNIGLOT = "omniglot-5way-1shot"

@@ -1,0 +1,22 @@
+"""`suite report`."""
+
+from pathlib import Path
+
+from suite.cli.tables import check_tables
+from suite.report import write_report
+
+
+def write_page(results: Path, reports: Path) -> int:
+    """Write the page, the tables and the figures, and say where."""
+    paths = write_report(results, reports, page=True)
+    pictures = sum(path.suffix == ".png" for path in paths)
+    page = reports / "index.html"
+    size = page.stat().st_size / 1e6
+    print(f"wrote {reports / 'tables.md'} and {pictures} pictures")
+    print(f"wrote {page} ({size:.1f} MB); open it in a browser")
+    return 0
+
+
+def check_page(results: Path, reports: Path) -> int:
+    """Whether page, tables and figures are what the registry gives; the exit code."""
+    return check_tables(results, reports, page=True)

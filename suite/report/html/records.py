@@ -1,0 +1,104 @@
+"""All records as columns of compact JSON, for the table that the page's script makes of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from suite.registry import Record, Registry
+from suite.report import text
+from suite.report.cells import Contents
+from suite.report.origins import commit
+from suite.settings import SETTINGS
+
+_FAILURE_LENGTH = 240
+"""Of a message; the rest is in the record's file."""
+_UNITS = {"accuracy": " %"}
+
+
+def records_json(contents: Contents, results_link: str) -> str:
+    """JSON that may stand within a `script` element: no `<` is in it.
+
+    `base` leads to the registry; each column has `values`, or `names` and for each row the place
+    `at` which its name stands.
+    """
+    records = contents.records
+    kinds = _kinds(contents)
+    repeated = {(record.key, record.attempt) for record in contents.repeated}
+    registry = Registry(Path())
+    paths = [registry.path(record) for record in records]
+    columns = [
+        _column("record", [path.name for path in paths]),
+        _column("folder", [quote(path.parent.as_posix()) for path in paths], hidden=True),
+        _column("setting", [record.setting for record in records]),
+        _column("method", [record.method for record in records]),
+        _column("protocol", [record.protocol.name for record in records]),
+        _column("seed", [record.seed for record in records], number=True),
+        _column("iterations", [f"{each.schedule.iterations:,}" for each in records], number=True),
+        _column("kind", [kinds[record.key, record.attempt] for record in records]),
+        _column("score ± over tasks", [_score(record) for record in records], number=True),
+        _column("status", [_status(record, repeated) for record in records]),
+        _column("failure", [_failure(record) for record in records]),
+        _column("hours", [_hours(record) for record in records], number=True),
+        _column("device", [record.provenance.device for record in records]),
+        _column("commit", [commit(record) for record in records]),
+        _column("started", [record.provenance.started[:10] for record in records]),
+    ]
+    if not any(record.failure for record in records):
+        columns = [column for column in columns if column["name"] != "failure"]
+    base = quote(results_link).rstrip("/") + "/"
+    data = msgspec.json.encode({"base": base, "count": len(records), "columns": columns})
+    return data.decode().replace("<", "\\u003c")
+
+
+def _column(name: str, values: Sequence[str | int], **flags: bool) -> dict[str, Any]:
+    """A column, its names once each where that is shorter."""
+    names = list(dict.fromkeys(values))
+    if len(names) > len(values) // 2:
+        return {"name": name, "values": values, **flags}
+    places = {value: at for at, value in enumerate(names)}
+    return {"name": name, "names": names, "at": [places[value] for value in values], **flags}
+
+
+def _kinds(contents: Contents) -> Mapping[tuple[str, int], str]:
+    """By key and attempt, where the run stands in the tables; else the name of its schedule."""
+    kinds: dict[tuple[str, int], str] = {
+        (each.key, each.attempt): each.schedule.name for each in contents.records
+    }
+    for cell in contents.cells:
+        kinds |= dict.fromkeys(_names(cell.records), cell.place)
+    return kinds
+
+
+def _names(records: Iterable[Record]) -> list[tuple[str, int]]:
+    return [(record.key, record.attempt) for record in records]
+
+
+def _status(record: Record, repeated: set[tuple[str, int]]) -> str:
+    if (record.key, record.attempt) in repeated:
+        return "rerun, not counted"
+    return record.status
+
+
+def _score(record: Record) -> str:
+    setting = SETTINGS.get(record.setting)
+    result = record.metrics.get(setting.metric) if setting else None
+    if setting is None or result is None:
+        return text.NOTHING
+    if result.mean is None:
+        return f"diverged on {result.diverged:,} of {record.protocol.tasks:,} tasks"
+    decimals = text.digits(result.mean, setting)
+    shown = text.interval(result.mean, result.ci95_tasks, setting, decimals)
+    return shown + _UNITS.get(setting.metric, "")
+
+
+def _failure(record: Record) -> str:
+    if record.failure is None:
+        return ""
+    return f"{record.failure.exception}: {record.failure.message}"[:_FAILURE_LENGTH]
+
+
+def _hours(record: Record) -> str:
+    return f"{(record.timing.train_seconds + record.timing.evaluate_seconds) / 3600:.2f}"

@@ -1,0 +1,189 @@
+"""The page: what stands in it, and that it is safe and the same each time."""
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from hostile import HOSTILE, hostile_records
+from make_golden import GOLDEN, golden_records, make_record
+from msgspec import structs
+
+from suite.cli import main
+from suite.registry import Registry
+from suite.registry.schema import CurvePoint
+from suite.report import render_page, render_tables
+from suite.report.cells import collect
+from suite.report.html.axes import Axis, linear, logarithmic
+from suite.report.html.charts import path
+from suite.report.html.forest import row_id
+from suite.report.html.parts import POINTS_DRAWN
+from suite.report.verdicts import judged, numbers
+
+OMNIGLOT = "omniglot-5way-1shot"
+
+
+class Elements(HTMLParser):
+    """The names, attributes and texts of a page; refuses elements that are not closed in order."""
+
+    VOID = frozenset({"meta", "link"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def page_of(*records) -> str:
+    return render_page(records, results_link="../results")
+
+
+def data_of(page: str) -> dict:
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(found)
+
+
+def column(data: dict, name: str) -> list:
+    (found,) = (each for each in data["columns"] if each["name"] == name)
+    return found.get("values") or [found["names"][at] for at in found["at"]]
+
+
+def test_the_order_of_the_records_does_not_matter():
+    records = list(golden_records())
+    assert page_of(*records) == page_of(*reversed(records))
+
+
+def test_elements_are_closed_and_ids_are_unique():
+    elements = Elements(page_of(*golden_records()))
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    named = [attributes.get("aria-labelledby") for _, attributes in elements.found]
+    assert {each for names in named if names for each in names.split()} <= set(ids)
+    inner = [each for _, each in elements.found if (each.get("href") or "").startswith("#")]
+    assert {each["href"] for each in inner} <= {f"#{each}" for each in ids}
+
+
+def test_every_published_number_stands_with_its_verdict_and_the_numbers_of_the_tables():
+    records = list(golden_records())
+    page, tables = page_of(*records), render_tables(records, results_link="../results")
+    rows = judged(collect(records).cells)
+    assert {row.verdict.outcome for row in rows} >= {"not run", "not enough seeds"}
+    for row in rows:
+        (markup,) = re.findall(rf'<tr id="{row_id(row)}".*?</tr>', page, re.S)
+        text = Elements(markup).text
+        told = numbers(row)
+        for shown in (told.paper, told.ours, told.difference, told.margin, row.verdict.outcome):
+            assert shown in text
+            assert shown in tables
+
+
+def test_without_records_every_number_is_not_run_and_no_figure_is_drawn():
+    page = page_of()
+    assert page.count('<span class="verdict v-not-run">not run</span>') == len(judged([]))
+    assert "There are no records yet." in page
+    assert "<figure" not in page
+    assert data_of(page)["count"] == 0
+
+
+def test_every_record_is_linked():
+    data = data_of(render_page(golden_records(), results_link="results"))
+    pairs = zip(column(data, "folder"), column(data, "record"), strict=True)
+    linked = {GOLDEN / unquote(f"{data['base']}{folder}/{name}") for folder, name in pairs}
+    assert linked == set(Registry(GOLDEN / "results").paths())
+
+
+def test_scores_and_kinds_of_records_are_those_of_the_tables():
+    data = data_of(page_of(*golden_records()))
+    assert {"completed", "failed", "rerun, not counted"} == set(column(data, "status"))
+    assert {"paper", "variant", "shortened", "none"} <= set(column(data, "kind"))
+    assert "OutOfMemoryError: synthetic" in column(data, "failure")
+    scores = column(data, "score ± over tasks")
+    assert any(re.fullmatch(r"9\d\.\d ± \d\.\d %", score) for score in scores)
+    assert any("diverged on 1 of" in score for score in scores)
+
+
+def test_what_a_record_says_is_text_and_not_markup():
+    page = page_of(*hostile_records())
+    assert HOSTILE not in page
+    scripts = [attributes for name, attributes in Elements(page).found if name == "script"]
+    assert scripts == [{"type": "application/json", "id": "data"}, {}]
+    assert not any(name == "img" for name, _ in Elements(page).found)
+    assert any(HOSTILE in each for each in column(data_of(page), "failure"))
+
+
+def test_the_page_needs_nothing_from_elsewhere():
+    page = page_of(*golden_records())
+    assert "default-src 'none'" in page
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", page)
+    assert not re.search(r'\s(style|on\w+)="', page)
+
+
+def test_figures_are_drawn_for_what_there_are_runs_of():
+    page = page_of(*golden_records())
+    for name in ("fit-0", "fit-3", "error-2", "accuracy-0", "curve-0"):
+        assert f'id="{name}-title"' in page
+    short = page_of(make_record(OMNIGLOT, "maml", 0, level=0.9, iterations=3000))
+    assert "3,000 iterations: not a reproduction" in short
+    assert 'id="fit-0-title"' not in short
+
+
+def test_a_long_curve_is_thinned():
+    record = make_record(OMNIGLOT, "maml", 0, level=0.9)
+    curve = tuple(
+        CurvePoint(iteration=at, train_loss=1.0, train_metric=0.5, validation_metric=0.5)
+        for at in range(1, 3001)
+    )
+    page = page_of(structs.replace(record, curve=curve))
+    lines = re.findall(r'<path class="line (?:seed|mean) [^"]*" d="([^"]*)"', page)
+    assert max(each.count("L") for each in lines) == POINTS_DRAWN - 1
+
+
+def test_axes_have_round_marks_within():
+    assert linear([20.0, 97.0], "%", limit=100.0).marks == [20, 40, 60, 80, 100]
+    assert logarithmic([0.002, 4.0], "mse").marks == pytest.approx([0.01, 0.1, 1.0])
+    assert Axis(low=-0.4, high=10.4, label="steps", whole=True).marks == [0, 5, 10]
+    assert linear([], "%").marks
+    assert linear([0.5, 0.5, float("nan")], "%").marks
+
+
+def test_a_path_is_lifted_where_a_point_is_not_finite():
+    assert path([(0, 0), (1, 1.25), (float("nan"), 0), (2, -0.01)]) == "M0 0L1 1.2M2 0"
+
+
+def test_report_is_checked_as_tables_are(monkeypatch, tmp_path, capsys):
+    registry = Registry(tmp_path / "results")
+    registry.write(make_record(OMNIGLOT, "maml", 0, level=0.9))
+
+    def call(*arguments: str) -> int:
+        common = ("--results", str(registry.root), "--reports", str(tmp_path / "reports"))
+        monkeypatch.setattr(sys, "argv", ["suite", "report", *common, *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code
+
+    page = tmp_path / "reports" / "index.html"
+    assert call("--check") == 1
+    assert call() == 0
+    assert "index.html" in capsys.readouterr().out
+    before = page.read_bytes()
+    assert (call(), page.read_bytes() == before) == (0, True)
+    assert call("--check") == 0
+    page.write_bytes(before.replace(b"MAML, regenerated", b"MAML"))
+    assert call("--check") == 1
+    assert "nox -s report" in capsys.readouterr().out
