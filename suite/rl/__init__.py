@@ -1,0 +1,1 @@
+"""Meta-reinforcement learning (paper, section 5.3): policy, sampling, inner and outer step."""

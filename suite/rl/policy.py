@@ -1,0 +1,56 @@
+"""The Gaussian policy: a mean by a ReLU network, a standard deviation that no state changes.
+
+As the authors' `maml_minimal_gauss_mlp_policy.py` has it. Weights carry a leading task axis; the
+inner loop adapts all of them, `log_std` too.
+"""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from suite.models import Params
+from suite.models.init import xavier_uniform
+from suite.models.layers import linear
+
+_LEAST_LOG_STD = math.log(1e-6)
+_HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
+
+
+def initial_policy(
+    inputs: int, actions: int, hidden: tuple[int, ...], generator: torch.Generator
+) -> Params:
+    """Weights by Xavier's uniform rule, biases 0, standard deviations 1; no task axis."""
+    params = {}
+    for layer, (n_in, n_out) in enumerate(itertools.pairwise((inputs, *hidden, actions))):
+        params[f"layer{layer}.weight"] = xavier_uniform((n_out, n_in), generator)
+        params[f"layer{layer}.bias"] = torch.zeros(n_out)
+    return params | {"log_std": torch.zeros(actions)}
+
+
+def distribution(params: Params, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """(task, sample, observation) to means (task, sample, action) and log sds (task, 1, action)."""
+    layers = (len(params) - 1) // 2
+    x = observations
+    for layer in range(layers):
+        x = linear(x, params[f"layer{layer}.weight"], params[f"layer{layer}.bias"])
+        if layer < layers - 1:
+            x = F.relu(x)
+    return x, params["log_std"].clamp(min=_LEAST_LOG_STD).unsqueeze(1)
+
+
+def log_density(params: Params, observations: Tensor, actions: Tensor) -> Tensor:
+    """Of `actions` (task, sample, action), in nats: (task, sample)."""
+    mean, log_std = distribution(params, observations)
+    away = (actions - mean) * torch.exp(-log_std)
+    return (-0.5 * away**2 - log_std - _HALF_LOG_TAU).sum(-1)
+
+
+def divergence(old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor]) -> Tensor:
+    """Kullback-Leibler's, of the old from the new distribution, in nats: (task, sample)."""
+    (old_mean, old_log), (new_mean, new_log) = old, new
+    spread = torch.exp(2.0 * (old_log - new_log))
+    away = ((old_mean - new_mean) * torch.exp(-new_log)) ** 2
+    return (0.5 * (spread + away - 1.0) + new_log - old_log).sum(-1)

@@ -1,0 +1,167 @@
+"""Trajectories of many tasks at once, and the advantages of their actions.
+
+As rllab's vectorised sampler has it, the batch holds whole trajectories: each of a task's slots
+starts new ones until it has as many steps as the horizon, and then ends the last.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from suite.envs import Environment
+from suite.envs.environment import Array, Mask
+from suite.models import Params
+from suite.rl.baseline import baseline
+from suite.rl.policy import distribution
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectories:
+    """What a policy did in each task. A sample is a step of a slot; some hold nothing."""
+
+    observations: Tensor  # (task, sample, observation)
+    actions: Tensor  # (task, sample, action)
+    advantages: Tensor  # (task, sample), standardised over the task; 0 where nothing is
+    weights: Tensor  # (task, sample), 1 / steps of the task; 0 where nothing is
+    returns: Tensor  # (task,): mean over trajectories of the sum of rewards, undiscounted
+    steps: int
+
+    def part(self, tasks: int, every: int = 1) -> "Trajectories":
+        """Of the first `tasks` tasks, every so many-th sample, weighted to the same sum."""
+        weights = self.weights[:tasks, ::every]
+        return Trajectories(
+            observations=self.observations[:tasks, ::every],
+            actions=self.actions[:tasks, ::every],
+            advantages=self.advantages[:tasks, ::every],
+            weights=weights / weights.sum(1, keepdim=True),
+            returns=self.returns[:tasks],
+            steps=self.steps,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    """All steps, time first."""
+
+    observations: Array  # (time, task, slot, observation)
+    actions: Array  # (time, task, slot, action)
+    rewards: Array  # (time, task, slot)
+    ages: Array  # (time, task, slot), steps since the start of the trajectory
+    last: Mask  # (time, task, slot), whether a trajectory ended with this step
+    there: Mask  # (time, task, slot)
+
+
+def sample(
+    environment: Environment,
+    params: Params,
+    goals: Array,
+    slots: int,
+    discount: float,
+    rng: np.random.Generator,
+    context: bool = False,
+) -> Trajectories:
+    """Let the policies of `params` (task, ...) act for `goals` (task, goal).
+
+    With `context` the policy is told the goal, after the observation. Discounted sums of rewards
+    less the linear baseline are the advantages.
+    """
+    record = _roll_out(environment, params, goals, slots, rng, context)
+    returns = _discounted(record, discount)
+    values = baseline(record.observations, record.ages, record.there, returns)
+    advantages = np.where(record.there, returns - values, 0.0)
+    counts = record.there.sum((0, 2))
+    mean = advantages.sum((0, 2)) / counts
+    spread = np.where(record.there, advantages - mean[None, :, None], 0.0)
+    deviation = np.sqrt((spread**2).sum((0, 2)) / counts)
+    standard = spread / (deviation[None, :, None] + 1e-8)
+    like = params["log_std"]
+    total = np.where(record.there, record.rewards, 0.0).sum((0, 2)) / record.last.sum((0, 2))
+    return Trajectories(
+        observations=_by_task(record.observations, like),
+        actions=_by_task(record.actions, like),
+        advantages=_by_task(standard, like),
+        weights=_by_task(record.there / counts[None, :, None], like),
+        returns=torch.from_numpy(total),
+        steps=int(counts.sum()),
+    )
+
+
+def _by_task(values: Array, like: Tensor) -> Tensor:
+    """(time, task, slot, ...) to (task, sample, ...)."""
+    return torch.from_numpy(np.moveaxis(values, 0, 1)).to(like).flatten(1, 2)
+
+
+def _roll_out(
+    environment: Environment,
+    params: Params,
+    goals: Array,
+    slots: int,
+    rng: np.random.Generator,
+    context: bool,
+) -> _Record:
+    tasks, horizon = len(goals), environment.horizon
+    copies = tasks * slots
+    told = np.repeat(goals, slots, axis=0)
+    inputs = environment.observation_size + (goals.shape[1] if context else 0)
+    # A slot that begins its last trajectory just before the horizon needs almost as long again.
+    observations = np.zeros((2 * horizon, copies, inputs))
+    actions = np.zeros((2 * horizon, copies, environment.action_size))
+    rewards, ages = np.zeros((2, 2 * horizon, copies))
+    last, there = np.zeros((2, 2 * horizon, copies), dtype=np.bool_)
+    state = environment.initial(copies, rng)
+    age = np.zeros(copies, dtype=np.int64)
+    going = np.ones(copies, dtype=np.bool_)
+    time = 0
+    while going.any():
+        seen = environment.observe(state)
+        observations[time] = np.concatenate([seen, told], axis=1) if context else seen
+        noise = rng.standard_normal((copies, environment.action_size))
+        actions[time] = _act(params, observations[time], noise)
+        there[time], ages[time] = going, age
+        step = environment.step(state[going], actions[time, going], told[going])
+        state[going], rewards[time, going] = step.state, step.reward
+        age[going] += 1
+        last[time, going] = step.done | (age[going] == horizon)
+        time += 1
+        ended = last[time - 1]
+        # Drawn for all, so that what one slot gets does not hang on how the others fare.
+        if ended.any():
+            fresh = environment.initial(copies, rng)
+            state[ended], age[ended] = fresh[ended], 0
+        going &= ~(ended & (time >= horizon))
+
+    def shaped(values: np.ndarray) -> np.ndarray:
+        return values[:time].reshape(time, tasks, slots, *values.shape[2:])
+
+    return _Record(
+        observations=shaped(observations),
+        actions=shaped(actions),
+        rewards=shaped(rewards),
+        ages=shaped(ages),
+        last=shaped(last),
+        there=shaped(there),
+    )
+
+
+def _act(params: Params, observations: Array, noise: Array) -> Array:
+    """One action a copy, (copy, action)."""
+    like = params["log_std"]
+    tasks = like.shape[0]
+    with torch.no_grad():
+        seen = torch.from_numpy(observations).to(like).unflatten(0, (tasks, -1))
+        mean, log_std = distribution(params, seen)
+        drawn = torch.from_numpy(noise).to(like).view_as(mean)
+        chosen = mean + torch.exp(log_std) * drawn
+    return chosen.flatten(0, 1).double().cpu().numpy()
+
+
+def _discounted(record: _Record, discount: float) -> Array:
+    """Of each step, the discounted sum of the rewards of its trajectory from it on."""
+    returns = np.zeros_like(record.rewards)
+    after = np.zeros_like(record.rewards[0])
+    for time in range(len(returns) - 1, -1, -1):
+        after = record.rewards[time] + discount * np.where(record.last[time], 0.0, after)
+        returns[time] = after
+    return returns

@@ -1,0 +1,115 @@
+"""Gradient, Fisher product and step, against autograd through the whole graph in float64."""
+
+import numpy as np
+import pytest
+import torch
+
+from suite.rl.adapt import surrogate
+from suite.rl.policy import distribution, divergence, log_density
+from suite.rl.trpo import Region, flat, trpo_step, unflat
+
+LR = 0.5
+
+
+def one(params, task):
+    return {name: value[task : task + 1] for name, value in params.items()}
+
+
+def rows(batch, task):
+    here = batch.weights[task] > 0
+    return batch.observations[task, here][None], batch.actions[task, here][None], here
+
+
+def adapted_alone(meta, params, task, first_order=False):
+    """The inner step of one task as the paper writes it, without weights or a task axis."""
+    observations, actions, here = rows(meta.inner, task)
+    densities = log_density(params, observations, actions)
+    loss = -(densities * meta.inner.advantages[task, here]).mean()
+    gradients = torch.autograd.grad(loss, list(params.values()), create_graph=True)
+    if first_order:
+        gradients = [gradient.detach() for gradient in gradients]
+    pairs = zip(params.items(), gradients, strict=True)
+    return {name: value - LR * gradient for (name, value), gradient in pairs}
+
+
+def leaves(meta):
+    return {name: value.clone().requires_grad_() for name, value in meta.params.items()}
+
+
+def relative(found, wanted):
+    return float(np.abs(found - wanted).max() / np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("order", ["second", "first"])
+def test_gradient(meta, order):
+    meta = meta(order)
+    params = leaves(meta)
+    loss = 0.0
+    for task in range(meta.tasks):
+        after = adapted_alone(meta, params, task, order == "first")
+        observations, actions, here = rows(meta.outer, task)
+        old = log_density(one(meta.old, task), observations, actions)
+        ratio = torch.exp(log_density(after, observations, actions) - old)
+        loss = loss - (ratio * meta.outer.advantages[task, here]).mean() / meta.tasks
+    wanted = torch.autograd.grad(loss, list(params.values()))
+    wanted = flat(dict(zip(params, wanted, strict=True)))
+    assert relative(flat(meta.gradient()), wanted) < 1e-12
+
+
+def test_the_second_order_matters(meta):
+    assert relative(flat(meta("first").gradient()), flat(meta("second").gradient())) > 1e-3
+
+
+@pytest.mark.parametrize("tasks", [None, 2])
+def test_fisher_product(meta, tasks):
+    meta = meta()
+    params = leaves(meta)
+    count = tasks or meta.tasks
+    away = 0.0
+    for task in range(count):
+        after = adapted_alone(meta, params, task)
+        observations, _, _ = rows(meta.outer, task)
+        old = distribution(one(meta.old, task), observations)
+        away = away + divergence(old, distribution(after, observations)).mean() / count
+    slope = torch.autograd.grad(away, list(params.values()), create_graph=True)
+    drawn = torch.Generator().manual_seed(1)
+    vector = {name: torch.randn(v.shape, generator=drawn).to(v) for name, v in params.items()}
+    dot = sum((s * v).sum() for s, v in zip(slope, vector.values(), strict=True))
+    wanted = torch.autograd.grad(dot, list(params.values()))
+    wanted = flat(dict(zip(params, wanted, strict=True)))
+    fisher = meta.fisher(Region(divergence=0.01, fisher_tasks=tasks))
+    assert relative(flat(fisher(vector)), wanted) < 1e-12
+    # Once more: the graphs are kept.
+    assert relative(flat(fisher(vector)), wanted) < 1e-12
+
+
+def test_a_step_gains_within_the_region(meta):
+    meta = meta()
+    update = trpo_step(meta, Region(divergence=0.01))
+    before, at_once = meta.objective(meta.params)
+    after, away = meta.objective(update.params)
+    assert at_once == pytest.approx(0.0, abs=1e-12)
+    assert update.gain == pytest.approx(before - after)
+    assert update.gain > 0.0
+    assert update.divergence == pytest.approx(away)
+    assert 0.001 < away <= 0.01
+
+
+def test_no_step_is_taken_where_none_helps(meta, monkeypatch):
+    meta = meta()
+    monkeypatch.setattr(meta, "objective", lambda params: (1.0, 0.0))
+    update = trpo_step(meta, Region(divergence=0.01))
+    assert update.params is meta.params
+    assert (update.gain, update.tries) == (0.0, 15)
+
+
+def test_surrogate_of_the_old_policy_is_minus_the_mean_advantage(meta):
+    meta = meta()
+    found = surrogate(meta.old, meta.old, meta.outer)
+    torch.testing.assert_close(found, torch.zeros(3).double(), atol=1e-9, rtol=0.0)
+
+
+def test_vectors_and_back(policy):
+    again = unflat(flat(policy), policy)
+    for name, value in policy.items():
+        torch.testing.assert_close(again[name], value, rtol=0.0, atol=0.0)
