@@ -11,7 +11,7 @@ from rich.console import Console
 
 from suite import __version__
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
-from suite.cli.reading import check, list_, report, schema, tables
+from suite.cli.reading import check, diff, export, list_, report, schema, show, tables
 from suite.errors import SuiteError
 
 EXIT_INTERRUPTED = 130
@@ -21,9 +21,12 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "reproduce": reproduce,
     "evaluate": evaluate,
     "list": list_,
+    "show": show,
+    "diff": diff,
     "tables": tables,
     "report": report,
     "check": check,
+    "export": export,
     "data": data,
     "doctor": doctor,
     "benchmark": benchmark,

@@ -15,7 +15,8 @@ from suite.errors import UsageError
 from suite.evaluate import evaluate
 from suite.inner.learner import Learner
 from suite.models.foreign import Layout, foreign_params
-from suite.registry import Record, Registry
+from suite.registry import Registry
+from suite.registry.find import find_record
 from suite.runner import execute
 from suite.runs import Request
 from suite.settings import Protocol, Setting, get_setting
@@ -45,7 +46,7 @@ def evaluate_run(
 ) -> int:
     """See `suite.cli.commands.evaluate`; the exit code."""
     registry = Registry(registry_root)
-    record = _find(registry, wanted)
+    record = find_record(registry, wanted)
     setting = get_setting(record.setting)
     protocols = _protocols(setting, record.method, names)
     device, images = machine.prepared(setting)
@@ -108,19 +109,6 @@ def _line(setting: Setting, protocol: Protocol, mean: float | None, width: float
         return f"{setting.id} [{protocol.name}] diverged"
     as_text = "{:.2%} ± {:.2%}" if setting.metric == "accuracy" else "{:.4g} ± {:.2g}"
     return f"{setting.id} [{protocol.name}] {setting.metric} {as_text.format(mean, width)}"
-
-
-def _find(registry: Registry, wanted: str) -> Record:
-    path = Path(wanted)
-    if path.suffix == ".json":
-        if not path.exists():
-            raise UsageError(f"no record {wanted}; see: suite list")
-        return Registry(path.parent.parent.parent).read(path)
-    found = [path for path in registry.paths() if path.stem.split("-")[2].startswith(wanted)]
-    if len(found) != 1:
-        count = "no record has" if not found else f"{len(found)} records have"
-        raise UsageError(f"{count} a key that begins with '{wanted}' in {registry.root}")
-    return registry.read(found[0])
 
 
 def _protocols(setting: Setting, method: str, names: Sequence[str]) -> tuple[Protocol, ...]:

@@ -11,19 +11,85 @@ def list_(
     setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
     /,
     results: Path = Path("results"),
+    missing: bool = False,
 ) -> None:
     """List the settings, their methods and how many runs of each stand in the registry.
 
     Args:
         setting: Show this setting's configuration, each value with its source.
         results: The registry.
+        missing: Print the commands that give every published number its five seeds instead.
     """
+    if missing:
+        from suite.cli.inspect import show_missing
+
+        show_missing(results, setting)
+        return
     from suite.cli.show import show_overview, show_setting
 
     if setting is None:
         show_overview(results)
     else:
         show_setting(setting)
+
+
+def show(
+    run: Positional[Annotated[str, arg(metavar="RUN")]],
+    /,
+    results: Path = Path("results"),
+    json: bool = False,
+) -> int:
+    """Show one run: what it was, how it did beside the paper, what it cost, where it comes from.
+
+    Args:
+        run: A record's file, the beginning of its key, or setting/method/seed.
+        results: The registry.
+        json: Print the record itself.
+    """
+    from suite.cli.inspect import show_run
+
+    return show_run(run, results, as_json=json)
+
+
+def diff(
+    first: Positional[Annotated[str, arg(metavar="RUN")]],
+    second: Positional[Annotated[str, arg(metavar="RUN")]],
+    /,
+    results: Path = Path("results"),
+    json: bool = False,
+) -> int:
+    """Tell what two runs differ in: settings, environment, result.
+
+    Args:
+        first: A record's file, the beginning of its key, or setting/method/seed.
+        second: The same of the other run.
+        results: The registry.
+        json: Print JSON.
+    """
+    from suite.cli.inspect import show_difference
+
+    return show_difference((first, second), results, as_json=json)
+
+
+def export(
+    target: Positional[Annotated[Path, arg(metavar="FILE")]],
+    /,
+    results: Path = Path("results"),
+    tensorboard: bool = False,
+) -> int:
+    """Write the registry as one table, FILE.csv or FILE.parquet, a record a row.
+
+    Outcomes of single tasks and curves are left out; parquet and TensorBoard need
+    `maml-suite[export]`.
+
+    Args:
+        target: The file; with --tensorboard a folder that is new or empty.
+        results: The registry.
+        tensorboard: Write the learning curves for TensorBoard instead.
+    """
+    from suite.cli.inspect import export_registry
+
+    return export_registry(target, results, curves=tensorboard)
 
 
 def tables(

@@ -37,6 +37,11 @@ class Judged:
     components: Components | None
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of our runs."""
+        return () if self.cell is None else tuple(record.seed for record in self.cell.records)
+
+    @property
     def name(self) -> str:
         """Tells it from all others, for `results/references.json` and the like."""
         return f"{self.setting.id} {self.printed.method} {self.protocol.name} step {self.step}"

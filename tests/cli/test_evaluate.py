@@ -108,7 +108,7 @@ def test_weights_of_somebody_else_score_as_our_own(suite, trained, tmp_path):
 def test_mistakes_are_one_line(suite, trained):
     for arguments, wanted in {
         "evaluate": "name a RUN, or --weights FILE and --setting SETTING",
-        "evaluate 000000000000": "no record has a key that begins with '000000000000'",
+        "evaluate 000000000000": "has a key that begins with '000000000000'",
         "evaluate nothing.json": "no record nothing.json",
         f"evaluate {trained.key} --protocols twice": "no protocol 'twice'; it has: 5-shot",
         "evaluate --weights a.npz --setting glyphs-5way-1shot --method pretraining": "classifier",

@@ -1,0 +1,78 @@
+"""`suite show`, `suite diff`, `suite list --missing` and `suite export`."""
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from tabulate import tabulate
+
+from suite.launch.plans import DEFAULT_SEEDS
+from suite.registry import Registry
+from suite.registry.export import write_curves, write_frame
+from suite.registry.find import find_record
+from suite.registry.store import encode
+from suite.report.cells import collect
+from suite.report.missing import missing_jobs
+from suite.report.record import describe, difference, differing
+from suite.report.verdicts import judged
+from suite.settings import get_setting
+from suite.stats.verdicts import LEAST_SEEDS
+
+
+def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
+    """See `suite.cli.reading.show`; the exit code."""
+    record = find_record(Registry(results), wanted)
+    if as_json:
+        print(encode(record).decode(), end="")
+        return 0
+    print(tabulate(describe(record), tablefmt="plain", disable_numparse=True))
+    return 0
+
+
+def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) -> int:
+    """See `suite.cli.reading.diff`; the exit code."""
+    registry = Registry(results)
+    first, second = (find_record(registry, each) for each in wanted)
+    found, score = differing(first, second), difference(first, second)
+    if as_json:
+        content = {"differing": [vars(each) for each in found], "difference": score}
+        print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
+        return 0
+    rows = [(each.part, each.name, each.first, each.second) for each in found]
+    names = [f"{each.setting} {each.method} {each.seed}" for each in (first, second)]
+    print(tabulate(rows, ("", "", *names), tablefmt="plain", disable_numparse=True))
+    if first.key == second.key:
+        print(f"the same run, key {first.key}")
+    if score is not None:
+        print(f"second minus first: {score}")
+    return 0
+
+
+def show_missing(results: Path, setting: str | None) -> int:
+    """See `suite.cli.reading.list_`; the exit code."""
+    rows = judged(collect(Registry(results).records()).cells)
+    if setting is not None:
+        chosen = get_setting(setting)
+        rows = [row for row in rows if row.setting is chosen]
+    jobs = missing_jobs(rows)
+    for job in jobs:
+        print(f"suite run {job.setting} {job.method} --seeds {' '.join(map(str, job.seeds))}")
+    wanting = len({row.name for row in rows if len(row.seeds) < len(DEFAULT_SEEDS)})
+    note = (
+        f"{wanting} of {len(rows)} published numbers have fewer than {len(DEFAULT_SEEDS)} seeds "
+        f"at the paper's schedule; a verdict takes {LEAST_SEEDS}"
+    )
+    Console(stderr=True, highlight=False, soft_wrap=True).print(note, markup=False)
+    return 0
+
+
+def export_registry(target: Path, results: Path, *, curves: bool) -> int:
+    """See `suite.cli.reading.export`; the exit code."""
+    records = list(Registry(results).records())
+    if curves:
+        write_curves(records, target)
+        print(f"wrote {target}; look at it with: tensorboard --logdir {target}")
+        return 0
+    write_frame(results, target)
+    print(f"wrote {target}: {len(records)} records")
+    return 0

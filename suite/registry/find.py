@@ -1,0 +1,51 @@
+"""Which record a user means."""
+
+from pathlib import Path
+
+from suite.errors import UsageError
+from suite.registry.schema import Record
+from suite.registry.store import Registry
+
+_SHOWN = 6
+
+
+def find_record(registry: Registry, wanted: str) -> Record:
+    """The record named by its file, by the beginning of its key, or by `setting/method/seed`.
+
+    Of several attempts of one key it is the one that counts: the first completed, else the last. A
+    `UsageError` where there is none, or more than one run.
+    """
+    path = Path(wanted)
+    if path.suffix == ".json":
+        if not path.exists():
+            raise UsageError(f"no record {wanted}; see: suite list")
+        return Registry(path.parent.parent.parent).read(path)
+    found = _candidates(registry, wanted)
+    runs = sorted({_key(path) for path in found})
+    if not runs:
+        raise UsageError(
+            f"no record in {registry.root} has a key that begins with '{wanted}', or is that "
+            "setting/method/seed; see: suite list"
+        )
+    if len(runs) > 1:
+        names = ", ".join(str(path.relative_to(registry.root)) for path in found[:_SHOWN])
+        more = "" if len(found) <= _SHOWN else f" and {len(found) - _SHOWN} more"
+        raise UsageError(f"'{wanted}' may be any of: {names}{more}; give more of the key")
+    attempts = sorted(map(registry.read, found), key=lambda record: record.attempt)
+    completed = [record for record in attempts if record.status == "completed"]
+    return completed[0] if completed else attempts[-1]
+
+
+def _candidates(registry: Registry, wanted: str) -> list[Path]:
+    paths = registry.paths()
+    setting, _, rest = wanted.partition("/")
+    method, _, seed = rest.partition("/")
+    if seed:
+        start = f"seed-{seed}-"
+        folder = registry.root / setting / method
+        return [path for path in paths if path.parent == folder and path.name.startswith(start)]
+    return [path for path in paths if wanted and _key(path).startswith(wanted)]
+
+
+def _key(path: Path) -> str:
+    return path.stem.split("-")[2]
