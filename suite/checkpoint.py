@@ -9,15 +9,19 @@ one after another, and after a kill between two of them go on from what all have
 import hashlib
 import io
 import logging
-import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
-from suite.files import atomic_write
+from suite.errors import CheckpointError
+from suite.files import atomic_path, atomic_write, disk_of
 from suite.models import Params
 
 log = logging.getLogger(__name__)
@@ -90,17 +94,34 @@ def best(path: Path) -> Path:
 
 
 def save(path: Path, snapshot: Snapshot) -> None:
-    """Write `snapshot`; a kill at any moment leaves the last one, here or at `previous(path)`."""
+    """Write `snapshot`; a kill at any moment leaves the last one, here or at `previous(path)`.
+
+    Raises `CheckpointError` where it cannot be written; both that are there are then as they were.
+    """
     data = _encoded(snapshot)
-    if path.exists():
-        path.replace(previous(path))
-    atomic_write(path, data)
+    with _told(path), atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+        # After the write, so that a full disk takes neither of the two that stand.
+        if path.exists():
+            path.replace(previous(path))
 
 
 def save_best(path: Path, snapshot: Snapshot) -> None:
-    """Write `snapshot` to `best(path)` in place of what is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(best(path), _encoded(snapshot))
+    """Write `snapshot` to `best(path)` in place of what is there; errors are those of `save`."""
+    data = _encoded(snapshot)
+    with _told(best(path)):
+        atomic_write(best(path), data)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot write the checkpoint {path}: {error.strerror} ({disk_of(path)}); when that is "
+            "mended, give the same command again: it goes on from the checkpoint before"
+        ) from error
 
 
 def _encoded(snapshot: Snapshot) -> bytes:
@@ -123,37 +144,57 @@ def load(path: Path, like: Snapshot) -> Snapshot | None:
         return _load(path, like)
     except FileNotFoundError:
         return None
-    except (
-        *(OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, AttributeError),
-        pickle.UnpicklingError,
-    ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        log.warning("the checkpoint %s cannot be used (%s)", path, reason)
+    except (OSError, _Unusable) as error:
+        log.warning("the checkpoint %s cannot be used (%s)", path, error)
         return None
 
 
+class _Unusable(Exception):
+    """Why a file is not taken for a checkpoint."""
+
+
 def _load(path: Path, like: Snapshot) -> Snapshot:
-    data = path.read_bytes()
-    digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    if hashlib.sha256(payload).digest() != digest:
-        raise ValueError("it is damaged")
-    content: dict[str, Any] = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    if content["format"] != _FORMAT:
-        raise ValueError(f"format {content['format']}")
+    content = _content(path.read_bytes())
+    if content.get("format") != _FORMAT:
+        raise _Unusable(f"format {content.get('format')}")
+    told = {name: content.get(name) for name in _TOLD}
+    iteration, sums = content.get("iteration"), content.get("sums")
     for group in _TENSORS:
-        if _shapes(content[group]) != _shapes(like.params):
-            raise ValueError("other weights")
+        if _shapes(content.get(group)) != _shapes(like.params):
+            raise _Unusable("other weights")
+    try:
+        history = msgspec.convert(told, History)
+    except msgspec.ValidationError as error:
+        raise _Unusable(f"an odd history: {error}") from error
+    if type(iteration) is not int or iteration < 0 or _shape(sums) != _shape(like.sums):
+        raise _Unusable("an odd position")
+    history.resumes += 1
     return Snapshot(
-        **{name: content[name] for name in (*_TENSORS, "iteration", "sums")},
-        history=History(
-            curve=[tuple(point) for point in content["curve"]],
-            seconds=content["seconds"],
-            resumes=content["resumes"] + 1,
-            commits=list(content["commits"]),
-            engine=content["engine"],
-        ),
+        **{name: content[name] for name in (*_TENSORS, "iteration", "sums")}, history=history
     )
 
 
-def _shapes(params: Params) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    return {name: (value.shape, value.dtype) for name, value in params.items()}
+def _content(data: bytes) -> dict[str, Any]:
+    digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise _Unusable("it is damaged")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Whatever bytes that are not torch's make it raise; its own words advise to run the file.
+        raise _Unusable("it is not what torch saves, or would run code") from error
+    if not isinstance(content, dict):
+        raise _Unusable("it is not what torch saves of a training")
+    return content
+
+
+def _shapes(params: object) -> dict[str, object] | None:
+    if not isinstance(params, dict):
+        return None
+    return {name: _shape(value) for name, value in params.items()}
+
+
+def _shape(value: object) -> tuple[torch.Size, torch.dtype, torch.layout] | None:
+    return (value.shape, value.dtype, value.layout) if isinstance(value, Tensor) else None

@@ -27,3 +27,9 @@ class RegistryError(SuiteError):
     """A record cannot be read, or must not be written."""
 
     exit_code = 2
+
+
+class CheckpointError(SuiteError):
+    """A training cannot be saved, as where the disk is full; what was saved before is whole."""
+
+    exit_code = 2

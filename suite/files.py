@@ -6,6 +6,7 @@ old file or the new one and nothing between. The registry writes its records thr
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,23 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Write `data` to `path` in one step: temporary file, fsync, `os.replace`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def disk_of(path: Path) -> str:
+    """Which disk `path` is on, or would be, and what is free there, for a message."""
+    place = path.absolute()
+    while not place.is_dir():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    while not place.is_mount():
+        place = place.parent
+    return f"the disk at {place} has {free / 2**20:,.1f} MiB free"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writes that were killed have left in `folder`; nobody may be writing there."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -4,12 +4,9 @@ import math
 import shlex
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from baselines import Method
@@ -25,13 +22,12 @@ from suite.registry.schema import (
     Example,
     Failure,
     Identity,
-    MetricResult,
     Provenance,
     Record,
     Timing,
 )
+from suite.registry.summary import summarise
 from suite.settings import Protocol
-from suite.stats.intervals import ci95_tasks
 
 # Outcomes are kept to so many significant digits; means are taken of what is kept.
 _DIGITS = 6
@@ -45,10 +41,6 @@ _EXAMPLE_STEPS = (0, 1, 10)
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _rounded(value: float) -> float | None:
@@ -86,24 +78,6 @@ def examples(
             by_step={str(step): outcomes(outputs[step][task].T)[0] for step in steps},
         )
         for task in range(_EXAMPLES)
-    )
-
-
-def _as_array(row: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    return np.array([math.inf if value is None else value for value in row], dtype=np.float64)
-
-
-def summarise(per_task: tuple[tuple[float | None, ...], ...], report_step: int) -> MetricResult:
-    """The statistics of one metric; where nothing adapts, the only step is the reported one."""
-    rows = [_as_array(row) for row in per_task]
-    reported = rows[min(report_step, len(rows) - 1)]
-    finite = bool(np.isfinite(reported).all())
-    return MetricResult(
-        mean=_finite(float(reported.mean())),
-        ci95_tasks=ci95_tasks(reported) if finite else None,
-        by_step=tuple(_finite(float(row.mean())) for row in rows),
-        median=_finite(float(np.median(reported))),
-        diverged=int((~np.isfinite(reported)).sum()),
     )
 
 

@@ -11,7 +11,7 @@ from suite import checkpoint, results
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
 from suite.data.source import TaskSource, task_source
-from suite.errors import UsageError
+from suite.errors import CheckpointError, UsageError
 from suite.evaluate import evaluate
 from suite.inner.learner import Learner
 from suite.models import Network
@@ -65,9 +65,10 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     """Run what does not stand in the registry yet.
 
     A method that starts from another's training has that one run first, which is then recorded too.
-    Raises `Stopped` where `request.hooks` stop the training, which then goes on from its checkpoint
-    when the same request is executed again, and `UsageError` where the request makes no sense or
-    another process is at it. A seed that fails is recorded as failed, and the others go on.
+    Raises `Stopped` where `request.hooks` stop the training and `CheckpointError` where it cannot
+    be saved; it goes on from its checkpoint when the same request is executed again. Raises
+    `UsageError` where the request makes no sense or another process is at it. A seed that fails is
+    recorded as failed, and the others go on.
     """
     method = method_of(request.setting, request.method).on(request.schedule)
     method.check(request.setting)
@@ -118,7 +119,7 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
         failed: dict[int, Exception] = {}
         try:
             _train(job, group, state)
-        except (Stopped, UsageError):
+        except (Stopped, UsageError, CheckpointError):
             raise
         except Diverged as error:
             failed = dict.fromkeys(error.places, error)

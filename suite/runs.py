@@ -16,8 +16,8 @@ from baselines import Method
 from suite import checkpoint
 from suite.checkpoint import Snapshot
 from suite.data.source import TaskSource
-from suite.errors import UsageError
-from suite.files import cache_dir
+from suite.errors import CheckpointError, UsageError
+from suite.files import cache_dir, remove_leftovers
 from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
@@ -189,9 +189,16 @@ def claimed(
     with ExitStack() as locks:
         for run in runs:
             folder = run.checkpoint.parent
-            folder.mkdir(parents=True, exist_ok=True)
             name = f".lock-{training_key(run.identities[0])}" if to_score else ".lock"
-            locks.enter_context(_acquired(FileLock(folder / name), run, request, wait=wait))
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                locks.enter_context(_acquired(FileLock(folder / name), run, request, wait=wait))
+            except OSError as error:
+                raise CheckpointError(
+                    f"cannot save trainings in {folder}: {error.strerror}"
+                ) from error
+            if not to_score:
+                remove_leftovers(folder)
         yield
 
 

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 UNPACK = Path(__file__).parents[2] / "shared" / "data" / "unpack.sh"
 
+
+# The same examples at every run; for others, --hypothesis-profile=default --hypothesis-seed=random.
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("ci")
 
 # The tests are many and small: they run two at a time, and each is faster on one thread.
 torch.set_num_threads(1)

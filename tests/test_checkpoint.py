@@ -1,16 +1,21 @@
 """A checkpoint comes back whole or not at all, and reading one runs no code."""
 
+import errno
 import hashlib
 import io
 import os
 import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from suite import checkpoint
 from suite.checkpoint import History, Snapshot, weights_sha256
+from suite.errors import CheckpointError
 from suite.models import build_network
 from suite.settings import get_setting
 from suite.state import stack, unstack
@@ -212,3 +217,74 @@ def test_the_hash_of_weights_tells_names_shapes_and_values_apart():
         {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0000002])},
     ]
     assert expected not in {weights_sha256(other) for other in others}
+
+
+@pytest.mark.parametrize("call", ["fsync", "write_bytes"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_leaves_the_last_checkpoint_and_is_named(path, monkeypatch, call, number):
+    for seed in (1, 2):
+        checkpoint.save(path, trained(seed))
+
+    def full(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os if call == "fsync" else Path, call, full)
+        for save in (checkpoint.save, checkpoint.save_best):
+            with pytest.raises(CheckpointError, match=os.strerror(number)) as caught:
+                save(path, trained(3))
+            assert str(path.parent) in str(caught.value)
+            assert "the disk at /" in str(caught.value)
+            assert "\n" not in str(caught.value)
+    hashes = {weights_sha256(trained(seed).params) for seed in (1, 2)}
+    found = [checkpoint.load(each, fresh()) for each in (checkpoint.previous(path), path)]
+    left = [each for each in found if each is not None]
+    assert weights_sha256(left[-1].params) == weights_sha256(trained(2).params)
+    assert call == "fsync" or {weights_sha256(each.params) for each in left} == hashes
+    assert not list(path.parent.glob(".*"))
+
+
+@given(st.data())
+def test_a_checkpoint_that_was_tampered_with_is_never_taken_for_another(tmp_path_factory, data):
+    """Bytes turned over, cut off, added or put elsewhere: it is told and not used."""
+    path = tmp_path_factory.mktemp("run") / "checkpoint.pt"
+    saved = trained()
+    checkpoint.save(path, saved)
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    kind = data.draw(st.sampled_from(("flip", "cut", "add", "swap")))
+    if kind == "flip":
+        content[place] ^= data.draw(st.integers(1, 255))
+    elif kind == "cut":
+        del content[place:]
+    elif kind == "add":
+        content[place:place] = data.draw(st.binary(min_size=1, max_size=9))
+    else:
+        content = content[place:] + content[:place]
+    if bytes(content) != path.read_bytes():
+        path.write_bytes(content)
+        assert checkpoint.load(path, fresh()) is None
+
+
+RESEALED = {
+    "flip": lambda payload, place: payload[:place] + b"\xff" + payload[place + 1 :],
+    "cut": lambda payload, place: payload[:place],
+    "zeros": lambda payload, place: payload[:place] + bytes(len(payload) - place),
+}
+
+
+@given(place=st.integers(0, 20_000), edit=st.sampled_from(sorted(RESEALED)))
+def test_what_somebody_else_sealed_is_whole_or_refused(tmp_path_factory, place, edit):
+    """Whoever edits a checkpoint can write its digest too: no other error, and no odd shape."""
+    path = tmp_path_factory.mktemp("run") / "checkpoint.pt"
+    checkpoint.save(path, trained())
+    payload = path.read_bytes()[hashlib.sha256().digest_size :]
+    edited = RESEALED[edit](payload, place % len(payload))
+    path.write_bytes(hashlib.sha256(edited).digest() + edited)
+    found = checkpoint.load(path, fresh())
+    if found is not None:
+        assert found.iteration >= 0
+        assert found.sums.shape == (2,)
+        assert [value.shape for value in tensors(found)] == [
+            value.shape for value in tensors(trained())
+        ]

@@ -17,6 +17,7 @@ from suite.inner.learner import Learner
 from suite.models.foreign import Layout, foreign_params
 from suite.registry import Registry
 from suite.registry.find import find_record
+from suite.registry.summary import summarise
 from suite.runner import execute
 from suite.runs import Request
 from suite.settings import Protocol, Setting, get_setting
@@ -99,7 +100,7 @@ def evaluate_weights(
         test = source.stream("test", [0])
         selected = method.select(learner, source.stream("validation", [0]), protocol)
         scores = results.outcomes(evaluate(method, learner, test, protocol, selected))
-        found_metric = results.summarise(scores, protocol.report_step)
+        found_metric = summarise(scores, protocol.report_step)
         print(_line(setting, protocol, found_metric.mean, found_metric.ci95_tasks))
     return 0
 

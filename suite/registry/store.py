@@ -1,6 +1,7 @@
 """The registry: one JSON file a run below `results/`. The one place that writes results."""
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,13 +9,18 @@ import msgspec
 from filelock import FileLock
 
 from suite.errors import RegistryError
-from suite.files import atomic_write
+from suite.files import atomic_write, disk_of, remove_leftovers
 from suite.registry.key import run_key
 from suite.registry.schema import SCHEMA_VERSION, Record
+from suite.registry.summary import contradiction
 
 log = logging.getLogger(__name__)
 
 DEFAULT_ROOT = Path("results")
+
+
+# So many bad files are named in one message.
+_NAMED = 10
 
 
 class _Version(msgspec.Struct):
@@ -24,7 +30,8 @@ class _Version(msgspec.Struct):
 def encode(record: Record) -> bytes:
     """The record as JSON: keys sorted, one top-level field a line, a newline last.
 
-    Raises `RegistryError` where a number is not finite, which JSON cannot say.
+    Raises `RegistryError` where a number is not finite, which JSON cannot say, and where its parts
+    contradict one another.
     """
     fields = msgspec.to_builtins(record)
     lines = [
@@ -41,29 +48,58 @@ def encode(record: Record) -> bytes:
             f"record {record.key} of {record.setting}/{record.method} does not survive JSON: "
             "a number in it is not finite, or a field has the wrong type"
         )
+    if reason := contradiction(record):
+        raise RegistryError(f"record {record.key} of {record.setting}/{record.method}: {reason}")
     return data
 
 
 def decode(data: bytes, name: str) -> Record:
     """The record in `data`; `name` is the file's, for the message of a `RegistryError`."""
     try:
-        version = msgspec.json.decode(data, type=_Version).schema
-        if version < 1:
-            raise RegistryError(f"{name}: there is no schema {version}")
-        if version > SCHEMA_VERSION:
-            raise RegistryError(
-                f"{name}: schema {version} is newer than this suite's {SCHEMA_VERSION}; "
-                "update with: git pull && python -m pip install ."
-            )
         record = msgspec.json.decode(data, type=Record)
-    except msgspec.MsgspecError as error:
-        raise RegistryError(f"{name}: not a record: {error}") from error
-    if run_key(record) != record.key:
-        raise RegistryError(
-            f"{name}: its key {record.key} is not that of its contents ({run_key(record)}): "
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        unreadable = _strange_version(data) or f"not a record: {error if data else 'it is empty'}"
+        raise _refusal(name, unreadable) from error
+    reason = _version_reason(record.schema) or _edited(record)
+    if reason:
+        raise _refusal(name, reason)
+    return record
+
+
+def _edited(record: Record) -> str | None:
+    key = run_key(record)
+    if key != record.key:
+        return (
+            f"its key {record.key} is not that of its contents ({key}): "
             "it was edited by hand; restore it or run it again"
         )
-    return record
+    reason = contradiction(record)
+    return reason and f"{reason}: it was edited by hand; restore it or run it again"
+
+
+def _strange_version(data: bytes) -> str | None:
+    """What is wrong with the schema of what cannot be decoded; None where that is not it."""
+    try:
+        return _version_reason(msgspec.json.decode(data, type=_Version).schema)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _version_reason(version: int) -> str | None:
+    if version < 1:
+        return f"there is no schema {version}"
+    if version > SCHEMA_VERSION:
+        return (
+            f"schema {version} is newer than this suite's {SCHEMA_VERSION}; "
+            "update with: git pull && python -m pip install ."
+        )
+    return None
+
+
+def _refusal(name: str, reason: str) -> RegistryError:
+    """One line, whatever a file that was tampered with makes the decoder quote."""
+    line = "".join(each if each.isprintable() else " " for each in f"{name}: {reason}")
+    return RegistryError(line)
 
 
 class Registry:
@@ -79,20 +115,49 @@ class Registry:
         return self.root / record.setting / record.method / name
 
     def paths(self) -> list[Path]:
-        """All files of the registry, sorted."""
-        return sorted(self.root.glob("*/*/seed-*.json"))
+        """All files of the registry, sorted; a `RegistryError` where a folder cannot be listed."""
+        if not os.path.lexists(self.root):
+            return []
+        try:
+            settings = _folders(self.root)
+            methods = [method for setting in settings for method in _folders(setting)]
+            names = [Path(entry) for method in methods for entry in os.scandir(method)]
+        except OSError as error:
+            raise RegistryError(f"cannot read {self.root}: {error}") from error
+        return sorted(path for path in names if path.match("seed-*.json"))
 
     def records(self) -> Iterator[Record]:
-        """Every record, in the order of `paths`; the first bad one raises `RegistryError`."""
+        """Every record, in the order of `paths`.
+
+        At the first bad one they end, the others are looked at too, and a `RegistryError` names
+        all that are bad.
+        """
+        bad: list[RegistryError] = []
         for path in self.paths():
-            yield self.read(path)
+            try:
+                record = self.read(path)
+            except RegistryError as error:
+                bad.append(error)
+                continue
+            if not bad:
+                yield record
+        if len(bad) == 1:
+            raise bad[0]
+        if bad:
+            lines = [f"{len(bad)} files cannot be counted:", *map(str, bad[:_NAMED])]
+            lines += [f"and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
+            raise RegistryError("\n  ".join(lines))
 
     def read(self, path: Path) -> Record:
         """The record at `path`; a `RegistryError` where it is not one, or not in its place."""
-        record = decode(path.read_bytes(), str(path))
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _refusal(str(path), f"cannot be read: {error.strerror}") from error
+        record = decode(data, str(path))
         if self.path(record) != path:
-            raise RegistryError(
-                f"{path}: its contents belong at {self.path(record)}; move it there or delete it"
+            raise _refusal(
+                str(path), f"its contents belong at {self.path(record)}; move it there or delete it"
             )
         return record
 
@@ -111,8 +176,16 @@ class Registry:
                     record = msgspec.structs.replace(record, attempt=record.attempt + 1)
                 path = self.path(record)
                 path.parent.mkdir(parents=True, exist_ok=True)
+                # Nobody else writes here now: they are of processes that were killed.
+                remove_leftovers(path.parent)
                 atomic_write(path, encode(record))
         except OSError as error:
-            raise RegistryError(f"cannot write to {self.root}: {error}") from error
+            raise RegistryError(
+                f"cannot write to {self.root}: {error} ({disk_of(self.root)})"
+            ) from error
         log.info("wrote %s", path)
         return path
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [Path(entry) for entry in os.scandir(folder) if entry.is_dir()]

@@ -6,6 +6,7 @@ its configuration and its protocol are; all others are put elsewhere, with their
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -33,7 +34,7 @@ class Cell:
     records: tuple[Record, ...]
     """One completed run a seed, by seed."""
 
-    @property
+    @cached_property
     def place(self) -> Place:
         """`paper` for a reproduction, `variant` for a changed one, else the schedule's name."""
         schedule = self.schedule
@@ -45,7 +46,7 @@ class Cell:
             return length
         return "lengthened" if schedule.name == "paper" else schedule.name
 
-    @property
+    @cached_property
     def changes(self) -> tuple[str, ...]:
         """What differs from the setting, as `name=value`; the length of training is not told."""
         protocols = self.setting.protocols_of(self.method)

@@ -99,12 +99,21 @@ def _run(record: Record, metric: str, step: int) -> _Run | None:
         ) from None
     if step >= min(len(rows), len(result.by_step)):
         return None
+    tasks = len(rows[step])
+    if step == record.protocol.report_step:
+        middle = math.inf if result.median is None else result.median
+        return _Run(
+            mean=result.mean,
+            ci95_tasks=result.ci95_tasks,
+            median=middle,
+            diverged=result.diverged,
+            tasks=tasks,
+        )
     scored = outcomes(record, metric, step)
-    at_report = step == record.protocol.report_step
     return _Run(
-        mean=result.mean if at_report else result.by_step[step],
-        ci95_tasks=result.ci95_tasks if at_report else ci95_tasks(scored),
+        mean=result.by_step[step],
+        ci95_tasks=ci95_tasks(scored),
         median=median(scored),
-        diverged=sum(not math.isfinite(outcome) for outcome in scored),
-        tasks=len(scored),
+        diverged=rows[step].count(None),
+        tasks=tasks,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from suite.report import notes, text
 from suite.report.cells import Cell, Contents, Place, method_order
@@ -29,14 +30,32 @@ class Section:
     results_link: str
     numbering: notes.Numbering = field(default_factory=dict)
 
-    @property
+    @cached_property
     def cells(self) -> list[Cell]:
         """The cells of this section, of all places."""
         return [cell for cell in self.contents.cells if cell.setting in self.settings]
 
     def at(self, place: Place) -> list[Cell]:
         """The cells of one place."""
-        return [cell for cell in self.cells if cell.place == place]
+        return self._places.get(place, [])
+
+    @cached_property
+    def _places(self) -> dict[Place, list[Cell]]:
+        places: dict[Place, list[Cell]] = {}
+        for cell in self.cells:
+            places.setdefault(cell.place, []).append(cell)
+        return places
+
+    def siblings(self, cell: Cell) -> list[Cell]:
+        """The cells of the same place, setting and method."""
+        return self._siblings[cell.place, cell.setting.id, cell.method]
+
+    @cached_property
+    def _siblings(self) -> dict[tuple[Place, str, str], list[Cell]]:
+        siblings: dict[tuple[Place, str, str], list[Cell]] = {}
+        for cell in self.cells:
+            siblings.setdefault((cell.place, cell.setting.id, cell.method), []).append(cell)
+        return siblings
 
     def tail(self, cell: Cell | None) -> list[str]:
         """The columns of `_TAIL`."""
@@ -94,7 +113,7 @@ def _places(
 
 
 def _label(section: Section, setting: Setting, method: str, cell: Cell | None) -> str:
-    name = notes.method_label(cell, section.at(cell.place)) if cell else method
+    name = notes.method_label(cell, section.siblings(cell)) if cell else method
     return name + notes.mark(section.numbering, setting, method, cell)
 
 

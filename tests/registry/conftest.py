@@ -43,7 +43,11 @@ def _record(**changes: Any) -> Record:
         selected={"step_size": 0.02},
         metrics={
             "accuracy": MetricResult(
-                mean=0.7, ci95_tasks=0.1, by_step=(0.2, None, 0.7), median=0.8, diverged=0
+                mean=0.7,
+                ci95_tasks=1.96 * 0.1 / 2**0.5,
+                by_step=(0.2, None, 0.7),
+                median=0.7,
+                diverged=0,
             )
         },
         per_task={"accuracy": ((0.2, 0.2), (None, 0.4), (0.6, 0.8))},

@@ -1,0 +1,83 @@
+"""The numbers of a record that follow from its others: how they are made, and held to them."""
+
+import math
+
+import msgspec
+import numpy as np
+
+from suite.registry.schema import MetricResult, Record
+
+Outcomes = tuple[tuple[float | None, ...], ...]
+"""One row a gradient step, one column a task; None where it is not finite."""
+
+# Another machine may add up in another order; the digit that an outcome is kept to moves more.
+_RELATIVE, _OF_THE_GREATEST = 1e-11, 1e-13
+
+
+def summarise(per_task: Outcomes, report_step: int) -> MetricResult:
+    """The statistics of one metric; where nothing adapts, the only step is the reported one.
+
+    Raises `ValueError` where the rows are not all of the same tasks, of which there is one at
+    least.
+    """
+    scores = np.array(per_task, dtype=np.float64)  # (step, task)
+    if scores.ndim != 2 or not scores.size:
+        raise ValueError("no outcomes")
+    scores[np.isnan(scores)] = math.inf
+    reported = scores[min(report_step, len(scores) - 1)]
+    finite = np.isfinite(reported)
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = 1.96 * float(reported.std()) / math.sqrt(reported.size) if finite.all() else None
+        by_step = scores.mean(axis=1).tolist()
+        middle = float(np.median(reported))
+    return MetricResult(
+        mean=_finite(by_step[min(report_step, len(scores) - 1)]),
+        ci95_tasks=None if width is None else _finite(width),
+        by_step=tuple(map(_finite, by_step)),
+        median=_finite(middle),
+        diverged=int((~finite).sum()),
+    )
+
+
+def contradiction(record: Record) -> str | None:
+    """In what the parts of `record` that no key covers contradict one another; None for nothing."""
+    if (record.status == "failed") != (record.failure is not None):
+        return f"its status is {record.status}, its failure says otherwise"
+    if record.metrics.keys() != record.per_task.keys():
+        return "metrics and per_task are not of the same metrics"
+    if record.status == "completed" and not record.metrics:
+        return "it is completed and has no metrics"
+    for name, metric in record.metrics.items():
+        per_task = record.per_task[name]
+        try:
+            expected = summarise(per_task, record.protocol.report_step)
+        except ValueError:
+            return f"per_task.{name} is not one row of the same tasks a step"
+        if metric != expected and (field := _differing(metric, expected, per_task)):
+            return f"metrics.{name}.{field} is not what its per_task gives"
+    return None
+
+
+def _differing(metric: MetricResult, expected: MetricResult, per_task: Outcomes) -> str | None:
+    """The first field in which they differ by more than the order of a sum."""
+    greatest = max((abs(each) for row in per_task for each in row if each is not None), default=0.0)
+    for name, value in msgspec.structs.asdict(expected).items():
+        ours = getattr(metric, name)
+        pairs = [(ours, value)]
+        if name == "by_step":
+            if len(ours) != len(value):
+                return name
+            pairs = list(zip(ours, value, strict=True))
+        if not all(_close(*pair, _OF_THE_GREATEST * greatest) for pair in pairs):
+            return name
+    return None
+
+
+def _close(one: float | None, other: float | None, difference: float) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=_RELATIVE, abs_tol=difference)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
