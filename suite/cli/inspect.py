@@ -68,7 +68,7 @@ def show_missing(results: Path, setting: str | None) -> int:
 
 def export_registry(target: Path, results: Path, *, curves: bool) -> int:
     """See `suite.cli.reading.export`; the exit code."""
-    records = list(Registry(results).records())
+    records = Registry(results).load()
     if curves:
         write_curves(records, target)
         print(f"wrote {target}; look at it with: tensorboard --logdir {target}")

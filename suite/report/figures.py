@@ -11,7 +11,14 @@ from matplotlib.lines import Line2D
 from suite.report.cells import Cell
 from suite.report.numbers import paper_number, step_means
 from suite.report.panels import Lines, draw_band, draw_title, grid, legend
-from suite.report.selection import Panel, curves_of, methods_of, panels_of, protocols_of
+from suite.report.selection import (
+    SEEDS_DRAWN,
+    Panel,
+    curves_of,
+    methods_of,
+    panels_of,
+    protocols_of,
+)
 from suite.report.style import colour
 
 _PAPER: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "D", "markersize": 4}
@@ -103,7 +110,7 @@ def _draw_curves(axes: Axes, cell: Cell, methods: list[str]) -> None:
         return
     factor = 100.0 if cell.setting.metric == "accuracy" else 1.0
     tint = colour(cell.method, methods)
-    for curve in curves:
+    for curve in curves[:SEEDS_DRAWN]:
         points = sorted(curve.items())
         x, y = [at / 1000 for at, _ in points], [factor * value for _, value in points]
         axes.plot(x, y, color=tint, alpha=0.35, linewidth=0.7)

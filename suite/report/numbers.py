@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from statistics import fmean, median
 
+import numpy as np
+
 from suite.errors import RegistryError
 from suite.registry import Record
 from suite.report.cells import Cell
@@ -109,11 +111,11 @@ def _run(record: Record, metric: str, step: int) -> _Run | None:
             diverged=result.diverged,
             tasks=tasks,
         )
-    scored = outcomes(record, metric, step)
+    scored = np.array(outcomes(record, metric, step))
     return _Run(
         mean=result.by_step[step],
         ci95_tasks=ci95_tasks(scored),
-        median=median(scored),
+        median=float(np.median(scored)),
         diverged=rows[step].count(None),
         tasks=tasks,
     )

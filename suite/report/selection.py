@@ -7,6 +7,9 @@ from suite.registry import Record
 from suite.report.cells import UNTRAINED, Cell, method_order
 from suite.settings import SETTINGS, Setting
 
+SEEDS_DRAWN = 10
+"""Of a cell with more, the single seeds that a figure of curves shows; means are over all."""
+
 _FIT_METHODS = ("maml", "pretraining")
 _FIT_PROTOCOLS = ("5-shot", "10-shot")
 

@@ -68,6 +68,9 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         "svg": {"Date": None, "Creator": None},
         "png": {"Software": None},
     }
+    # Laid out once, and not for each format.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     paths = []
     for suffix, metadata in empty.items():
         buffer = io.BytesIO()

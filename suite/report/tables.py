@@ -30,7 +30,7 @@ def write_report(registry_root: Path, reports_dir: Path, *, page: bool = False) 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
     for a record that cannot be read.
     """
-    records = list(Registry(registry_root).records())
+    records = Registry(registry_root).load()
     figures = write_figures(records, reports_dir / "figures")
     names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()

@@ -7,9 +7,9 @@ from suite.report import text
 from suite.report.cells import Cell
 from suite.report.html.axes import Axis, linear, logarithmic
 from suite.report.html.charts import Chart, Line
-from suite.report.html.parts import CELLS_DRAWN, SEEDS_DRAWN, factor, thinned
+from suite.report.html.parts import CELLS_DRAWN, factor, thinned
 from suite.report.html.tints import label, tint
-from suite.report.selection import Panel, curve_of, curves_of
+from suite.report.selection import SEEDS_DRAWN, Panel, curve_of, curves_of
 from suite.settings import Setting
 
 

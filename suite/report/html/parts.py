@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from suite.report.html.markup import element, escape
 from suite.settings import Setting
 
-SEEDS_DRAWN = 10
-"""Of a cell with more, the single lines of the first ones only; its mean is over all."""
 CELLS_DRAWN = 12
 """Of a panel."""
 POINTS_DRAWN = 100
