@@ -165,11 +165,13 @@ def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], 
 
 
 def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
-    """By iteration: the saved ones, or else the start."""
+    """By iteration: the last two that there were, of which the first may be the start."""
     start = initial_snapshot(network, run.seed)
     paths = (checkpoint.previous(run.checkpoint), run.checkpoint)
     saved = [snapshot for path in paths if (snapshot := checkpoint.load(path, start))]
-    return {snapshot.iteration: snapshot for snapshot in saved or [start]}
+    # A group that was killed while it wrote its first checkpoints has the start in common.
+    earlier = [] if saved and paths[0].exists() else [start]
+    return {snapshot.iteration: snapshot for snapshot in (*earlier, *saved)}
 
 
 def trained(network: Network, run: Run, schedule: Schedule) -> bool:
