@@ -33,3 +33,8 @@ class CheckpointError(SuiteError):
     """A training cannot be saved, as where the disk is full; what was saved before is whole."""
 
     exit_code = 2
+
+
+def one_line(text: str) -> str:
+    """`text` with a space for whatever cannot be printed, as a message quotes it from a user."""
+    return "".join(each if each.isprintable() else " " for each in text)

@@ -14,7 +14,7 @@ from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_fr
 from suite.cli.limits import Limits, seconds
 from suite.cli.progress import TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
-from suite.errors import UsageError
+from suite.errors import UsageError, one_line
 from suite.inner.engine import Engine, Kind
 from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
@@ -126,7 +126,7 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
         name, equals, text = change.partition("=")
         if not equals or name not in values:
             fields = ", ".join(values)
-            raise UsageError(f"--set {change}: write FIELD=VALUE with one of: {fields}")
+            raise UsageError(one_line(f"--set {change}: write FIELD=VALUE with one of: {fields}"))
         try:
             values[name] = msgspec.json.decode(text)
         except msgspec.DecodeError:
@@ -134,7 +134,7 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
     try:
         return msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
-        raise UsageError(f"--set {' '.join(changes)}: {error}") from None
+        raise UsageError(one_line(f"--set {' '.join(changes)}: {error}")) from None
 
 
 def load_images(config: Config, data: Path | None) -> ImageData | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock
 
-from suite.errors import RegistryError
+from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, disk_of, remove_leftovers
 from suite.registry.key import run_key
 from suite.registry.schema import SCHEMA_VERSION, Record
@@ -99,8 +99,7 @@ def _version_reason(version: int) -> str | None:
 
 def _refusal(name: str, reason: str) -> RegistryError:
     """One line, whatever a file that was tampered with makes the decoder quote."""
-    line = "".join(each if each.isprintable() else " " for each in f"{name}: {reason}")
-    return RegistryError(line)
+    return RegistryError(one_line(f"{name}: {reason}"))
 
 
 class Registry:

@@ -1,0 +1,33 @@
+"""Ten thousand records become the whole report in seconds."""
+
+import time
+
+import pytest
+from make_golden import make_record
+from msgspec import structs
+
+from suite.registry import Registry, run_key
+from suite.registry.store import encode
+from suite.report import write_report
+
+MANY = 10_000
+# Beside other tests and on a slow machine; ten seconds are the aim.
+LIMIT_SECONDS = 60.0
+
+
+@pytest.mark.slow
+def test_ten_thousand_records(tmp_path):
+    registry = Registry(tmp_path / "results")
+    one = make_record("sinusoid", "maml", 0, level=0.4)
+    for seed in range(MANY):
+        record = structs.replace(one, seed=seed)
+        record = structs.replace(record, key=run_key(record))
+        path = registry.path(record)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(record))
+    began = time.perf_counter()
+    write_report(registry.root, tmp_path / "reports", page=True)
+    took = time.perf_counter() - began
+    print(f"{MANY:,} records in {took:.1f} s")
+    assert took < LIMIT_SECONDS
+    assert f'"count":{MANY}' in (tmp_path / "reports" / "index.html").read_text()
