@@ -1,6 +1,6 @@
 """100 kills of two runs that write into one registry: nothing is lost, nothing is corrupted.
 
-Half of the moments are events (a file opened, renamed, half written; a scoring begun), the others
+Most moments are events (a file opened, renamed, half written; a scoring begun), the others
 come after a time. A run that gets to its end is compared and followed by one of other seeds.
 """
 
@@ -29,7 +29,7 @@ from suite.train import initial_snapshot
 KILLS = 100
 METHODS = ("maml", "fomaml")
 HIDDEN = (6, 6)
-ITERATIONS = 150
+ITERATIONS = 200
 PROTOCOLS = ("5-shot", "20-shot")
 # Three looks at the clock an iteration: one checkpoint in eleven.
 EVERY, INTERVAL = "30s", 11
@@ -168,13 +168,13 @@ def moment(draw: random.Random, command: Command, first: bool) -> tuple[str | No
     """A kind of event, below which folder, and the how manieth of them; or None for a time."""
     if first:
         return "any", command.saved, draw.randint(1, 12)
-    kind = draw.choices(("time", "any", "half", "record", "score"), (50, 18, 10, 14, 8))[0]
+    kind = draw.choices(("time", "any", "half", "record", "score"), (40, 28, 10, 14, 8))[0]
     below = command.root if kind == "record" else command.saved
     if kind == "time":
         return None, below, 0
     if kind == "record":
         return draw.choice(("any", "half")), below / "sinusoid", draw.randint(1, 3)
-    return kind, below, draw.randint(1, {"any": 60, "half": 6, "score": 3}[kind])
+    return kind, below, draw.randint(1, {"any": 150, "half": 6, "score": 3}[kind])
 
 
 def lives(host: Host, draw: random.Random, commands: list[Command], counts: Counter[str]) -> None:

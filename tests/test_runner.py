@@ -223,9 +223,11 @@ def test_seeds_go_on_from_what_all_of_them_have(registry, caplog):
 
 
 def test_seeds_at_other_iterations_train_apart(registry):
+    """With more than a checkpoint interval behind it, a seed does not start again for another."""
     asked = iter([None] * 6)
+    hooks = Hooks(checkpoint_seconds=0.0, stop=lambda: next(asked, "a signal"))
     with pytest.raises(Stopped):
-        run(registry, seeds=(0,), hooks=Hooks(stop=lambda: next(asked, "a signal")))
+        run(registry, seeds=(0,), hooks=hooks)
     outcome = run(registry, seeds=(0, 1))
     assert [record.timing.resumes for _, record in outcome.written] == [1, 0]
     assert {record.timing.seeds_together for _, record in outcome.written} == {1}
@@ -375,3 +377,21 @@ def test_a_record_names_the_code_that_trained_and_not_only_the_code_that_scored(
     ((_, later),) = run(registry, protocols=PROTOCOLS[1:2]).written
     assert later.provenance.git_commit == "b" * 40
     assert later.provenance.training_commits == ("a" * 40,)
+
+
+def test_seeds_killed_between_their_first_checkpoints_still_train_together(registry, tmp_path):
+    """Alone, they would end in other records by rounding: they have the start in common."""
+    steps = iter([None, None, None, "stop"])
+    saved = tmp_path / "saved"
+    with pytest.raises(Stopped):
+        hooks = Hooks(stop=lambda: next(steps))
+        run(registry, seeds=(0, 1), checkpoints=saved, hooks=hooks)
+    first, second = sorted(saved.glob("*/checkpoint.pt"))
+    assert not list(saved.glob("*/checkpoint.previous.pt"))
+    second.unlink()
+    trained = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    outcome = run(registry, seeds=(0, 1), checkpoints=saved, hooks=hooks)
+    assert trained == list(range(1, ITERATIONS + 1))
+    assert [record.timing.seeds_together for _, record in outcome.written] == [2, 2]
+    assert first.exists()

@@ -33,7 +33,11 @@ def record(make_record):
 def bound(record):
     """All that must not change unseen."""
     data = structs.replace(record.data, name="", warnings=())
-    values = structs.asdict(structs.replace(record, data=data))
+    # A step that one task lacks has no mean: of the others' values at it, nothing else tells.
+    per_task = {
+        name: [row for row in rows if None not in row] for name, rows in record.per_task.items()
+    }
+    values = structs.asdict(structs.replace(record, data=data, per_task=per_task))
     return {name: value for name, value in values.items() if name not in FREE}
 
 
