@@ -383,8 +383,8 @@ def test_seeds_killed_between_their_first_checkpoints_still_train_together(regis
     """Alone, they would end in other records by rounding: they have the start in common."""
     steps = iter([None, None, None, "stop"])
     saved = tmp_path / "saved"
+    hooks = Hooks(stop=lambda: next(steps))
     with pytest.raises(Stopped):
-        hooks = Hooks(stop=lambda: next(steps))
         run(registry, seeds=(0, 1), checkpoints=saved, hooks=hooks)
     first, second = sorted(saved.glob("*/checkpoint.pt"))
     assert not list(saved.glob("*/checkpoint.previous.pt"))
