@@ -1,11 +1,13 @@
 """`suite show`, `suite diff`, `suite list --missing` and `suite export`."""
 
+import shlex
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from tabulate import tabulate
 
+from suite.errors import UsageError
 from suite.launch.plans import DEFAULT_SEEDS
 from suite.registry import Registry
 from suite.registry.export import write_curves, write_frame
@@ -54,9 +56,10 @@ def show_missing(results: Path, setting: str | None) -> int:
     if setting is not None:
         chosen = get_setting(setting)
         rows = [row for row in rows if row.setting is chosen]
-    jobs = missing_jobs(rows)
-    for job in jobs:
-        print(f"suite run {job.setting} {job.method} --seeds {' '.join(map(str, job.seeds))}")
+    where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+    for job in missing_jobs(rows):
+        seeds = " ".join(map(str, job.seeds))
+        print(f"suite run {job.setting} {job.method} --seeds {seeds}{where}")
     wanting = len({row.name for row in rows if len(row.seeds) < len(DEFAULT_SEEDS)})
     note = (
         f"{wanting} of {len(rows)} published numbers have fewer than {len(DEFAULT_SEEDS)} seeds "
@@ -69,10 +72,17 @@ def show_missing(results: Path, setting: str | None) -> int:
 def export_registry(target: Path, results: Path, *, curves: bool) -> int:
     """See `suite.cli.reading.export`; the exit code."""
     records = Registry(results).load()
+    if not records:
+        raise UsageError(f"{results} holds no records; run one with: suite run SETTING METHOD")
+    try:
+        if curves:
+            write_curves(records, target)
+        else:
+            write_frame(results, target)
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
     if curves:
-        write_curves(records, target)
         print(f"wrote {target}; look at it with: tensorboard --logdir {target}")
         return 0
-    write_frame(results, target)
     print(f"wrote {target}: {len(records)} records")
     return 0

@@ -19,6 +19,7 @@ def find_record(registry: Registry, wanted: str) -> Record:
     if path.suffix == ".json":
         if not path.exists():
             raise UsageError(f"no record {wanted}; see: suite list")
+        path = path.absolute()
         return Registry(path.parent.parent.parent).read(path)
     found = _candidates(registry, wanted)
     runs = sorted({_key(path) for path in found})

@@ -13,7 +13,7 @@ import msgspec
 
 from suite.registry import Record, training_key
 from suite.registry.key import canonical, digest
-from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting
+from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting, get_setting
 
 UNTRAINED = frozenset({"random-init"})
 """Methods that are right with no training at all."""
@@ -136,7 +136,7 @@ def differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str,
 def _cell(records: list[Record]) -> Cell:
     first = records[0]
     return Cell(
-        setting=SETTINGS[first.setting],
+        setting=get_setting(first.setting),
         method=first.method,
         options=first.options,
         config=first.config,
@@ -144,6 +144,11 @@ def _cell(records: list[Record]) -> Cell:
         protocol=first.protocol,
         records=tuple(records),
     )
+
+
+def cell_of(record: Record) -> Cell:
+    """The cell of `record` alone, failed ones too; a `UsageError` for a setting unknown here."""
+    return _cell([record])
 
 
 def cell_key(record: Record) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from suite.registry import Record
 from suite.report import text
-from suite.report.cells import collect
+from suite.report.cells import cell_of
 from suite.report.numbers import outcomes, paper_number
 from suite.settings import get_setting
 from suite.stats import ci95_tasks, paired_difference
@@ -30,6 +30,12 @@ _ENVIRONMENT = (
     "threads",
     "engine",
 )
+
+_CAVEATS = {
+    "variant": "; this run has other values than the paper's",
+    "shortened": "; this run was trained for less",
+    "lengthened": "; this run was trained for longer",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +68,9 @@ def _ran(record: Record) -> Iterator[Line]:
         f"{protocol.steps} steps, reported after {protocol.report_step}",
     )
     yield "protocol", ", ".join(parts)
-    for cell in collect([record]).cells:
-        if cell.changes:
-            yield "not the paper's", ", ".join(cell.changes)
+    changes = cell_of(record).changes
+    if changes:
+        yield "not the paper's", ", ".join(changes)
     for name, value in record.options.items():
         yield name, _shown(value)
     yield "data", f"{record.data.name}, fingerprint {record.data.fingerprint[:12]}"
@@ -85,7 +91,9 @@ def _outcome(record: Record) -> Iterator[Line]:
             yield "diverged", f"{metric.diverged:,} of {record.protocol.tasks:,} tasks"
         printed = paper_number(setting, record.method, record.protocol, step)
         if printed is not None:
-            yield "the paper's", f"{text.paper_cell(printed, setting)} ({printed.source})"
+            caveat = _CAVEATS.get(cell_of(record).place, "")
+            shown = text.paper_cell(printed, setting)
+            yield "the paper's", f"{shown} ({printed.source}){caveat}"
         means = [_score(record, mean, None) for mean in metric.by_step]
         yield "after 0, 1, ... steps", "  ".join(means)
     for name, value in record.selected.items():
@@ -167,7 +175,7 @@ def difference(first: Record, second: Record) -> str | None:
     if first.setting != second.setting or any(metric not in each.metrics for each in both):
         return None
     scores = [outcomes(each, metric, each.protocol.report_step) for each in both]
-    if first.seed == second.seed and first.data == second.data:
+    if _test_tasks(first) == _test_tasks(second):
         how = "task by task"
         paired = paired_difference([(scores[0], scores[1])])
         found = None if paired is None else (paired.mean, paired.ci95_tasks)
@@ -179,6 +187,21 @@ def difference(first: Record, second: Record) -> str | None:
     decimals = text.digits(found[0], setting)
     mean = text.number(found[0], setting, decimals, sign="+")
     return f"{mean} ± {text.number(found[1], setting, decimals)}, {how}"
+
+
+def _test_tasks(record: Record) -> tuple[object, ...]:
+    """What the test tasks depend on: equal where task n of two runs is the same task."""
+    config, protocol = record.config, record.protocol
+    split = record.data.split
+    return (
+        record.seed,
+        record.data.fingerprint,
+        split,
+        config.n_way,
+        config.rotations,
+        protocol.k_shot,
+        protocol.tasks,
+    )
 
 
 def _unpaired(first: list[float], second: list[float]) -> tuple[float, float] | None:

@@ -26,6 +26,12 @@ def test_show(suite):
     assert (code, printed) == (0, (RESULTS / ONE).read_text())
 
 
+def test_show_a_file_by_its_bare_name(suite, monkeypatch):
+    monkeypatch.chdir((RESULTS / ONE).parent)
+    code, printed, _ = suite(f"show {Path(ONE).name}")
+    assert (code, "sinusoid maml seed 0" in printed) == (0, True)
+
+
 def test_show_nothing(suite):
     code, printed, told = suite(f"show ffffffffffffff --results {RESULTS}")
     assert (code, printed) == (2, "")
@@ -64,7 +70,9 @@ def test_every_missing_command_can_be_given(suite, tmp_path, monkeypatch):
 
 def test_missing_seeds_only(suite):
     printed = suite(f"list --missing --results {RESULTS}")[1]
-    assert "suite run omniglot-5way-1shot-mlp maml --seeds 1 2 3 4\n" in printed
+    assert (
+        f"suite run omniglot-5way-1shot-mlp maml --seeds 1 2 3 4 --results {RESULTS}\n" in printed
+    )
     assert "sinusoid maml" not in printed
     assert suite(f"list sinusoid --missing --results {RESULTS}")[1] == ""
 
@@ -94,6 +102,14 @@ def test_export_nowhere(suite, tmp_path, monkeypatch):
     code, _, told = suite(f"export {tmp_path / 'runs.parquet'} --results {RESULTS}")
     assert (code, "maml-suite[export]" in told) == (2, True)
     assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_export_of_nothing_or_where_nobody_may_write(suite, tmp_path):
+    code, _, told = suite(f"export {tmp_path / 'runs.csv'} --results {tmp_path}")
+    assert (code, "holds no records" in told) == (2, True)
+    (tmp_path / "file").touch()
+    code, _, told = suite(f"export {tmp_path / 'file' / 'runs.csv'} --results {RESULTS}")
+    assert (code, "cannot be written" in told) == (2, True)
 
 
 def test_curves_for_tensorboard(suite, tmp_path):

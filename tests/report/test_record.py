@@ -31,6 +31,27 @@ def test_a_variant_and_what_it_selected():
     assert "%" not in shown["accuracy"]
 
 
+@pytest.mark.parametrize(
+    ("given", "caveat"),
+    [
+        ({}, ""),
+        ({"changes": {"inner_lr": 0.02}}, "other values than the paper's"),
+        ({"iterations": 100}, "trained for less"),
+        ({"iterations": 100_000}, "trained for longer"),
+    ],
+)
+def test_the_paper_s_number_says_what_it_cannot_be_compared_with(given, caveat):
+    shown = lines(make_record("sinusoid", "maml", 0, level=0.4, **given))["the paper's"]
+    assert shown.startswith("0.35 (paper, Table 2)")
+    assert shown.endswith(caveat or "Table 2)")
+
+
+def test_a_failed_run_tells_its_changes_too():
+    record = make_record("sinusoid", "maml", 0, level=0.4, changes={"inner_lr": 0.02})
+    shown = lines(structs.replace(record, status="failed", metrics={}, per_task={}))
+    assert shown["not the paper's"] == "inner_lr=0.02"
+
+
 def test_a_task_that_diverged():
     shown = lines(make_record("sinusoid", "maml", 0, level=0.4, diverged=1))
     assert shown["mse"] == "diverged"
@@ -62,6 +83,14 @@ def test_the_same_tasks_are_compared_one_by_one():
     rows = first.per_task["accuracy"]
     better = {"accuracy": tuple(tuple(value + 0.01 for value in row) for row in rows)}
     assert difference(first, structs.replace(first, per_task=better)) == "+1.0 ± 0.0, task by task"
+
+
+def test_tasks_of_other_supports_are_not_the_same():
+    first = make_record(OMNIGLOT, "maml", 0, level=0.9)
+    protocol = structs.replace(first.protocol, k_shot=2)
+    assert difference(first, structs.replace(first, protocol=protocol)).endswith("other tasks")
+    protocol = structs.replace(first.protocol, n_query=15)
+    assert difference(first, structs.replace(first, protocol=protocol)).endswith("task by task")
 
 
 def test_other_tasks_have_a_wider_interval():

@@ -6,6 +6,7 @@ from msgspec import structs
 
 from suite.registry import run_key
 from suite.report.cells import collect
+from suite.report.missing import missing_jobs
 from suite.report.paired import render_paired
 from suite.report.verdicts import judged, render_summary
 from suite.settings import SETTINGS
@@ -104,3 +105,13 @@ def test_runs_of_another_length_or_split_are_not_compared():
     assert render_paired(collect([*runs(0.98, 1), other]).cells) == []
     longer = make_record(OMNIGLOT, "maml", 0, level=0.9, iterations=2000)
     assert render_paired(collect([longer, other]).cells) == []
+
+
+@pytest.mark.parametrize(
+    ("standing", "asked"), [((), (0, 1, 2, 3, 4)), ((1, 2, 3, 4, 5), ()), ((1, 3, 7), (0, 2))]
+)
+def test_the_lowest_seeds_that_make_five_are_asked_for(standing, asked):
+    records = [make_record(OMNIGLOT, "maml", seed, level=0.9) for seed in standing]
+    jobs = missing_jobs(judged(collect(records).cells))
+    found = [job.seeds for job in jobs if (job.setting, job.method) == (OMNIGLOT, "maml")]
+    assert found == ([asked] if asked else [])
