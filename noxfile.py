@@ -6,6 +6,7 @@ the command behind a session: `nox -s reproduce-omniglot -- --data DIR --seeds 0
 """
 
 import hashlib
+import itertools
 import os
 import shutil
 import sys
@@ -102,6 +103,14 @@ def reproduce_omniglot(session: nox.Session) -> None:
 def reproduce_miniimagenet(session: nox.Session) -> None:
     """The paper's mini-ImageNet table at its full schedule, 5 seeds."""
     suite(session, "reproduce", "miniimagenet", *session.posargs)
+
+
+@nox.session(name="reproduce-rl")
+def reproduce_rl(session: nox.Session) -> None:
+    """The paper's Figures 4 and 5, 5 seeds; `-- point-navigation` and the like: of these only."""
+    named = list(itertools.takewhile(lambda each: not each.startswith("-"), session.posargs))
+    settings = ["--settings", *named] if named else []
+    suite(session, "reproduce", "rl", *settings, *session.posargs[len(named) :])
 
 
 @nox.session

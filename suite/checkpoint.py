@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 _FORMAT = 3
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _TOLD = ("seconds", "resumes", "curve", "commits", "engine")
+_TOLD_LATER = ("policies",)
 _TENSORS = ("params", "first_moments", "second_moments")
 
 
@@ -45,6 +46,8 @@ class History:
     """The code that took part in the training, in order; see `environment.code_version`."""
     engine: str = "eager"
     """What carried out the last iteration; see `suite.inner.engine`."""
+    policies: list[tuple[float, float]] = field(default_factory=list)
+    """Of policies, a point of the curve: return before adaptation, divergence of the last step."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +131,7 @@ def _encoded(snapshot: Snapshot) -> bytes:
     history = snapshot.history
     content: dict[str, Any] = {"format": _FORMAT, "sums": snapshot.sums}
     content |= {name: getattr(snapshot, name) for name in (*_TENSORS, "iteration")}
-    content |= {name: getattr(history, name) for name in _TOLD}
+    content |= {name: getattr(history, name) for name in (*_TOLD, *_TOLD_LATER)}
     buffer = io.BytesIO()
     torch.save(content, buffer)
     payload = buffer.getvalue()
@@ -158,6 +161,7 @@ def _load(path: Path, like: Snapshot) -> Snapshot:
     if content.get("format") != _FORMAT:
         raise _Unusable(f"format {content.get('format')}")
     told = {name: content.get(name) for name in _TOLD}
+    told |= {name: content[name] for name in _TOLD_LATER if name in content}
     iteration, sums = content.get("iteration"), content.get("sums")
     for group in _TENSORS:
         if _shapes(content.get(group)) != _shapes(like.params):

@@ -118,7 +118,7 @@ def versions() -> dict[str, str]:
         "suite": __version__,
         "torch": str(torch.__version__),
     }
-    for package in ("higher", "numpy"):
+    for package in ("higher", "numpy", "mujoco-core", "gymnasium"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     if torch.version.cuda:

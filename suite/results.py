@@ -14,6 +14,7 @@ from suite import environment
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.sinusoid import SinusoidStream
 from suite.data.tasks import TaskStream
+from suite.domain import Scored
 from suite.inner.learner import Learner
 from suite.registry import run_key
 from suite.registry.schema import (
@@ -91,14 +92,20 @@ class Circumstances:
 
 
 def _curve(snapshot: Snapshot) -> tuple[CurvePoint, ...]:
+    curve = snapshot.history.curve
+    policies = snapshot.history.policies or [(math.nan, math.nan)] * len(curve)
     return tuple(
         CurvePoint(
             iteration=iteration,
             train_loss=_rounded(loss),
             train_metric=_rounded(metric),
             validation_metric=_rounded(validation),
+            before=_rounded(before),
+            divergence=_rounded(divergence),
         )
-        for iteration, loss, metric, validation in snapshot.history.curve
+        for (iteration, loss, metric, validation), (before, divergence) in zip(
+            curve, policies, strict=True
+        )
     )
 
 
@@ -144,17 +151,15 @@ def _identity_fields(identity: Identity) -> dict[str, object]:
 def completed(
     identity: Identity,
     metric: str,
-    scores: torch.Tensor,
-    selected: dict[str, float],
-    examples: tuple[Example, ...],
+    scored: Scored,
     snapshot: Snapshot,
     *,
     best_weights_sha256: str | None,
     evaluate_seconds: float,
     circumstances: Circumstances,
 ) -> Record:
-    """The record of a finished run; `scores` is (step, task)."""
-    per_task = outcomes(scores)
+    """The record of a finished run."""
+    per_task = outcomes(scored.scores)
     return Record(
         **_identity_fields(identity),  # type: ignore[arg-type]
         schema=SCHEMA_VERSION,
@@ -162,10 +167,10 @@ def completed(
         attempt=0,
         status="completed",
         failure=None,
-        selected=selected,
+        selected=scored.selected,
         metrics={metric: summarise(per_task, identity.protocol.report_step)},
         per_task={metric: per_task},
-        examples=examples,
+        examples=scored.examples,
         curve=_curve(snapshot),
         timing=_timing(snapshot, evaluate_seconds, circumstances),
         provenance=_provenance(circumstances, snapshot, best_weights_sha256),

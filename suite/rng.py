@@ -28,6 +28,11 @@ def generator(seed: int, stream: str) -> torch.Generator:
     return torch.Generator().manual_seed(stream_key(seed, stream))
 
 
+def numpy_generator(seed: int, stream: str, position: int) -> np.random.Generator:
+    """What is drawn at that position of the stream of that name, whatever was drawn before."""
+    return np.random.default_rng([seed, zlib.crc32(stream.encode()), position])
+
+
 def _shift_right(x: Tensor, bits: int) -> Tensor:
     """Logical shift of int64, whose own shift keeps the sign."""
     return (x >> bits) & ((1 << (64 - bits)) - 1)

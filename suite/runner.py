@@ -2,27 +2,25 @@
 
 import logging
 import time
-from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from baselines import Method, method_of
+from baselines.policy_method import PolicyMethod
 from suite import checkpoint, results
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
-from suite.data.source import TaskSource, task_source
+from suite.domain import Domain
 from suite.errors import CheckpointError, UsageError
-from suite.evaluate import evaluate
-from suite.inner.learner import Learner
-from suite.models import Network
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
-from suite.rng import stream_key
+from suite.rl.learning import Reinforcement
 from suite.runs import Request, Run, claimed, look_up, resumed, trained
-from suite.settings import Config, Protocol
-from suite.state import TrainingState, stack, unstack
-from suite.train import Diverged, Stopped, train
+from suite.settings import Protocol
+from suite.state import TrainingState, unstack
+from suite.supervised import Supervised
+from suite.train import Diverged, Stopped
 
 log = logging.getLogger(__name__)
 
@@ -42,23 +40,10 @@ class _Job:
     """What the runs of a request share."""
 
     request: Request
-    method: Method
-    trainer: Method
-    """What trains: the method, or the one whose training it starts from."""
-    training: Config
-    """What the training goes by: the request's configuration, or what settings share."""
-    network: Network
-    source: TaskSource
-    lessons: TaskSource
-    """Where the training's tasks come from."""
+    domain: Domain
     registry: Registry
     started: str
     outcome: Outcome
-    selections: dict[tuple[int, Hashable], dict[str, float]] = field(default_factory=dict)
-    """What was selected so far: by the place of the run, and `Method.selection`."""
-
-    def learner(self, state: TrainingState, config: Config, key: int = 0) -> Learner:
-        return Learner(config=config, network=self.network, params=state.params, key=key)
 
 
 def execute(request: Request, registry: Registry, images: ImageData | None) -> Outcome:
@@ -74,48 +59,46 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     method.check(request.setting)
     request.engine.check(request.device)
     trainer = method_of(request.setting, method.trained_by or request.method)
-    shared = trainer.shared_config(request.config)
-    training = shared or request.config
-    source = task_source(request.config, request.seeds, request.device, images)
-    lessons = task_source(training, request.seeds, request.device, images)
+    domain = _domain(request, method, trainer, images)
     outcome = Outcome(standing=[], written=[], failures=[])
-    runs = look_up(request, method, trainer, source, registry)
+    runs = look_up(request, method, trainer, domain.facts, registry)
     if method.trained_by and any(run.pending for run in runs):
         before = replace(request, method=method.trained_by, rerun=False)
         pretrained = execute(before, registry, images)
         outcome.written.extend(pretrained.written)
         outcome.failures.extend(pretrained.failures)
-    network = trainer.network_for(request.config, source.train_classes)
     pending = [run for run in runs if run.pending]
     # The weights of a finished pretraining are only read: its methods are scored side by side.
     to_score = method.trained_by is not None and all(
-        trained(network, run, request.schedule) for run in pending
+        trained(domain.network, run, request.schedule) for run in pending
     )
-    with claimed(pending, request, wait=shared is not None, to_score=to_score):
+    shared = trainer.shared_config(request.config) is not None
+    with claimed(pending, request, wait=shared, to_score=to_score):
         # Another process may have finished some before we held the locks.
-        runs = look_up(request, method, trainer, source, registry)
+        runs = look_up(request, method, trainer, domain.facts, registry)
         outcome.standing.extend(done[0] for run in runs for done in run.standing if done)
         job = _Job(
             request=request,
-            method=method,
-            trainer=trainer,
-            training=training,
-            network=network,
-            source=source,
-            lessons=lessons,
+            domain=domain,
             registry=registry,
             started=results.now(),
             outcome=outcome,
         )
-        for group, snapshots in resumed(job.network, [run for run in runs if run.pending]):
+        for group, snapshots in resumed(job.domain.network, [run for run in runs if run.pending]):
             _train_and_score(job, group, snapshots)
     return outcome
+
+
+def _domain(request: Request, method: Method, trainer: Method, images: ImageData | None) -> Domain:
+    if isinstance(trainer, PolicyMethod):
+        return Reinforcement(request, trainer)
+    return Supervised(request, method, trainer, images)
 
 
 def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> None:
     together = len(group)
     while group:
-        state = stack(snapshots, job.training, job.request.device)
+        state = job.domain.state(snapshots)
         failed: dict[int, Exception] = {}
         try:
             _train(job, group, state)
@@ -127,7 +110,7 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
             if len(group) > 1:
                 log.warning("%s: %s; training seed by seed", type(error).__name__, error)
                 for run in group:
-                    for alone, saved in resumed(job.network, [run]):
+                    for alone, saved in resumed(job.domain.network, [run]):
                         _train_and_score(job, alone, saved)
                 return
             failed = {0: error}
@@ -149,11 +132,8 @@ def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
             f"the weights of {request.setting.id} {request.method} seed {group[0].seed} are not in "
             f"{group[0].checkpoint.parent}; train them with: suite run"
         )
-    lessons = job.lessons.stream
-    streams = (lessons(job.trainer.stream, places), lessons("validation", places))
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
-    learner = job.learner(state, job.training)
-    train(job.trainer, learner, request.schedule, streams, state, hooks, request.engine)
+    job.domain.train(places, state, hooks)
 
 
 def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
@@ -175,24 +155,15 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
     request, protocol = job.request, identity.protocol
     best = checkpoint.load(checkpoint.best(run.checkpoint), last)
     snapshot = _weights(run, last, best, protocol)
-    state = stack([snapshot], request.config, request.device)
-    learner = replace(
-        job.learner(state, request.config, stream_key(run.seed, "fresh head")),
-        query_norm=protocol.batch_norm,
-    )
-    test = job.source.stream("test", [run.place])
-    selected = _selected(job, run, learner, protocol)
-    scores = evaluate(job.method, learner, test, protocol, selected)
-    evaluate_seconds = time.monotonic() - began
+    params = {name: value[None].to(request.device) for name, value in snapshot.params.items()}
+    scored = job.domain.score(run.place, params, protocol)
     return results.completed(
         identity,
         request.setting.metric,
-        scores,
-        selected,
-        results.examples(job.method, learner, test, protocol, selected),
+        scored,
         snapshot,
         best_weights_sha256=weights_sha256(best.params) if best else None,
-        evaluate_seconds=evaluate_seconds,
+        evaluate_seconds=time.monotonic() - began,
         circumstances=_circumstances(job, together),
     )
 
@@ -207,15 +178,6 @@ def _weights(run: Run, last: Snapshot, best: Snapshot | None, protocol: Protocol
             "train it again with --rerun"
         )
     return replace(last, params=best.params)
-
-
-def _selected(job: _Job, run: Run, learner: Learner, protocol: Protocol) -> dict[str, float]:
-    """What the method selects for `protocol`, or has selected already."""
-    which = (run.place, job.method.selection(protocol))
-    if which not in job.selections:
-        validation = job.source.stream("validation", [run.place])
-        job.selections[which] = job.method.select(learner, validation, protocol)
-    return job.selections[which]
 
 
 def _record_failure(job: _Job, run: Run, error: Exception, snapshot: Snapshot) -> None:

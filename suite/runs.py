@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +15,12 @@ from filelock import BaseFileLock, FileLock, Timeout
 from baselines import Method
 from suite import checkpoint
 from suite.checkpoint import Snapshot
-from suite.data.source import TaskSource
 from suite.errors import CheckpointError, UsageError
 from suite.files import cache_dir, remove_leftovers
 from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
-from suite.registry.schema import DataFacts, Identity, SplitFacts
+from suite.registry.schema import DataFacts, Identity
 from suite.settings import Config, Protocol, Schedule, Setting
 from suite.train import Hooks, Stopped, initial_snapshot
 
@@ -79,13 +78,20 @@ class Run:
 
 
 def look_up(
-    request: Request, method: Method, trainer: Method, source: TaskSource, registry: Registry
+    request: Request,
+    method: Method,
+    trainer: Method,
+    facts: Callable[[int], DataFacts],
+    registry: Registry,
 ) -> list[Run]:
-    """One run a seed, with what stands of it in the registry. `trainer` is what trains it."""
+    """One run a seed, with what stands of it in the registry.
+
+    `trainer` is what trains it, `facts` are of the data of a seed by place.
+    """
     runs = []
     for place, seed in enumerate(request.seeds):
         identities = [
-            _identity(request, method, source, place, protocol) for protocol in request.protocols
+            _identity(request, method, facts(place), place, each) for each in request.protocols
         ]
         standing = [_completed_attempts(registry, identity) for identity in identities]
         rerun = min(map(len, standing)) if request.rerun else 0
@@ -121,9 +127,8 @@ def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:
 
 
 def _identity(
-    request: Request, method: Method, source: TaskSource, place: int, protocol: Protocol
+    request: Request, method: Method, data: DataFacts, place: int, protocol: Protocol
 ) -> Identity:
-    split = source.splits[place]
     return Identity(
         setting=request.setting.id,
         method=request.method,
@@ -132,18 +137,7 @@ def _identity(
         config=request.config,
         schedule=request.schedule,
         protocol=protocol,
-        data=DataFacts(
-            name=source.name,
-            fingerprint=source.fingerprint,
-            split=None
-            if split is None
-            else SplitFacts(
-                seed=split.seed,
-                counts=(len(split.train), len(split.validation), len(split.test)),
-                sha256=split.sha256,
-            ),
-            warnings=source.warnings,
-        ),
+        data=data,
     )
 
 

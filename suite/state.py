@@ -13,7 +13,10 @@ from suite.settings import Config
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """Trainings under way, at the same iteration. Adam is elementwise, so one serves all seeds."""
+    """Trainings under way, at the same iteration. Adam is elementwise, so one serves all seeds.
+
+    TRPO needs none, and leaves it as it began.
+    """
 
     params: Params  # (seed, ...)
     optimizer: torch.optim.Optimizer
@@ -34,7 +37,7 @@ def stack(snapshots: Sequence[Snapshot], config: Config, device: torch.device) -
     params = {name: value.requires_grad_() for name, value in stacked("params").items()}
     # Capturable: the count of steps stays on the device, so that a CUDA graph can hold a step.
     optimizer = torch.optim.Adam(
-        params.values(), lr=config.meta_lr, fused=True, capturable=device.type == "cuda"
+        params.values(), lr=config.meta_lr or 0.0, fused=True, capturable=device.type == "cuda"
     )
     first, second = stacked("first_moments"), stacked("second_moments")
     for name, value in params.items():

@@ -1,16 +1,17 @@
-"""The training loop, one for all methods: Adam on a method's objective over batches of tasks."""
+"""The training loop, and what it does for supervised methods: Adam on their objective."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from baselines import Method
 from suite import checkpoint, environment
 from suite.checkpoint import Snapshot
-from suite.data.tasks import Batches, TaskBatch, TaskStream
+from suite.data.tasks import Batches, TaskStream
 from suite.errors import SuiteError
 from suite.inner.engine import Engine, Iteration
 from suite.inner.learner import Learner
@@ -78,16 +79,51 @@ def train(
     validation = Batches(streams[1], **shape, ahead=1)
     if state.iteration >= schedule.iterations:
         return
-    _sign(state)
     iterate = Iteration(engine, method.objective, learner, batches, state, schedule.iterations)
+
+    def validate() -> list[float]:
+        batch = validation(state.iteration // schedule.validate_every - 1)
+        outputs = method.validate(learner, batch)
+        scores = task_scores(config, outputs.detach(), batch.query_y)
+        means: list[float] = scores.unflatten(0, (learner.seeds, -1)).mean(1).tolist()
+        return means
+
+    repeat(iterate, validate, schedule, state, hooks, higher_is_better=config.loss != "mse")
+
+
+class Step(Protocol):
+    """Takes a training one iteration on, `state.iteration` too, and adds to `state.sums`."""
+
+    @property
+    def engine(self) -> str:
+        """What carries it out; see `suite.inner.engine`."""
+        ...
+
+    def __call__(self) -> None: ...
+
+
+def repeat(
+    iterate: Step,
+    validate: Callable[[], list[float]],
+    schedule: Schedule,
+    state: TrainingState,
+    hooks: Hooks,
+    *,
+    higher_is_better: bool,
+) -> None:
+    """Iterate to the end of `schedule`, with a curve, checkpoints and whatever the hooks ask.
+
+    `validate` gives the metric of each seed for a point of the curve.
+    """
+    _sign(state)
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()
         iterate()
         if state.iteration % schedule.validate_every == 0:
-            batch = validation(state.iteration // schedule.validate_every - 1)
-            _add_curve_point(method, learner, schedule, batch, state)
-            _keep_best(hooks.checkpoints, state, sign=1 if config.loss == "cross-entropy" else -1)
+            _require_finite(state)
+            _add_curve_point(schedule, validate(), state)
+            _keep_best(hooks.checkpoints, state, sign=1 if higher_is_better else -1)
         for history in state.histories:
             history.seconds += (time.monotonic() - began) / len(state.histories)
             history.engine = iterate.engine
@@ -115,13 +151,7 @@ def _save(paths: Sequence[Path], state: TrainingState) -> None:
         checkpoint.save(path, snapshot)
 
 
-def _add_curve_point(
-    method: Method, learner: Learner, schedule: Schedule, batch: TaskBatch, state: TrainingState
-) -> None:
-    _require_finite(state)
-    outputs = method.validate(learner, batch)
-    scores = task_scores(learner.config, outputs.detach(), batch.query_y)
-    validation = scores.unflatten(0, (learner.seeds, -1)).mean(1).tolist()
+def _add_curve_point(schedule: Schedule, validation: list[float], state: TrainingState) -> None:
     losses, metrics = (state.sums / schedule.validate_every).tolist()
     points = zip(state.histories, losses, metrics, validation, strict=True)
     for history, *values in points:

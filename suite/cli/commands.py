@@ -82,7 +82,8 @@ def run(
 def reproduce(
     name: Positional[
         Annotated[
-            Literal["quickstart", "sinusoid", "omniglot", "miniimagenet"], arg(metavar="NAME")
+            Literal["quickstart", "sinusoid", "omniglot", "miniimagenet", "rl"],
+            arg(metavar="NAME"),
         ]
     ],
     /,
@@ -102,7 +103,7 @@ def reproduce(
     of `suite run`.
 
     Args:
-        name: quickstart, sinusoid, omniglot or miniimagenet.
+        name: quickstart, sinusoid, omniglot, miniimagenet or rl.
         seeds: 0 to 4 by default (quickstart: 0 and 1; short schedule: 0).
         schedule: The paper's, or a short one for a look, recorded as shortened.
         iterations: Meta-iterations; the schedule's by default. Fewer than the paper's are recorded

@@ -80,6 +80,8 @@ def evaluate_weights(
     setting = get_setting(setting_id)
     method = method_for(setting, method_name)
     config = setting.config_of(method_name)
+    if setting.metric == "return":
+        raise UsageError("weights of policies are not taken from elsewhere")
     if method.trained_by or config.images_per_batch:
         raise UsageError(f"{method_name} is trained as a classifier: it takes no foreign weights")
     if "best-validation" in names:

@@ -49,9 +49,11 @@ def reproduce_command(
     jobs = merged(jobs, lambda job: seeds_that_pay(SETTINGS[job.setting].config, device) is None)
     at_once = _at_once(jobs_at_once)
     # Here and not in each job: a missing data set is told once, and decoded once.
-    for dataset in dict.fromkeys(SETTINGS[job.setting].config.dataset for job in jobs):
-        if dataset != "sinusoid":
-            load_image_data(dataset, root=data, progress=over)
+    settings_run = (SETTINGS[job.setting] for job in jobs)
+    for dataset in dict.fromkeys(
+        each.config.dataset for each in settings_run if each.metric == "accuracy"
+    ):
+        load_image_data(dataset, root=data, progress=over)
     options = ["--results", str(results)]
     options += [] if data is None else ["--data", str(data)]
     options += [] if torch.cuda.is_available() else ["--threads", str(_threads(at_once))]

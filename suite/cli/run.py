@@ -113,7 +113,7 @@ def run_command(
 
 def _seeds_together(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
     pay = seeds_that_pay(config, device) or sys.maxsize
-    by_tasks = method.trains and config.images_per_batch is None
+    by_tasks = method.trains and config.images_per_batch is None and pay > 1
     if device.type == "cuda" and by_tasks:
         return min(pay, seeds_that_fit(method, config, device, engine))
     return pay
@@ -138,7 +138,7 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
 
 
 def load_images(config: Config, data: Path | None) -> ImageData | None:
-    if config.dataset == "sinusoid":
+    if config.loss != "cross-entropy":
         return None
     images = load_image_data(config.dataset, root=data, progress=over)
     for warning in images.warnings:

@@ -12,6 +12,7 @@ from suite.registry import Registry
 from suite.settings import SETTINGS, Setting, get_setting
 from suite.settings.footnotes import FOOTNOTES
 from suite.settings.protocols import protocols_by_name
+from suite.settings.schema import REINFORCEMENT_ONLY
 
 # Wide enough for its tables where the output is piped.
 _PIPED_WIDTH = 160
@@ -67,7 +68,10 @@ def show_setting(setting_id: str) -> None:
     table = Table(title=f"{setting.title} ({setting.id})")
     for heading in ("field", "value", "source"):
         table.add_column(heading)
+    unsaid = () if setting.metric == "return" else REINFORCEMENT_ONLY
     for name in setting.config.__struct_fields__:
+        if name in unsaid:
+            continue
         table.add_row(name, _text(getattr(setting.config, name)), setting.sources[name])
     table.add_row("iterations", f"{setting.iterations:,}", setting.sources["iterations"])
     table.add_row("short schedule", f"{setting.short_iterations:,}", "this suite: not the paper's")

@@ -6,8 +6,12 @@ from suite.envs.environment import Array
 from suite.errors import UsageError
 
 
+class NotFinite(UsageError):
+    """A policy gave an action that is no number."""
+
+
 def clipped(action: Array) -> Array:
-    """To [-1, 1]; an action that is not finite is a `UsageError`."""
+    """To [-1, 1]; an action that is not finite is a `NotFinite`."""
     if not np.isfinite(action).all():
-        raise UsageError("the policy gave an action that is not finite: it has diverged")
+        raise NotFinite("the policy gave an action that is not finite: it has diverged")
     return np.clip(action, -1.0, 1.0)

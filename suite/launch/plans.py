@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from suite.errors import UsageError
-from suite.settings import SETTINGS
+from suite.settings import ENVIRONMENTS, SETTINGS
 
 DEFAULT_SEEDS = (0, 1, 2, 3, 4)
 SHORT_SEEDS = (0,)
@@ -17,7 +17,8 @@ _QUICKSTART_SETTINGS = ["glyphs-5way-1shot", "sinusoid"]
 _QUICKSTART_METHODS = ("maml", "fomaml", "pretraining", "oracle")
 
 _PREFIXES = {"sinusoid": "sinusoid", "omniglot": "omniglot-", "miniimagenet": "miniimagenet-"}
-PLANS = (QUICKSTART, *_PREFIXES)
+RL = "rl"
+PLANS = (QUICKSTART, *_PREFIXES, RL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,8 @@ def plan(
     """
     if name == QUICKSTART:
         chosen = _QUICKSTART_SETTINGS
+    elif name == RL:
+        chosen = list(ENVIRONMENTS)
     elif name in _PREFIXES:
         chosen = [setting for setting in SETTINGS if setting.startswith(_PREFIXES[name])]
     else:

@@ -67,7 +67,12 @@ class CurvePoint(_Part, frozen=True, kw_only=True):
     train_metric: float | None
     """Mean of the metric on the training tasks' query sets since the last point."""
     validation_metric: float | None
-    """Mean of the metric on one meta-batch of validation tasks."""
+    """Mean of the metric on one meta-batch of validation tasks; of policies, on the last one that
+    was trained on, before that."""
+    before: float | None = None
+    """Of policies, the mean return on the last meta-batch before adaptation."""
+    divergence: float | None = None
+    """Of policies, of the last step's new ones from the old, in nats."""
 
 
 class Example(_Part, frozen=True, kw_only=True):
@@ -156,7 +161,7 @@ class Record(Identity, frozen=True, kw_only=True):
     selected: dict[str, float]
     """What the method chose on validation tasks, by name."""
     metrics: dict[str, MetricResult]
-    """`accuracy` or `mse`; empty for a failed run."""
+    """`accuracy`, `mse` or `return`; empty for a failed run."""
     per_task: dict[str, tuple[tuple[float | None, ...], ...]]
     """Metric to the outcome of every test task: one row a gradient step, one column a task."""
     examples: tuple[Example, ...]

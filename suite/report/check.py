@@ -49,7 +49,7 @@ def _check(reference: Reference, cells: dict[str, Cell], without: Collection[str
     if len(scores) < 2:
         return Check(name=name, status="missing", detail="no two seeds here; run suite check --run")
     now, before = list(scores.values()), list(reference.means.values())
-    higher = setting.metric == "accuracy"
+    higher = setting.metric != "mse"
     compared = compare(now, before, reference.margin, higher_is_better=higher)
     sizes = [fmean(now), fmean(before), reference.margin]
     shown = [text.number(size, setting, text.digits(sizes[1], setting)) for size in sizes]

@@ -14,65 +14,80 @@ from suite.report.panels import Lines, draw_band, draw_title, grid, legend
 from suite.report.selection import (
     SEEDS_DRAWN,
     Panel,
+    curve_unit,
     curves_of,
     methods_of,
     panels_of,
     protocols_of,
 )
 from suite.report.style import colour
+from suite.settings import ENVIRONMENTS, Metric
 
 _PAPER: dict[str, Any] = {"color": "black", "linestyle": "none", "marker": "D", "markersize": 4}
 
 _SPREAD = "bands: 95 % over seeds"
 
 
-def learning_curves(cells: Sequence[Cell], dataset: str) -> Figure | None:
-    """The validation metric during training, a panel for each setting of `dataset`."""
-    panels = [panel for panel in panels_of(cells, dataset) if any(map(curves_of, panel.cells))]
+def learning_curves(cells: Sequence[Cell], *datasets: str) -> Figure | None:
+    """The validation metric during training, a panel for each setting of `datasets`."""
+    found = [panel for dataset in datasets for panel in panels_of(cells, dataset)]
+    panels = [panel for panel in found if any(map(curves_of, panel.cells))]
     if not panels:
         return None
-    accuracy = panels[0].setting.metric == "accuracy"
+    metric = panels[0].setting.metric
     title = "Learning curves (thin lines: single seeds)"
-    figure, axes = grid(len(panels), title=title, share_y=not accuracy)
+    figure, axes = grid(len(panels), title=title, share_y=metric == "mse")
     methods = methods_of([cell for panel in panels for cell in panel.cells if curves_of(cell)])
     for panel, each in zip(panels, axes, strict=True):
         draw_title(each, panel)
         for cell in panel.cells:
             _draw_curves(each, cell, methods)
-        each.set_xlabel("meta-iterations, thousands")
-    _scale(axes, accuracy, "validation")
+        each.set_xlabel(curve_unit(panel.setting)[1])
+    _scale(axes, metric, "validation")
     legend(figure, methods)
     return figure
 
 
 def sinusoid_steps(cells: Sequence[Cell]) -> Figure | None:
     """The paper's Figures 3 and 6: error by gradient step, for each number of examples."""
-    return _by_step(cells, "sinusoid", f"Sinusoid regression: error by gradient step ({_SPREAD})")
+    return _by_step(cells, ["sinusoid"], f"Sinusoid regression: error by gradient step ({_SPREAD})")
 
 
 def accuracy_steps(cells: Sequence[Cell], dataset: str) -> Figure | None:
     """Accuracy by gradient step, a panel for each setting of `dataset`."""
-    return _by_step(cells, dataset, f"Accuracy by gradient step ({_SPREAD})")
+    return _by_step(cells, [dataset], f"Accuracy by gradient step ({_SPREAD})")
 
 
-def _by_step(cells: Sequence[Cell], dataset: str, title: str) -> Figure | None:
+def return_steps(cells: Sequence[Cell]) -> Figure | None:
+    """The paper's Figures 4 and 5: return by gradient step, a panel for each environment."""
+    title = f"Return by gradient step ({_SPREAD}, thin lines: single seeds)"
+    return _by_step(cells, ENVIRONMENTS, title)
+
+
+def _by_step(cells: Sequence[Cell], datasets: Sequence[str], title: str) -> Figure | None:
     panels = [
-        panel for protocol in protocols_of(dataset) for panel in panels_of(cells, dataset, protocol)
+        panel
+        for dataset in datasets
+        for protocol in protocols_of(dataset)
+        for panel in panels_of(cells, dataset, protocol)
     ]
     if not panels:
         return None
-    accuracy = panels[0].setting.metric == "accuracy"
-    figure, axes = grid(len(panels), title=title, share_y=not accuracy)
+    metric = panels[0].setting.metric
+    figure, axes = grid(len(panels), title=title, share_y=metric == "mse")
     methods = methods_of([cell for panel in panels for cell in panel.cells])
     for panel, each in zip(panels, axes, strict=True):
         draw_title(each, panel)
         for cell in panel.cells:
             lines = _step_lines(cell)
+            if metric == "return":
+                tint = colour(cell.method, methods)
+                each.plot(range(lines.shape[1]), lines.T, color=tint, alpha=0.35, linewidth=0.7)
             draw_band(each, range(lines.shape[1]), lines, cell, methods)
         if not panel.warning:
             _draw_paper(each, panel, methods)
         each.set_xlabel("gradient steps")
-    _scale(axes, accuracy, "test")
+    _scale(axes, metric, "test")
     extra = (
         [Line2D([], [], label="paper, in its method's colour", **_PAPER)]
         if panels[0].setting.paper
@@ -109,19 +124,23 @@ def _draw_curves(axes: Axes, cell: Cell, methods: list[str]) -> None:
     if not curves:
         return
     factor = 100.0 if cell.setting.metric == "accuracy" else 1.0
-    tint = colour(cell.method, methods)
+    tint, (unit, _) = colour(cell.method, methods), curve_unit(cell.setting)
     for curve in curves[:SEEDS_DRAWN]:
         points = sorted(curve.items())
-        x, y = [at / 1000 for at, _ in points], [factor * value for _, value in points]
+        x, y = [at / unit for at, _ in points], [factor * value for _, value in points]
         axes.plot(x, y, color=tint, alpha=0.35, linewidth=0.7)
     shared = sorted(set(curves[0]).intersection(*curves[1:]))
     mean = [factor * float(np.mean([curve[at] for curve in curves])) for at in shared]
-    axes.plot([at / 1000 for at in shared], mean, color=tint)
+    axes.plot([at / unit for at in shared], mean, color=tint)
 
 
-def _scale(panels: Sequence[Axes], accuracy: bool, split: str) -> None:
-    """The y axes: percent up to 100, or the error on one log scale that no band stretches."""
-    if accuracy:
+def _scale(panels: Sequence[Axes], metric: Metric, split: str) -> None:
+    """The y axes: percent up to 100, returns, or errors on a log scale that no band stretches."""
+    if metric == "return":
+        for axes in panels:
+            axes.set_ylabel("mean return")
+        return
+    if metric == "accuracy":
         for axes in panels:
             axes.set_ylabel(f"{split} accuracy, %")
             axes.set_ylim(top=min(101.0, axes.get_ylim()[1]))

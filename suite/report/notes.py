@@ -24,6 +24,9 @@ _ONLY_FOR = {
     "fomaml-omniglot": ("fomaml",),
     "sinusoid-pretraining": ("pretraining", "random-init"),
     "sinusoid-oracle": ("oracle",),
+    "rl-fisher": _META,
+    "rl-pretraining": ("pretraining",),
+    "rl-random": ("random-init",),
 }
 _ON_THE_PAPER = frozenset({"fomaml-omniglot"})
 """Footnotes on the printed number, which are due where nothing was run, too."""
@@ -37,6 +40,7 @@ _EXPLAINS = {
     "mini-clip": ("meta_grad_clip",),
     "mini-batch": ("tasks_per_batch",),
     "sinusoid-lr": ("inner_lr",),
+    "rl-fisher": ("fisher_tasks", "fisher_every"),
 }
 """The values that a footnote explains: it does not hold for a variant that changes one."""
 

@@ -10,6 +10,7 @@ from suite.report.paired import render_paired
 from suite.report.protocols import render_protocols
 from suite.report.sections import render_section
 from suite.report.verdicts import judged, render_summary
+from suite.settings import ENVIRONMENTS
 
 _HEAD = """\
 # Tables
@@ -18,14 +19,15 @@ Generated from the records below `results/` by `suite tables` (or `nox -s tables
 
 How to read a cell:
 
-- Accuracies are in percent; regression is scored by the mean squared error.
+- Accuracies are in percent; regression is scored by the mean squared error, reinforcement
+  learning by the mean return: the sum of the rewards of a trajectory, not discounted.
 - **paper**: the number as printed. Its ± is over the test tasks of one trained model.
 - **ours**: the mean over seeds of each run's mean over its test tasks. Its ± is the half-width of
   the 95 % Student t interval over training seeds; `± –` stands where there is one seed only.
 - **± over tasks**: the half-width of the paper's kind of interval, 1.96 sd / √tasks, for one
   trained model; the median of the runs' own. It is what to hold against the paper's ±, and it is
   not part of the ± over seeds.
-- **ours - paper**: in percentage points, or in mean squared error.
+- **ours - paper**: in percentage points, in mean squared error, or in return.
 - **diverged**: test tasks whose outcome is not finite. The mean is then undefined. The median over
   tasks (of which the median over seeds is shown) stands beside it, and also where the mean is more
   than ten times as large, since a few tasks carry it then.
@@ -37,10 +39,11 @@ own configuration and protocol. Runs of another length or configuration stand ap
 differ in anything but the seed are never averaged."""
 
 _SECTIONS = (
-    ("Sinusoid regression", "sinusoid"),
-    ("Omniglot", "omniglot"),
-    ("mini-ImageNet", "miniimagenet"),
-    ("Glyphs, a stand-in", "glyphs"),
+    ("Sinusoid regression", ("sinusoid",)),
+    ("Omniglot", ("omniglot",)),
+    ("mini-ImageNet", ("miniimagenet",)),
+    ("Reinforcement learning", ENVIRONMENTS),
+    ("Glyphs, a stand-in", ("glyphs",)),
 )
 
 
@@ -54,8 +57,8 @@ def render_tables(
     """
     contents = collect(records)
     blocks = [_HEAD, *render_summary(judged(contents.cells))]
-    for title, dataset in _SECTIONS:
-        blocks += render_section(title, dataset, contents, results_link)
+    for title, datasets in _SECTIONS:
+        blocks += render_section(title, datasets, contents, results_link)
     blocks += render_paired(contents.cells)
     blocks += render_protocols(contents.cells, results_link)
     if figures:

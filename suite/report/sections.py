@@ -1,13 +1,13 @@
 """The sections of the tables file, one a data set: the paper's table first, other runs apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from suite.report import notes, text
 from suite.report.cells import Cell, Contents, Place, method_order
 from suite.report.numbers import paper_number, summarise
-from suite.settings import SETTINGS, Protocol, Setting
+from suite.settings import SETTINGS, Metric, Protocol, Setting
 
 _OTHER: dict[Place, str] = {
     "variant": "Variants (the schedule of the paper, a changed configuration)",
@@ -65,17 +65,19 @@ class Section:
         return [str(len(cell.records)), f"{cell.schedule.iterations:,}", links]
 
 
-def render_section(title: str, dataset: str, contents: Contents, results_link: str) -> list[str]:
-    """The blocks of one data set: its tables, what they leave out, its footnotes."""
-    settings = tuple(each for each in SETTINGS.values() if each.config.dataset == dataset)
+def render_section(
+    title: str, datasets: Sequence[str], contents: Contents, results_link: str
+) -> list[str]:
+    """The blocks of some data sets: their tables, what they leave out, their footnotes."""
+    settings = tuple(each for each in SETTINGS.values() if each.config.dataset in datasets)
     section = Section(title=title, settings=settings, contents=contents, results_link=results_link)
     blocks = [f"## {title}"]
-    if dataset == "glyphs":
+    if "glyphs" in datasets:
         blocks.append(
             "`glyphs` is this suite's own stand-in for Omniglot, for machines that do not have the "
             "data. The paper has no number for it, so nothing in this section is a reproduction."
         )
-    blocks += _regression(section) if dataset == "sinusoid" else [_accuracies(section)]
+    blocks += _RENDERED[settings[0].metric](section)
     blocks += ["\n".join(notes.choices(section.at("paper")))]
     for place, heading in _OTHER.items():
         if cells := section.at(place):
@@ -117,7 +119,7 @@ def _label(section: Section, setting: Setting, method: str, cell: Cell | None) -
     return name + notes.mark(section.numbering, setting, method, cell)
 
 
-def _accuracies(section: Section) -> str:
+def _accuracies(section: Section) -> list[str]:
     """Rows of method and setting, as the paper's Table 1 has columns."""
     printed_any = any(setting.paper for setting in section.settings)
     rows = []
@@ -144,7 +146,7 @@ def _accuracies(section: Section) -> str:
     paper_headers = ["paper"] if printed_any else []
     difference_headers = ["ours - paper"] if printed_any else []
     headers = ["setting", "protocol", "method", *paper_headers, _OURS, *difference_headers, _TASKS]
-    return text.table([*headers, *_TAIL], rows)
+    return [text.table([*headers, *_TAIL], rows)]
 
 
 def _regression(section: Section) -> list[str]:
@@ -162,11 +164,31 @@ def _regression(section: Section) -> list[str]:
             for protocol in setting.protocols
             if (protocol.name in printed) == in_paper
             for method, cell in _places(section, setting, protocol)
-            for row in _step_rows(section, setting, protocol, method, cell)
+            for row in _step_rows(section, protocol.name, setting, protocol, method, cell)
         ]
         headers = ["examples", "method", "", *_step_headers(steps_of(setting)), *_TAIL]
         blocks += [f"### {title}", text.table(headers, rows)]
     return blocks
+
+
+def _returns(section: Section) -> list[str]:
+    """The numbers behind the paper's Figures 4 and 5; those of MAML are its Tables 4 and 5."""
+    rows = [
+        row
+        for setting in section.settings
+        for protocol in setting.protocols
+        for method, cell in _places(section, setting, protocol)
+        for row in _step_rows(section, setting.title, setting, protocol, method, cell)
+    ]
+    steps = steps_of(section.settings[0])
+    return [text.table(["setting", "method", "", *_step_headers(steps), *_TAIL], rows)]
+
+
+_RENDERED: dict[Metric, Callable[[Section], list[str]]] = {
+    "accuracy": _accuracies,
+    "mse": _regression,
+    "return": _returns,
+}
 
 
 def _step_headers(steps: Sequence[int]) -> list[str]:
@@ -174,13 +196,21 @@ def _step_headers(steps: Sequence[int]) -> list[str]:
 
 
 def _step_rows(
-    section: Section, setting: Setting, protocol: Protocol, method: str, cell: Cell | None
+    section: Section,
+    name: str,
+    setting: Setting,
+    protocol: Protocol,
+    method: str,
+    cell: Cell | None,
 ) -> list[list[str]]:
-    """The rows of one method: paper, ours, over tasks, difference; columns are gradient steps."""
+    """The rows of one method, `name` first: paper, ours, over tasks, difference.
+
+    Columns are gradient steps.
+    """
     steps = steps_of(setting)
     printed = [paper_number(setting, method, protocol, step) for step in steps]
-    head = [protocol.name, _label(section, setting, method, cell)]
-    plain = [protocol.name, method]
+    head = [name, _label(section, setting, method, cell)]
+    plain = [name, method]
     empty = [""] * len(_TAIL)
     paper = [text.paper_cell(number, setting) for number in printed]
     paper_rows = [[*plain, "paper", *paper, *empty]] if any(printed) else []
@@ -203,15 +233,16 @@ def _step_rows(
 
 def _other_table(section: Section, cells: Sequence[Cell]) -> str:
     """Runs that stand apart: no number of the paper beside them, and what is changed."""
-    regression = cells[0].setting.metric == "mse"
+    metric = cells[0].setting.metric
+    by_step = metric != "accuracy"
     rows = []
     for cell in cells:
-        steps = steps_of(cell.setting) if regression else (cell.protocol.report_step,)
+        steps = steps_of(cell.setting) if by_step else (cell.protocol.report_step,)
         summaries = [summarise(cell, step) for step in steps]
         rows.append(
             [
-                *([] if regression else [cell.setting.title]),
-                cell.protocol.name,
+                *([] if metric == "mse" else [cell.setting.title]),
+                *([] if metric == "return" else [cell.protocol.name]),
                 _label(section, cell.setting, cell.method, cell),
                 ", ".join(f"`{change}`" for change in cell.changes) or text.NOTHING,
                 *(text.our_cell(summary, cell.setting) for summary in summaries),
@@ -219,7 +250,7 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
                 *section.tail(cell),
             ]
         )
-    values = _step_headers(steps_of(cells[0].setting)) if regression else [_OURS]
-    tasks = f"{_TASKS}, {values[-1]}" if regression else _TASKS
-    first = ["examples"] if regression else ["setting", "protocol"]
+    values = _step_headers(steps_of(cells[0].setting)) if by_step else [_OURS]
+    tasks = f"{_TASKS}, {values[-1]}" if by_step else _TASKS
+    first = {"mse": ["examples"], "return": ["setting"]}.get(metric, ["setting", "protocol"])
     return text.table([*first, "method", "changed", *values, tasks, *_TAIL], rows)

@@ -89,6 +89,13 @@ def curve_of(record: Record) -> dict[int, float]:
     }
 
 
+def curve_unit(setting: Setting) -> tuple[int, str]:
+    """The meta-iterations that a curve counts by, and what its axis says."""
+    if setting.metric == "return":
+        return 1, "meta-iterations"
+    return 1000, "meta-iterations, thousands"
+
+
 def curves_of(cell: Cell) -> list[dict[int, float]]:
     """Of every run that has one."""
     return [curve for curve in map(curve_of, cell.records) if curve]

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from suite.files import atomic_write
 from suite.registry import Record, Registry
 from suite.report.cells import collect
-from suite.report.figures import accuracy_steps, learning_curves, sinusoid_steps
+from suite.report.figures import accuracy_steps, learning_curves, return_steps, sinusoid_steps
 from suite.report.fits import sinusoid_fits
 from suite.report.html import render_page
 from suite.report.render import render_tables
 from suite.report.style import save, styled
+from suite.settings import ENVIRONMENTS
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ def write_figures(records: Iterable[Record], folder: Path) -> list[Path]:
     drawings: dict[str, Callable[[], Figure | None]] = {
         "sinusoid-steps": partial(sinusoid_steps, cells),
         "sinusoid-fits": partial(sinusoid_fits, cells),
+        "return-steps": partial(return_steps, cells),
+        "learning-curves-return": partial(learning_curves, cells, *ENVIRONMENTS),
     }
     for dataset in _IMAGES:
         drawings[f"accuracy-steps-{dataset}"] = partial(accuracy_steps, cells, dataset)

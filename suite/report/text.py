@@ -16,16 +16,18 @@ NOTHING = "–"
 
 
 def digits(value: float, setting: Setting) -> int:
-    """Decimals to print: as the paper for accuracies, three significant digits for an MSE."""
+    """Decimals to print: as the paper for accuracies, one for returns, for an MSE three digits."""
     if setting.metric == "accuracy":
         return 2 if setting.config.dataset == "miniimagenet" else 1
+    if setting.metric == "return":
+        return 1
     if value == 0.0:
         return 2
     return min(6, max(0, 2 - math.floor(math.log10(abs(value)))))
 
 
 def number(value: float, setting: Setting, decimals: int, sign: str = "") -> str:
-    """`value` in the unit of the tables: percent for accuracies, the MSE itself."""
+    """`value` in the unit of the tables: percent for accuracies, else itself."""
     scaled = 100 * value if setting.metric == "accuracy" else value
     if abs(scaled) >= 1e4:
         return f"{scaled:{sign}.2e}"

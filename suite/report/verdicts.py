@@ -126,9 +126,9 @@ _READING = f"""\
 - **ours - paper**: its interval joins our seeds with the paper's ± over tasks. Where the paper
   prints none, that of our own models stands in. The paper's number is of one training run, and how
   far that lies from the mean of its method nobody knows.
-- **margin**: a default of the setting (`Setting.margin`): percentage points, or for a mean squared
-  error a share of the paper's number. The sinusoid's was chosen when its runs stood, all others
-  before.
+- **margin**: a default of the setting (`Setting.margin`): percentage points, for a mean squared
+  error a share of the paper's number, for returns a twentieth of what lies between random
+  initialization and the oracle. The sinusoid's was chosen when its runs stood, all others before.
 - **sd of seeds, sd of tasks**: between trained models, and between the test tasks of one model, by
   a nested analysis of variance. Seeds alone tell how far another training run may lie."""
 
@@ -153,7 +153,7 @@ def _row(row: Judged) -> list[str]:
 
 def steps_told(row: Judged) -> tuple[str, ...]:
     """The gradient steps of a number, where its setting prints several."""
-    if row.setting.metric != "mse":
+    if row.setting.metric == "accuracy":
         return ()
     return (f"{row.step} step{'' if row.step == 1 else 's'}",)
 

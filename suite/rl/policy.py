@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from suite.models import Params
+from suite.envs import make_environment
+from suite.models import Network, Params
 from suite.models.init import xavier_uniform
 from suite.models.layers import linear
+from suite.settings import Config
 
 _LEAST_LOG_STD = math.log(1e-6)
 _HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
@@ -28,6 +30,25 @@ def initial_policy(
         params[f"layer{layer}.weight"] = xavier_uniform((n_out, n_in), generator)
         params[f"layer{layer}.bias"] = torch.zeros(n_out)
     return params | {"log_std": torch.zeros(actions)}
+
+
+def policy_network(config: Config, *, told: bool) -> Network:
+    """The policy of the environment that `config` names; `told` widens its input by the goal.
+
+    Its forward pass gives the means of the actions.
+    """
+    environment = make_environment(config.dataset)
+    goal = environment.test_goals().shape[1] if told else 0
+    inputs, actions = environment.observation_size + goal, environment.action_size
+
+    def initial(generator: torch.Generator) -> Params:
+        return initial_policy(inputs, actions, config.hidden, generator)
+
+    return Network(
+        initial=initial,
+        forward=lambda params, observations: distribution(params, observations)[0],
+        adapted=tuple(initial(torch.Generator())),
+    )
 
 
 def distribution(params: Params, observations: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,8 @@ from suite.rl.policy import distribution
 
 @dataclass(frozen=True, kw_only=True)
 class Trajectories:
-    """What a policy did in each task. A sample is a step of a slot; some hold nothing."""
+    """What a policy did in each task. A sample is a step of a slot; of tasks with fewer of them
+    than others the last hold nothing."""
 
     observations: Tensor  # (task, sample, observation)
     actions: Tensor  # (task, sample, action)
@@ -62,10 +63,11 @@ def sample(
     rng: np.random.Generator,
     context: bool = False,
 ) -> Trajectories:
-    """Let the policies of `params` (task, ...) act for `goals` (task, goal).
+    """Let the policies of `params` (task, ...) act for `goals`.
 
-    With `context` the policy is told the goal, after the observation. Discounted sums of rewards
-    less the linear baseline are the advantages.
+    Those are (task, goal), or of each trajectory's slot (task, slot, goal). With `context` the
+    policy is told the goal, after the observation. Discounted sums of rewards less the linear
+    baseline are the advantages.
     """
     record = _roll_out(environment, params, goals, slots, rng, context)
     returns = _discounted(record, discount)
@@ -78,19 +80,22 @@ def sample(
     standard = spread / (deviation[None, :, None] + 1e-8)
     like = params["log_std"]
     total = np.where(record.there, record.rewards, 0.0).sum((0, 2)) / record.last.sum((0, 2))
+    there = np.moveaxis(record.there, 0, 1).reshape(len(counts), -1)
+    order = np.argsort(~there, axis=1, kind="stable")[:, : counts.max()]
+
+    def by_task(values: Array) -> Tensor:
+        """(time, task, slot, ...) to (task, sample, ...), what is there first."""
+        rows = np.moveaxis(values, 0, 1).reshape(*there.shape, *values.shape[3:])
+        return torch.from_numpy(rows[np.arange(len(rows))[:, None], order]).to(like)
+
     return Trajectories(
-        observations=_by_task(record.observations, like),
-        actions=_by_task(record.actions, like),
-        advantages=_by_task(standard, like),
-        weights=_by_task(record.there / counts[None, :, None], like),
+        observations=by_task(record.observations),
+        actions=by_task(record.actions),
+        advantages=by_task(standard),
+        weights=by_task(record.there / counts[None, :, None]),
         returns=torch.from_numpy(total),
         steps=int(counts.sum()),
     )
-
-
-def _by_task(values: Array, like: Tensor) -> Tensor:
-    """(time, task, slot, ...) to (task, sample, ...)."""
-    return torch.from_numpy(np.moveaxis(values, 0, 1)).to(like).flatten(1, 2)
 
 
 def _roll_out(
@@ -103,8 +108,8 @@ def _roll_out(
 ) -> _Record:
     tasks, horizon = len(goals), environment.horizon
     copies = tasks * slots
-    told = np.repeat(goals, slots, axis=0)
-    inputs = environment.observation_size + (goals.shape[1] if context else 0)
+    told = np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(copies, -1)
+    inputs = environment.observation_size + (told.shape[1] if context else 0)
     # A slot that begins its last trajectory just before the horizon needs almost as long again.
     observations = np.zeros((2 * horizon, copies, inputs))
     actions = np.zeros((2 * horizon, copies, environment.action_size))

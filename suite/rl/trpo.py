@@ -54,24 +54,30 @@ class Update:
 
 
 class Meta:
-    """Meta-weights (1, ...) and the two batches: of the policy, and of the adapted policies."""
+    """Meta-weights (1, ...) and the two batches: of the policy, and of the adapted policies `old`
+    (task, ...), which `adapt` gives."""
 
     def __init__(
         self,
         params: Params,
         inner: Trajectories,
+        old: Params,
         outer: Trajectories,
         lr: float,
         order: Order,
     ) -> None:
-        self.params, self.inner, self.outer, self.lr, self.order = params, inner, outer, lr, order
+        self.params, self.lr, self.order = params, lr, order
+        self.inner, self.old, self.outer = inner, old, outer
         self.tasks = len(inner.returns)
-        self.old = self.adapt(params, inner, lr, "none")
 
     @staticmethod
     def adapt(params: Params, inner: Trajectories, lr: float, order: Order) -> Params:
-        """Each task's weights (task, ...) after its inner step from `params` (1, ...)."""
-        return adapted(per_task(params, len(inner.returns)), inner, lr, order)
+        """Each task's weights (task, ...) after its inner step from `params` (1, ...).
+
+        Where `lr` is 0 they are the meta-weights, and TRPO is what it is without meta-learning.
+        """
+        copies = per_task(params, len(inner.returns))
+        return copies if lr == 0.0 else adapted(copies, inner, lr, order)
 
     def objective(self, params: Params) -> tuple[float, float]:
         """The surrogate loss and the divergence from the old policies, means over tasks."""
@@ -108,7 +114,10 @@ class Fisher:
         inner, outer = meta.inner.part(tasks), meta.outer.part(tasks, every)
         copies = per_task(meta.params, tasks)
         self._before = {name: value.detach().requires_grad_() for name, value in copies.items()}
-        self._after = adapted(self._before, inner, meta.lr, meta.order)
+        still_one = meta.lr == 0.0
+        self._after = (
+            self._before if still_one else adapted(self._before, inner, meta.lr, meta.order)
+        )
         at = {name: value.detach().requires_grad_() for name, value in self._after.items()}
         still = {name: value.detach() for name, value in at.items()}
         away = meta._divergence(at, still, outer).sum()
@@ -144,7 +153,8 @@ def trpo_step(meta: Meta, region: Region) -> Update:
     operator = LinearOperator((size, size), matvec=damped, dtype=np.float64)
     direction, _ = cg(operator, gradient, rtol=0.0, atol=1e-10, maxiter=_ITERATIONS)
     curvature = float(direction @ damped(direction))
-    before, _ = meta.objective(meta.params)
+    # Of the old policies themselves: no ratio, no divergence.
+    before = float(-(meta.outer.advantages * meta.outer.weights).sum(1).mean())
     unchanged = Update(params=meta.params, gain=0.0, divergence=0.0, tries=0)
     if not (math.isfinite(curvature) and curvature > 0.0):
         return unchanged

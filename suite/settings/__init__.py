@@ -1,4 +1,4 @@
-"""Every classification and regression setting of the paper, as data.
+"""Every setting of the paper, as data.
 
 To add a setting, write one `Setting` value and put it into `SETTINGS`.
 """
@@ -6,12 +6,23 @@ To add a setting, write one `Setting` value and put it into `SETTINGS`.
 from suite.errors import UsageError
 from suite.settings.miniimagenet import MINIIMAGENET
 from suite.settings.omniglot import GLYPHS, OMNIGLOT
-from suite.settings.schema import Config, PaperNumber, Protocol, QueryNorm, Schedule, Setting
+from suite.settings.reinforcement import REINFORCEMENT
+from suite.settings.schema import (
+    Config,
+    Metric,
+    PaperNumber,
+    Protocol,
+    QueryNorm,
+    Schedule,
+    Setting,
+)
 from suite.settings.sinusoid import SINUSOID
 
 __all__ = [
+    "ENVIRONMENTS",
     "SETTINGS",
     "Config",
+    "Metric",
     "PaperNumber",
     "Protocol",
     "QueryNorm",
@@ -21,8 +32,11 @@ __all__ = [
 ]
 
 SETTINGS: dict[str, Setting] = {
-    setting.id: setting for setting in (SINUSOID, *OMNIGLOT, *MINIIMAGENET, GLYPHS)
+    setting.id: setting for setting in (SINUSOID, *OMNIGLOT, *MINIIMAGENET, *REINFORCEMENT, GLYPHS)
 }
+
+ENVIRONMENTS = tuple(setting.config.dataset for setting in REINFORCEMENT)
+"""Data sets that are environments."""
 
 
 def get_setting(setting_id: str) -> Setting:

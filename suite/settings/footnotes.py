@@ -91,6 +91,43 @@ FOOTNOTES: dict[str, str] = {
         "stands in the record."
     ),
     "sinusoid-oracle": ("The oracle is given amplitude and phase as inputs and is not adapted."),
+    "rl-goals": (
+        "Scored on the 40 goals of the authors' test scripts, drawn from their seeds, the same for "
+        "every seed of ours; a step adapts the policy by the very trajectories that scored it, and "
+        "no goal was trained on. The paper's ± is over these goals, for one trained model a curve, "
+        "which its authors chose by its return in training."
+    ),
+    "rl-values": (
+        "Step sizes, trajectories, trust region and iterations are those of the stored results; "
+        "the paper's text and the scripts differ in some. From the second step on the step size at "
+        "test is the first's times `later_step_share`, as in the scripts."
+    ),
+    "rl-fisher": (
+        "TRPO's Fisher products are exact here, where the authors took finite differences, and "
+        "over some of the tasks and steps only (`fisher_tasks`, `fisher_every`), for speed; "
+        "gradient, surrogate and divergence are over all."
+    ),
+    "rl-pretraining": (
+        "One policy trained by TRPO on fresh goals in every iteration, as the paper's text has it; "
+        "in the published script an environment kept the first goal that it drew, and navigation "
+        "was trained by Adam. The step size at test is the best of eight on validation goals and "
+        "stands in the record."
+    ),
+    "rl-random": (
+        "With the step sizes of the authors' test scripts; in navigation their random policy has "
+        "tanh units, here it has ReLU as all others."
+    ),
+    "rl-navigation": (
+        "The reward is the negative distance, as in the authors' code; the paper prints its square."
+    ),
+    "rl-bodies": (
+        "rllab's dynamics and rewards (one physics step an action, velocity of the centre of mass) "
+        "in MuJoCo 4, whose solver is not that of the authors' MuJoCo 1.31."
+    ),
+    "rl-ant": (
+        "The ant neither sees nor pays for its contact forces, which are 84 of the authors' 125 "
+        "inputs and less than 0.5 of a return."
+    ),
     "glyphs": (
         "`glyphs` is this suite's stand-in for Omniglot, drawn from the fonts that matplotlib "
         "ships. The paper has no number for it."

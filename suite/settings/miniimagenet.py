@@ -1,7 +1,7 @@
 """mini-ImageNet: paper, section 5.2, Table 1 and appendix A.1."""
 
 from suite.settings.baselines import PROTOCOL_NAME, own
-from suite.settings.schema import Config, PaperNumber, Protocol, Setting
+from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SOURCES = {
     "dataset": "paper 5.2; Ravi and Larochelle's csv files",
@@ -24,6 +24,7 @@ _SOURCES = {
     "meta_grad_clip": "authors' maml.py",
     "precision": "authors' code: float32",
     "images_per_batch": "not for meta-learning",
+    **NO_POLICIES,
     "iterations": "paper A.1",
     "protocol": "authors' main.py: 600 tasks, K queries a class; 10 steps: paper A.1",
 }

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from suite.settings.baselines import own
-from suite.settings.schema import Config, PaperNumber, Protocol, Setting
+from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _CONV_FOOTNOTES = (
     "loss-scale",
@@ -40,6 +40,7 @@ _SOURCES = {
     "meta_grad_clip": "authors' maml.py: mini-ImageNet only",
     "precision": "authors' code: float32",
     "images_per_batch": "not for meta-learning",
+    **NO_POLICIES,
     "iterations": "paper A.1",
     "protocol": "authors' main.py: 600 tasks, K queries a class; steps: paper A.1",
 }

@@ -20,8 +20,9 @@ def protocols_by_name(setting: Setting, method: str) -> dict[str, Protocol]:
     first = own[0]
     variants = {
         "best-validation": replace(first, checkpoint="best-validation"),
-        "6000-tasks": replace(first, tasks=_MORE_TASKS),
     }
+    if setting.metric != "return":
+        variants["6000-tasks"] = replace(first, tasks=_MORE_TASKS)
     if setting.metric == "accuracy":
         variants["15-queries"] = replace(first, n_query=_MORE_QUERIES)
     if first.batch_norm == "batch-statistics":

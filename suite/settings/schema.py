@@ -12,9 +12,19 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-Dataset = Literal["sinusoid", "omniglot", "miniimagenet", "glyphs"]
-Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp"]
-Metric = Literal["accuracy", "mse"]
+Dataset = Literal[
+    "sinusoid",
+    "omniglot",
+    "miniimagenet",
+    "glyphs",
+    "point-navigation",
+    "cheetah-velocity",
+    "cheetah-direction",
+    "ant-velocity",
+    "ant-direction",
+]
+Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp", "gaussian-mlp"]
+Metric = Literal["accuracy", "mse", "return"]
 QueryNorm = Literal[
     "batch-statistics", "support-statistics", "one-query", "running-averages", "none"
 ]
@@ -33,6 +43,7 @@ class Config(_Value, frozen=True, kw_only=True):
     """Everything that shapes the trained weights, apart from the method, seed and schedule."""
 
     dataset: Dataset
+    """For reinforcement learning, the environment."""
     network: Architecture
     hidden: tuple[Count, ...]
     """Units (mlp) or filters (conv) of each hidden layer."""
@@ -45,21 +56,21 @@ class Config(_Value, frozen=True, kw_only=True):
     adapt_beta: bool
     """Whether the inner loop adapts batch normalisation's beta too."""
     n_way: Count
-    """Classes a task; 1 for regression."""
+    """Classes a task; 1 where there are none."""
     k_shot: Count
-    """Support examples a class."""
+    """Support examples a class; for reinforcement learning, trajectories before the inner step."""
     n_query: Count
-    """Query examples a class at meta-training."""
+    """Query examples a class at meta-training, or trajectories after the inner step."""
     rotations: bool
     """Draw one of four rotations for each class of each task, at test too."""
-    loss: Literal["cross-entropy", "mse"]
+    loss: Literal["cross-entropy", "mse", "policy-gradient"]
     loss_scale: Literal["sum-over-k", "mean"]
     """`sum-over-k`: the sum over a task's examples divided by k_shot, as the authors coded it."""
     inner_lr: Positive
     inner_steps: CountFromZero
     """Gradient steps of the inner loop at meta-training."""
-    meta_lr: Positive
-    """Step size of Adam (betas 0.9 and 0.999, eps 1e-8)."""
+    meta_lr: Positive | None
+    """Step size of Adam (betas 0.9 and 0.999, eps 1e-8); None where TRPO takes the steps."""
     tasks_per_batch: Count
     meta_grad_clip: Positive | None
     """Each element of the meta-gradient is clipped to [-clip, clip]."""
@@ -69,6 +80,25 @@ class Config(_Value, frozen=True, kw_only=True):
     """
     images_per_batch: Count | None = None
     """Labelled images of an iteration, where a classifier is trained; None where tasks are."""
+    discount: Positive | None = None
+    """Of rewards, a step. This and what follows is of reinforcement learning only."""
+    trust_region: Positive | None = None
+    """The greatest mean divergence of the new policies from the old that TRPO allows, in nats."""
+    fisher_tasks: Count | None = None
+    """Tasks of a meta-batch that Fisher products are taken over; None for all."""
+    fisher_every: Count = 1
+    """Of those tasks every how many-th step of the adapted policies they are taken over."""
+    later_step_share: Positive | None = None
+    """At test, the size of the second and further steps as a share of the first's."""
+
+
+REINFORCEMENT_ONLY = (
+    *("discount", "trust_region", "fisher_tasks", "fisher_every", "later_step_share"),
+)
+"""Fields of `Config` that say nothing elsewhere."""
+
+NO_POLICIES = dict.fromkeys(REINFORCEMENT_ONLY, "reinforcement learning only")
+"""Their sources elsewhere."""
 
 
 class Schedule(_Value, frozen=True, kw_only=True):
@@ -77,7 +107,8 @@ class Schedule(_Value, frozen=True, kw_only=True):
     name: Literal["paper", "shortened", "lengthened", "none"]
     iterations: CountFromZero
     validate_every: Count
-    """Iterations between two points of the training curve; one meta-batch is validated at each."""
+    """Iterations between two points of the training curve; one meta-batch is validated at each.
+    Reinforcement learning draws fresh tasks anyway: the last meta-batch is also the validation."""
 
 
 class Protocol(_Value, frozen=True, kw_only=True):
@@ -86,7 +117,7 @@ class Protocol(_Value, frozen=True, kw_only=True):
     name: str
     k_shot: Count
     n_query: Count
-    """Query examples a class."""
+    """Query examples a class. A trajectory is both: what scores a policy adapts it next."""
     tasks: Count
     steps: CountFromZero
     """Gradient steps taken, each of them scored."""
@@ -138,7 +169,7 @@ class Setting(_Value, frozen=True, kw_only=True):
     paper: tuple[PaperNumber, ...]
     margin: Positive
     """The greatest difference from a printed number that is of no matter: a fraction of accuracy,
-    or for an mse a share of the number. This suite's choice: the paper has none."""
+    for an mse a share of the number, a return as it is. This suite's choice: the paper has none."""
     footnotes: tuple[str, ...]
     """Keys of `suite.settings.footnotes.FOOTNOTES`."""
     sources: dict[str, str]

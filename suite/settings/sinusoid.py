@@ -1,6 +1,6 @@
 """Sinusoid regression: paper, section 5.1 and appendices B and C."""
 
-from suite.settings.schema import Config, PaperNumber, Protocol, Setting
+from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SHOTS = (5, 10, 20)
 _TABLE_2 = {
@@ -86,6 +86,7 @@ SINUSOID = Setting(
         "meta_grad_clip": "authors' maml.py: mini-ImageNet only",
         "precision": "authors' code: float32",
         "images_per_batch": "no images here",
+        **NO_POLICIES,
         "iterations": "authors' main.py usage",
         "protocol": "paper 5.1 and appendix B: the 10-shot model on K = 5, 10, 20; up to 10 steps",
     },

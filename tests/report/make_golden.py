@@ -29,6 +29,7 @@ from suite.settings import Setting, get_setting
 from suite.stats import ci95_tasks
 
 GOLDEN = Path(__file__).parent / "golden"
+GOALS = 40
 TASKS = 4
 STEPS = 11
 
@@ -49,7 +50,7 @@ def make_record(
 ) -> Record:
     """A completed record whose mean ends near `level`; `changes` are fields of its config."""
     setting = get_setting(setting_id)
-    rng = np.random.default_rng([seed, attempt, round(1000 * level)])
+    rng = np.random.default_rng([seed, attempt, round(1000 * abs(level))])
     chosen = setting.protocols_of(method)[protocol]
     outcomes = _outcomes(rng, setting, level)[-chosen.steps - 1 :]
     schedule = setting.schedule(iterations, method)
@@ -124,6 +125,7 @@ def golden_records() -> Iterator[Record]:
         yield make_record("glyphs-5way-1shot", "maml", seed, level=0.9)
     yield from _pretrained()
     yield from _sinusoids()
+    yield from _policies()
 
 
 def _pretrained() -> Iterator[Record]:
@@ -161,6 +163,17 @@ def _sinusoids() -> Iterator[Record]:
         )
 
 
+def _policies() -> Iterator[Record]:
+    for seed in range(3):
+        yield make_record("point-navigation", "maml", seed, level=-4.0)
+    chosen = {"step_size": 0.1}
+    yield make_record("point-navigation", "pretraining", 0, level=-9.0, selected=chosen)
+    yield make_record("point-navigation", "random-init", 0, level=-45.0, iterations=0)
+    yield make_record("cheetah-direction", "fomaml", 0, level=80.0, iterations=10)
+    changed = {"fisher_tasks": 4}
+    yield make_record("cheetah-direction", "maml", 0, level=60.0, changes=changed)
+
+
 def write_golden(folder: Path = GOLDEN) -> None:
     """Write the golden registry and its expected table into `folder`, from scratch."""
     shutil.rmtree(folder / "results", ignore_errors=True)
@@ -174,11 +187,15 @@ def write_golden(folder: Path = GOLDEN) -> None:
 
 def _outcomes(rng: np.random.Generator, setting: Setting, level: float) -> list[list[float]]:
     """Synthetic outcomes: (step, task)."""
-    start, spread = (3.0, 0.3 * level) if setting.metric == "mse" else (0.2, 0.02)
+    start, spread = {"mse": (3.0, 0.3 * level), "return": (-40.0, 5.0)}.get(
+        setting.metric, (0.2, 0.02)
+    )
     drift = np.exp(-1.5 * np.arange(STEPS))[:, None] * (start - level)
     drawn = level * (1 + 0.1 * rng.normal()) if setting.metric == "mse" else level
     values = drawn + drift + spread * rng.uniform(-1, 1, size=TASKS)
     limited = np.clip(values, 1e-4, 1.0 if setting.metric == "accuracy" else None)
+    if setting.metric == "return":
+        limited = values[:, :GOALS]
     return [[round(float(value), 6) for value in row] for row in limited]
 
 

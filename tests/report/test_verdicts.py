@@ -86,8 +86,8 @@ def test_a_mean_that_is_not_finite_differs_and_is_shown():
 
 def test_the_summary_counts():
     text = "\n".join(render_summary(judged(collect(runs(0.987)).cells)))
-    assert "24 published numbers 1 have runs" in text
-    assert "1 reproduced, 0 differ, 0 have not enough seeds; 23 are not run" in text
+    assert "89 published numbers 1 have runs" in text
+    assert "1 reproduced, 0 differ, 0 have not enough seeds; 88 are not run" in text
     assert "1 numbers have 3 seeds or more" in text
 
 

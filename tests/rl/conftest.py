@@ -27,7 +27,8 @@ def meta(policy):
         environment, rng = PointNavigation(), np.random.default_rng(0)
         goals = environment.goals(TASKS, rng)
         inner = sample(environment, per_task(policy, TASKS), goals, SLOTS, 0.99, rng)
-        outer = sample(environment, Meta.adapt(policy, inner, LR, "none"), goals, SLOTS, 0.99, rng)
-        return Meta(policy, inner, outer, LR, order)
+        old = Meta.adapt(policy, inner, LR, "none")
+        outer = sample(environment, old, goals, SLOTS, 0.99, rng)
+        return Meta(policy, inner, old, outer, LR, order)
 
     return make

@@ -5,9 +5,11 @@ import re
 import pytest
 
 from baselines import METHODS
+from suite import envs as worlds
 from suite.errors import UsageError
-from suite.settings import SETTINGS, Config, get_setting
+from suite.settings import ENVIRONMENTS, SETTINGS, Config, get_setting
 from suite.settings.footnotes import FOOTNOTES
+from suite.settings.reinforcement import paper_returns
 
 ALL = list(SETTINGS.values())
 METHOD_NAMES = {
@@ -30,6 +32,23 @@ HYPERPARAMETERS = {
     "miniimagenet-5way-1shot": (0.01, 5, 10, 4, 15, 10.0, 60_000),
     "miniimagenet-5way-5shot": (0.01, 5, 10, 2, 15, 10.0, 60_000),
     "glyphs-5way-1shot": (0.4, 1, 3, 32, 1, None, 60_000),
+}
+
+# settings.md 7.1 and rl.md 2: tasks and trajectories an iteration, inner_lr, trust region,
+# iterations, trajectories at test; step size of random initialization; iterations of pretraining
+# and of the oracle.
+POLICIES = {
+    "point-navigation": ((20, 20, 0.5, 0.01, 100, 40), 0.5, (100, 100)),
+    "cheetah-velocity": ((40, 10, 0.1, 0.01, 475, 20), 0.1, (475, 975)),
+    "cheetah-direction": ((40, 20, 0.1, 0.02, 100, 20), 0.5, (1_000, 1_000)),
+    "ant-velocity": ((40, 20, 0.1, 0.01, 375, 20), 1.0, (575, 550)),
+    "ant-direction": ((40, 40, 0.1, 0.01, 575, 40), 1.0, (2_000, 1_975)),
+}
+
+# settings.md 7.3: the paper's Tables 4 and 5.
+TABLES_4_AND_5 = {
+    "point-navigation": (-40.41, -11.68, -3.33, -3.23),
+    "cheetah-direction": (-50.69, 293.19, 313.48, 315.65),
 }
 
 # settings.md 4.2 and 5.2.
@@ -75,7 +94,8 @@ TABLE_2 = {
 
 
 def test_ids():
-    assert set(SETTINGS) == set(HYPERPARAMETERS)
+    assert set(SETTINGS) == {*HYPERPARAMETERS, *POLICIES}
+    assert set(POLICIES) == set(ENVIRONMENTS) == set(worlds.ENVIRONMENTS)
     assert all(get_setting(name).id == name for name in SETTINGS)
 
 
@@ -117,8 +137,44 @@ def test_architecture(name):
         assert {config.weight_init, config.head_init} == {"truncated-normal-0.01"}
 
 
+@pytest.mark.parametrize("name", POLICIES)
+def test_reinforcement_learning(name):
+    setting = get_setting(name)
+    config, (protocol,) = setting.config, setting.all_protocols
+    values = (
+        *(config.tasks_per_batch, config.k_shot, config.inner_lr, config.trust_region),
+        *(setting.iterations, protocol.k_shot),
+    )
+    assert (
+        values,
+        setting.config_of("random-init").inner_lr,
+        (setting.of("pretraining").iterations, setting.of("oracle").iterations),
+    ) == POLICIES[name]
+    assert (config.hidden, config.discount, config.meta_lr) == ((100, 100), 0.99, None)
+    assert config.later_step_share == (0.01 if name == "ant-direction" else 0.5)
+    assert (protocol.tasks, protocol.steps, protocol.report_step) == (40, 3, 1)
+    # As many trajectories after the inner step as before it.
+    assert config.n_query == config.k_shot
+
+
+@pytest.mark.parametrize("name", TABLES_4_AND_5)
+def test_tables_4_and_5(name):
+    printed = {each.step: each.value for each in get_setting(name).paper if each.method == "maml"}
+    assert tuple(printed[step] for step in range(4)) == TABLES_4_AND_5[name]
+
+
+def test_the_curves_of_figures_4_and_5_are_whole():
+    for name, methods in paper_returns().items():
+        assert set(methods) == {"maml", "pretraining", "random-init", "oracle"}
+        for rows in methods.values():
+            assert {len(row) for row in rows} == {40}
+        numbers = get_setting(name).paper
+        assert len(numbers) == 3 * 4 + 1
+        assert all(each.ci95_tasks for each in numbers)
+
+
 @pytest.mark.parametrize(
-    "setting", [each for each in ALL if each.id != "sinusoid"], ids=lambda each: each.id
+    "setting", [each for each in ALL if each.metric == "accuracy"], ids=lambda each: each.id
 )
 def test_a_classification_setting_is_what_its_id_says(setting):
     n_way, k_shot = map(int, re.search(r"-(\d+)way-(\d+)shot", setting.id).groups())

@@ -9,7 +9,7 @@ from suite.report.html.axes import Axis, linear, logarithmic
 from suite.report.html.charts import Chart, Line
 from suite.report.html.parts import CELLS_DRAWN, factor, thinned
 from suite.report.html.tints import label, tint
-from suite.report.selection import SEEDS_DRAWN, Panel, curve_of, curves_of
+from suite.report.selection import SEEDS_DRAWN, Panel, curve_of, curve_unit, curves_of
 from suite.settings import Setting
 
 
@@ -19,6 +19,7 @@ def curve_chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
     cells = [cell for cell in panel.cells if curves_of(cell)][:CELLS_DRAWN]
     seeds = [line for cell in cells for line in _seed_lines(cell, methods)]
     means = [_mean_line(cell, methods) for cell in cells]
+    _, shown = curve_unit(setting)
     points = [point for line in (*seeds, *means) for point in line.points]
     last = max((x for x, _ in points), default=0.0) or 1.0
     return Chart(
@@ -26,7 +27,7 @@ def curve_chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
         title=panel.title,
         warning=panel.warning,
         description=" ".join(_told(cell) for cell in cells),
-        x=Axis(low=0.0, high=last, label="meta-iterations, thousands"),
+        x=Axis(low=0.0, high=last, label=shown),
         y=_scale(setting, [y for _, y in points]),
         marks=(*seeds, *means),
     )
@@ -35,6 +36,8 @@ def curve_chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
 def _scale(setting: Setting, values: Sequence[float]) -> Axis:
     if setting.metric == "accuracy":
         return linear(values, "validation accuracy, %", limit=100.0)
+    if setting.metric == "return":
+        return linear(values, "return after adaptation")
     return logarithmic(values, "validation mean squared error")
 
 
@@ -68,7 +71,8 @@ def _mean_line(cell: Cell, methods: Sequence[str]) -> Line:
 
 def _points(curve: dict[int, float], setting: Setting) -> list[tuple[float, float]]:
     scale = factor(setting)
-    return thinned([(at / 1000, scale * value) for at, value in sorted(curve.items())])
+    unit, _ = curve_unit(setting)
+    return thinned([(at / unit, scale * value) for at, value in sorted(curve.items())])
 
 
 def _told(cell: Cell) -> str:

@@ -13,7 +13,7 @@ from suite.report.html.parts import Section, section
 from suite.report.html.steps import step_charts
 from suite.report.html.tints import legend
 from suite.report.selection import curves_of, methods_of, panels_of
-from suite.settings import SETTINGS
+from suite.settings import ENVIRONMENTS, SETTINGS
 
 _PAPER = ("key diamond", "the paper's number, in its method's colour")
 _TRUTH = (
@@ -39,7 +39,8 @@ def learning_curves(cells: Sequence[Cell]) -> Section | None:
     methods = _methods(cell for panel in panels for cell in panel.cells if curves_of(cell))
     drawn = [draw(curve_chart(panel, methods, f"curve-{at}")) for at, panel in enumerate(panels)]
     lead = (
-        "One meta-batch of validation tasks at each point. Thin lines are single seeds, "
+        "One meta-batch of validation tasks at each point; of policies, the last that was trained "
+        "on, before that, after the inner step. Thin lines are single seeds, "
         "strong ones their mean."
     )
     return section("curves", "Learning curves", lead, drawn, legend(methods))
@@ -47,7 +48,7 @@ def learning_curves(cells: Sequence[Cell]) -> Section | None:
 
 def accuracy_by_step(cells: Sequence[Cell]) -> Section | None:
     """Test accuracy after 0, 1, ... gradient steps, a panel for each setting."""
-    images = [name for name in datasets() if name != "sinusoid"]
+    images = [name for name in datasets() if name not in ("sinusoid", *ENVIRONMENTS)]
     drawn, methods = step_charts(cells, images, "accuracy")
     lead = (
         "On the query set of the test tasks. Bands are 95 % intervals over seeds; of two seeds the "
@@ -69,6 +70,19 @@ def error_by_step(cells: Sequence[Cell]) -> Section | None:
     return section("errors", title, lead, drawn, legend(methods, [_PAPER]))
 
 
+def returns_by_step(cells: Sequence[Cell]) -> Section | None:
+    """The paper's Figures 4 and 5: a panel for each environment."""
+    drawn, methods = step_charts(cells, ENVIRONMENTS, "return")
+    if not drawn:
+        return None
+    lead = (
+        "Mean return on the paper's 40 test goals. Bands are 95 % intervals over seeds, thin lines "
+        "single seeds. The paper's numbers are of one trained model each, its intervals over goals."
+    )
+    title = "Reinforcement learning: return by gradient step"
+    return section("returns", title, lead, drawn, legend(methods, [_PAPER]))
+
+
 def fits(cells: Sequence[Cell]) -> Section | None:
     """The paper's Figure 2."""
     charts = fit_charts(cells)
@@ -84,6 +98,7 @@ FIGURES: tuple[Callable[[Sequence[Cell]], Section | None], ...] = (
     fits,
     error_by_step,
     accuracy_by_step,
+    returns_by_step,
     learning_curves,
 )
 

@@ -1,7 +1,7 @@
 """Scores by gradient step: panels of accuracy or of error."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from suite.report import text
@@ -12,6 +12,7 @@ from suite.report.html.parts import CELLS_DRAWN, factor
 from suite.report.html.tints import label, tint
 from suite.report.numbers import paper_number, step_means
 from suite.report.selection import Panel, methods_of, panels_of, protocols_of
+from suite.settings import Metric
 from suite.stats import ci95_seeds
 
 
@@ -41,20 +42,34 @@ def _chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
         marks += _papers(panel, methods)
     most = max(cell.protocol.steps for cell in cells)
     values = _drawn(marks)
-    accuracy = setting.metric == "accuracy"
     return Chart(
         id=name,
         title=panel.title,
         warning=panel.warning,
         description=" ".join(_told(cell) for cell in cells),
         x=Axis(low=-0.4, high=most + 0.4, label="gradient steps", whole=True),
-        y=linear(values, "test accuracy, %", limit=100.0) if accuracy else _error(values),
+        y=_SCALES[setting.metric](values),
         marks=tuple(marks),
     )
 
 
+def _accuracy(values: Iterable[float]) -> Axis:
+    return linear(values, "test accuracy, %", limit=100.0)
+
+
+def _return(values: Iterable[float]) -> Axis:
+    return linear(values, "mean return")
+
+
 def _error(values: Iterable[float]) -> Axis:
     return logarithmic(values, "test mean squared error")
+
+
+_SCALES: dict[Metric, Callable[[Iterable[float]], Axis]] = {
+    "accuracy": _accuracy,
+    "mse": _error,
+    "return": _return,
+}
 
 
 def _on_one_scale(charts: Sequence[Chart]) -> list[Chart]:
@@ -82,9 +97,9 @@ def _marks(cell: Cell, methods: Sequence[str]) -> list[Mark]:
     columns = list(zip(*runs, strict=True))
     means = [fmean(column) for column in columns]
     marks: list[Mark] = []
-    if len(runs) == 2:
+    if len(runs) == 2 or cell.setting.metric == "return":
         marks += [Line(points=list(enumerate(run)), style=f"seed {colour}") for run in runs]
-    elif len(runs) > 2:
+    if len(runs) > 2:
         widths = [ci95_seeds(column) for column in columns]
         halves = [math.nan if width is None else width for width in widths]
         pairs = list(enumerate(zip(means, halves, strict=True)))

@@ -1,0 +1,30 @@
+"""What a method of reinforcement learning is: which policies TRPO improves, and what they know.
+
+`suite.rl` does the rest. To add one, write a subclass in a file of its own and put it into
+`_ON_POLICIES` in `baselines/__init__.py`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from baselines.method import Method
+from suite.inner.loop import Order
+from suite.models import Network
+from suite.rl.policy import policy_network
+from suite.settings import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyMethod(Method):
+    """A method of the paper's section 5.3. Its fields are its own hyper-parameters."""
+
+    order: ClassVar[Order | None] = None
+    """How training goes through the inner step; None where one policy is trained for all goals."""
+    told: ClassVar[bool] = False
+    """Whether the policy is told the goal, after the observation."""
+    step_sizes: ClassVar[tuple[float, ...]] = ()
+    """Those that the one for test is chosen of, on validation goals; none for `inner_lr`."""
+    validation_tasks: ClassVar[int] = 20
+
+    def network(self, config: Config) -> Network:
+        return policy_network(config, told=self.told)

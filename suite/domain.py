@@ -1,0 +1,52 @@
+"""What the runner asks of a domain: regression and classification, or reinforcement learning."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from suite.checkpoint import Snapshot
+from suite.models import Network, Params
+from suite.registry.schema import DataFacts, Example
+from suite.settings import Protocol as Scoring
+from suite.state import TrainingState
+from suite.train import Hooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """How a trained model did on the test tasks."""
+
+    scores: Tensor  # (step, task), float64 on the CPU
+    selected: dict[str, float]
+    """What the method chose on validation tasks, by name."""
+    examples: tuple[Example, ...] = ()
+
+
+class Domain(Protocol):
+    """How the runs of some seeds are trained and scored; a seed goes by its place among them."""
+
+    @property
+    def network(self) -> Network:
+        """What is trained."""
+        ...
+
+    def facts(self, place: int) -> DataFacts:
+        """The data of a seed."""
+        ...
+
+    def state(self, snapshots: Sequence[Snapshot]) -> TrainingState:
+        """Trainings that go on from there, side by side."""
+        ...
+
+    def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
+        """Take `state`, of the seeds at `places`, to the end of the schedule.
+
+        Raises `Stopped` and `Diverged`; see `suite.train`.
+        """
+        ...
+
+    def score(self, place: int, params: Params, protocol: Scoring) -> Scored:
+        """The model with these weights, (1, ...), on the test tasks of the seed."""
+        ...

@@ -1,0 +1,217 @@
+"""Reinforcement learning: how its runs are trained and scored."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+import torch
+from msgspec.structs import replace
+from torch import Tensor
+
+from baselines.policy_method import PolicyMethod
+from suite.checkpoint import Snapshot
+from suite.domain import Scored
+from suite.envs import Environment, make_environment
+from suite.envs.actions import NotFinite
+from suite.envs.environment import Array
+from suite.errors import UsageError
+from suite.models import Params
+from suite.models.network import per_task
+from suite.registry.schema import DataFacts
+from suite.rl.adapt import adapted
+from suite.rl.sampling import Trajectories, sample
+from suite.rl.trpo import Meta, Region, trpo_step
+from suite.rng import numpy_generator
+from suite.runs import Request
+from suite.settings import Config, Protocol
+from suite.state import TrainingState, stack
+from suite.train import Diverged, Hooks, repeat
+
+# Raised when an environment's code changes what it does.
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """An environment and how policies act in it."""
+
+    environment: Environment
+    discount: float
+    told: bool
+    """Whether a policy is told the goal."""
+
+    def sample(
+        self, params: Params, goals: Array, slots: int, rng: np.random.Generator
+    ) -> Trajectories:
+        """See `suite.rl.sampling.sample`."""
+        return sample(self.environment, params, goals, slots, self.discount, rng, self.told)
+
+
+class Reinforcement:
+    """A `suite.domain.Domain`; seeds are trained one by one."""
+
+    def __init__(self, request: Request, method: PolicyMethod) -> None:
+        config = request.config
+        self._request, self._method = request, method
+        self._world = World(
+            environment=make_environment(config.dataset, threads=torch.get_num_threads()),
+            discount=config.discount or 1.0,
+            told=method.told,
+        )
+        self.network = method.network(config)
+
+    def facts(self, place: int) -> DataFacts:
+        name = self._request.config.dataset
+        definition = f"environment {name}, version {_VERSION}"
+        return DataFacts(
+            name=name,
+            fingerprint=hashlib.sha256(definition.encode()).hexdigest(),
+            split=None,
+            warnings=(),
+        )
+
+    def state(self, snapshots: Sequence[Snapshot]) -> TrainingState:
+        if len(snapshots) > 1:
+            raise UsageError("policies are trained one seed at a time: leave --seeds-together out")
+        return stack(snapshots, self._request.config, self._request.device)
+
+    def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
+        request = self._request
+        seed = request.seeds[places[0]]
+        iterate = PolicyIteration(self._world, self._method, request.config, seed, state)
+        repeat(iterate, iterate.validate, request.schedule, state, hooks, higher_is_better=True)
+
+    def score(self, place: int, params: Params, protocol: Protocol) -> Scored:
+        seed, config = self._request.seeds[place], self._request.config
+        goals = self._world.environment.test_goals()
+        if protocol.tasks > len(goals):
+            raise UsageError(f"there are {len(goals)} test goals, not {protocol.tasks}")
+        selected: dict[str, float] = {}
+        if self._method.step_sizes:
+            selected["step_size"] = self._best_step_size(seed, params, protocol)
+        adapts = not self._method.told
+        scores = returns_by_step(
+            self._world,
+            params,
+            goals[: protocol.tasks],
+            (seed, "test"),
+            protocol if adapts else replace(protocol, steps=0),
+            first_lr=selected.get("step_size", config.inner_lr),
+            share=config.later_step_share or 1.0,
+        )
+        rows = scores if adapts else scores.expand(protocol.steps + 1, -1)
+        return Scored(scores=rows, selected=selected)
+
+    def _best_step_size(self, seed: int, params: Params, protocol: Protocol) -> float:
+        """That with the greatest mean return after the steps from the first, on fresh goals."""
+        rng = numpy_generator(seed, "validation goals", 0)
+        goals = self._world.environment.goals(self._method.validation_tasks, rng)
+        share = self._request.config.later_step_share or 1.0
+
+        def value(lr: float) -> float:
+            by_step = returns_by_step(
+                self._world,
+                params,
+                goals,
+                (seed, "validation"),
+                protocol,
+                first_lr=lr,
+                share=share,
+            )
+            return float(by_step[1:].mean().nan_to_num(nan=-torch.inf))
+
+        return max(self._method.step_sizes, key=value)
+
+
+def returns_by_step(
+    world: World,
+    params: Params,
+    goals: Array,
+    stream: tuple[int, str],
+    protocol: Protocol,
+    *,
+    first_lr: float,
+    share: float,
+) -> Tensor:
+    """Mean return for each of `goals` after 0 to `protocol.steps` steps: (step, task), float64.
+
+    From weights (1, ...). A step goes by what the policy before it did, as the authors' test
+    scripts have it; the first is of `first_lr`, the others of `share` times that. NaN from where a
+    policy is no longer finite.
+    """
+    policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
+    rows: list[Tensor] = []
+    for step in range(protocol.steps + 1):
+        finite = torch.stack([v.isfinite().flatten(1).all(1) for v in policies.values()]).all(0)
+        policies = {
+            name: value.where(finite.view(-1, *[1] * (value.dim() - 1)), torch.zeros_like(value))
+            for name, value in policies.items()
+        }
+        batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
+        fine = finite.cpu() if not rows else finite.cpu() & rows[-1].isfinite()
+        rows.append(batch.returns.where(fine, torch.nan))
+        if step < protocol.steps:
+            lr = first_lr if step == 0 else share * first_lr
+            policies = adapted(policies, batch, lr, "none")
+    return torch.stack(rows)
+
+
+class PolicyIteration:
+    """One iteration at every call: sample, adapt, sample again, and a step of TRPO.
+
+    Where the method takes no inner step in training, all goals' trajectories are one batch of one
+    policy, and the step is TRPO's own.
+    """
+
+    engine = "eager"
+
+    def __init__(
+        self, world: World, method: PolicyMethod, config: Config, seed: int, state: TrainingState
+    ) -> None:
+        self._world, self._order, self._config = world, method.order, config
+        self._seed, self._state = seed, state
+        if config.trust_region is None:
+            raise UsageError("trust_region: TRPO needs one")
+        self._region = Region(
+            divergence=config.trust_region,
+            fisher_tasks=config.fisher_tasks,
+            fisher_every=config.fisher_every,
+        )
+        self._last = (0.0, 0.0)
+        self._after = 0.0
+
+    def __call__(self) -> None:
+        state = self._state
+        params = {name: value.detach() for name, value in state.params.items()}
+        try:
+            meta = self._sampled(params)
+        except NotFinite as error:
+            raise Diverged(f"{error}, at iteration {state.iteration}", (0,)) from error
+        update = trpo_step(meta, self._region)
+        with torch.no_grad():
+            for name, value in state.params.items():
+                value.copy_(update.params[name])
+        self._after = fmean(meta.outer.returns.tolist())
+        self._last = fmean(meta.inner.returns.tolist()), update.divergence
+        state.sums += torch.tensor([[-update.gain], [self._after]]).to(state.sums)
+        state.iteration += 1
+
+    def validate(self) -> list[float]:
+        """The return after adaptation on the last meta-batch, whose goals were new to it."""
+        self._state.histories[0].policies.append(self._last)
+        return [self._after]
+
+    def _sampled(self, params: Params) -> Meta:
+        world, config = self._world, self._config
+        rng = numpy_generator(self._seed, "train", self._state.iteration)
+        goals = world.environment.goals(config.tasks_per_batch, rng)
+        if self._order is None:
+            slots = np.repeat(goals, config.k_shot, axis=0)
+            batch = world.sample(params, slots[None], len(slots), rng)
+            return Meta(params, batch, per_task(params, 1), batch, 0.0, "second")
+        inner = world.sample(per_task(params, len(goals)), goals, config.k_shot, rng)
+        old = Meta.adapt(params, inner, config.inner_lr, "none")
+        outer = world.sample(old, goals, config.n_query, rng)
+        return Meta(params, inner, old, outer, config.inner_lr, self._order)

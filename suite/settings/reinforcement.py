@@ -1,0 +1,279 @@
+"""Reinforcement learning: paper, section 5.3, Figures 4 and 5, appendix C.
+
+Where paper, scripts and stored results differ, the values are those that the stored results come
+from (`settings.md`, section 7.1).
+"""
+
+import json
+import math
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import cast
+
+from msgspec.structs import replace
+
+from suite.settings.schema import Config, Dataset, Own, PaperNumber, Protocol, Setting
+
+_GOALS = 40
+_STEPS = 3
+_METHODS = ("maml", "fomaml", "pretraining", "random-init", "oracle")
+
+Returns = list[list[float]]
+"""One row a gradient step, one column a test goal."""
+
+
+def paper_returns() -> dict[str, dict[str, Returns]]:
+    """The returns behind Figures 4 and 5, by setting and method, as the authors stored them."""
+    content = json.loads(Path(__file__).with_name("rl_curves.json").read_text(encoding="utf-8"))
+    return {
+        setting: {method: each["returns"] for method, each in methods.items()}
+        for setting, methods in content.items()
+        if setting != "about"
+    }
+
+
+_RETURNS = paper_returns()
+
+
+def _paper(setting: str, figure: str) -> tuple[PaperNumber, ...]:
+    return tuple(
+        PaperNumber(
+            method=method,
+            protocol="paper",
+            step=step,
+            value=round(fmean(row), 2),
+            ci95_tasks=round(1.96 * pstdev(row) / math.sqrt(len(row)), 2),
+            source=f"authors' stored results of {figure}",
+        )
+        for method, rows in _RETURNS[setting].items()
+        for step, row in enumerate(rows[: _STEPS + 1])
+    )
+
+
+def _protocol(trajectories: int) -> Protocol:
+    return Protocol(
+        name="paper",
+        k_shot=trajectories,
+        n_query=trajectories,
+        tasks=_GOALS,
+        steps=_STEPS,
+        report_step=1,
+        batch_norm="none",
+        checkpoint="last",
+        version=1,
+    )
+
+
+def _setting(
+    setting_id: str,
+    title: str,
+    figure: str,
+    *,
+    tasks: int,
+    trajectories: int,
+    inner_lr: float,
+    trust_region: float = 0.01,
+    later_step_share: float = 0.5,
+    fisher: tuple[int, int],
+    iterations: int,
+    short_iterations: int,
+    test_trajectories: int,
+    margin: float,
+    random_lr: float,
+    pretraining: tuple[int, int, int],
+    oracle: tuple[int, int, int],
+) -> Setting:
+    """`fisher` are tasks and every how many-th step; of `pretraining` and `oracle` goals an
+    iteration, trajectories a goal, and iterations."""
+    config = Config(
+        dataset=cast(Dataset, setting_id),
+        network="gaussian-mlp",
+        hidden=(100, 100),
+        weight_init="xavier-uniform",
+        head_init="xavier-uniform",
+        batch_norm="none",
+        adapt_beta=False,
+        n_way=1,
+        k_shot=trajectories,
+        n_query=trajectories,
+        rotations=False,
+        loss="policy-gradient",
+        loss_scale="mean",
+        inner_lr=inner_lr,
+        inner_steps=1,
+        meta_lr=None,
+        tasks_per_batch=tasks,
+        meta_grad_clip=None,
+        precision="float32",
+        discount=0.99,
+        trust_region=trust_region,
+        fisher_tasks=fisher[0],
+        fisher_every=fisher[1],
+        later_step_share=later_step_share,
+    )
+    protocol = _protocol(test_trajectories)
+
+    def at_once(goals: int, each: int, count: int) -> Own:
+        """One policy for all goals: no inner step in training."""
+        return Own(
+            config=replace(
+                config,
+                inner_steps=0,
+                trust_region=0.01,
+                tasks_per_batch=goals,
+                k_shot=each,
+                n_query=each,
+                fisher_tasks=None,
+                fisher_every=1,
+            ),
+            iterations=count,
+            short_iterations=short_iterations,
+            protocols=(protocol,),
+        )
+
+    return Setting(
+        id=setting_id,
+        title=title,
+        metric="return",
+        config=config,
+        iterations=iterations,
+        short_iterations=short_iterations,
+        validate_every=5,
+        protocols=(protocol,),
+        methods=_METHODS,
+        paper=_paper(setting_id, figure),
+        margin=margin,
+        footnotes=(
+            *("rl-goals", "rl-values", "rl-fisher", "rl-pretraining", "rl-random"),
+            *(("rl-navigation",) if setting_id == "point-navigation" else ("rl-bodies",)),
+            *(("rl-ant",) if setting_id.startswith("ant") else ()),
+        ),
+        sources=_SOURCES,
+        own={
+            "pretraining": at_once(*pretraining),
+            "oracle": at_once(*oracle),
+            "random-init": Own(
+                config=replace(config, inner_lr=random_lr),
+                iterations=iterations,
+                short_iterations=short_iterations,
+                protocols=(protocol,),
+            ),
+        },
+    )
+
+
+_SOURCES = {
+    "dataset": "paper 5.3; authors' maml_examples and rllab's environments",
+    "network": "paper 5.3; authors' maml_minimal_gauss_mlp_policy.py",
+    "hidden": "paper 5.3",
+    "weight_init": "authors' maml_minimal_gauss_mlp_policy.py",
+    "head_init": "authors' maml_minimal_gauss_mlp_policy.py",
+    "batch_norm": "none here",
+    "adapt_beta": "no batch normalisation here",
+    "n_way": "no classes here",
+    "k_shot": "authors' stored results: fast batch size",
+    "n_query": "as before the inner step",
+    "rotations": "no images here",
+    "loss": "paper 5.3: REINFORCE",
+    "loss_scale": "authors' maml_npo.py: mean over all steps of a task",
+    "inner_lr": "authors' stored results; paper 5.3 prints 0.1 throughout",
+    "inner_steps": "paper 5.3",
+    "meta_lr": "TRPO: paper 5.3",
+    "tasks_per_batch": "authors' stored results: meta batch size",
+    "meta_grad_clip": "TRPO",
+    "precision": "authors' code: float32",
+    "images_per_batch": "no images here",
+    "discount": "authors' scripts",
+    "trust_region": "authors' stored results: 0.02 for cheetah-direction, else 0.01",
+    "fisher_tasks": "this suite, for speed; the authors took all",
+    "fisher_every": "this suite, for speed; the authors took all",
+    "later_step_share": "authors' test scripts",
+    "iterations": "authors' stored results: the iteration that was plotted",
+    "protocol": "authors' test scripts: 40 goals, 4,000 steps a batch (ant-direction 8,000)",
+}
+
+# The margin is a twentieth of what lies between random initialization and the oracle.
+REINFORCEMENT = (
+    _setting(
+        "point-navigation",
+        "2-D navigation",
+        "Figure 4",
+        tasks=20,
+        trajectories=20,
+        inner_lr=0.5,
+        fisher=(10, 4),
+        iterations=100,
+        short_iterations=20,
+        test_trajectories=40,
+        margin=4.0,
+        random_lr=0.5,
+        pretraining=(20, 20, 100),
+        oracle=(10, 1, 100),
+    ),
+    _setting(
+        "cheetah-velocity",
+        "Half-cheetah, goal velocity",
+        "Figure 5",
+        tasks=40,
+        trajectories=10,
+        inner_lr=0.1,
+        fisher=(10, 10),
+        iterations=475,
+        short_iterations=20,
+        test_trajectories=20,
+        margin=10.0,
+        random_lr=0.1,
+        pretraining=(100, 1, 475),
+        oracle=(100, 1, 975),
+    ),
+    _setting(
+        "cheetah-direction",
+        "Half-cheetah, direction",
+        "Figure 5",
+        tasks=40,
+        trajectories=20,
+        inner_lr=0.1,
+        trust_region=0.02,
+        fisher=(20, 10),
+        iterations=100,
+        short_iterations=10,
+        test_trajectories=20,
+        margin=24.0,
+        random_lr=0.5,
+        pretraining=(100, 1, 1_000),
+        oracle=(100, 1, 1_000),
+    ),
+    _setting(
+        "ant-velocity",
+        "Ant, goal velocity",
+        "Figure 5",
+        tasks=40,
+        trajectories=20,
+        inner_lr=0.1,
+        fisher=(20, 10),
+        iterations=375,
+        short_iterations=5,
+        test_trajectories=20,
+        margin=9.0,
+        random_lr=1.0,
+        pretraining=(100, 1, 575),
+        oracle=(100, 1, 550),
+    ),
+    _setting(
+        "ant-direction",
+        "Ant, direction",
+        "Figure 5",
+        tasks=40,
+        trajectories=40,
+        inner_lr=0.1,
+        later_step_share=0.01,
+        fisher=(20, 10),
+        iterations=575,
+        short_iterations=3,
+        test_trajectories=40,
+        margin=26.0,
+        random_lr=1.0,
+        pretraining=(100, 1, 2_000),
+        oracle=(100, 1, 1_975),
+    ),
+)

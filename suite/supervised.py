@@ -1,0 +1,83 @@
+"""Regression and classification: how their runs are trained and scored."""
+
+from collections.abc import Hashable, Sequence
+
+from baselines import Method
+from suite import results
+from suite.checkpoint import Snapshot
+from suite.data.images import ImageData
+from suite.data.source import task_source
+from suite.domain import Scored
+from suite.evaluate import evaluate
+from suite.inner.learner import Learner
+from suite.models import Params
+from suite.registry.schema import DataFacts, SplitFacts
+from suite.rng import stream_key
+from suite.runs import Request
+from suite.settings import Protocol
+from suite.state import TrainingState, stack
+from suite.train import Hooks, train
+
+
+class Supervised:
+    """A `suite.domain.Domain`. `trainer` is the method that trains, `method` the one scored."""
+
+    def __init__(
+        self, request: Request, method: Method, trainer: Method, images: ImageData | None
+    ) -> None:
+        self._request, self._method, self._trainer = request, method, trainer
+        config = request.config
+        self._training = trainer.shared_config(config) or config
+        self._source = task_source(config, request.seeds, request.device, images)
+        self._lessons = task_source(self._training, request.seeds, request.device, images)
+        self.network = trainer.network_for(config, self._source.train_classes)
+        self._selections: dict[tuple[int, Hashable], dict[str, float]] = {}
+
+    def facts(self, place: int) -> DataFacts:
+        source, split = self._source, self._source.splits[place]
+        return DataFacts(
+            name=source.name,
+            fingerprint=source.fingerprint,
+            split=None
+            if split is None
+            else SplitFacts(
+                seed=split.seed,
+                counts=(len(split.train), len(split.validation), len(split.test)),
+                sha256=split.sha256,
+            ),
+            warnings=source.warnings,
+        )
+
+    def state(self, snapshots: Sequence[Snapshot]) -> TrainingState:
+        return stack(snapshots, self._training, self._request.device)
+
+    def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
+        lessons, request = self._lessons.stream, self._request
+        streams = (lessons(self._trainer.stream, places), lessons("validation", places))
+        learner = Learner(config=self._training, network=self.network, params=state.params)
+        train(self._trainer, learner, request.schedule, streams, state, hooks, request.engine)
+
+    def score(self, place: int, params: Params, protocol: Protocol) -> Scored:
+        seed = self._request.seeds[place]
+        learner = Learner(
+            config=self._request.config,
+            network=self.network,
+            params=params,
+            query_norm=protocol.batch_norm,
+            key=stream_key(seed, "fresh head"),
+        )
+        test = self._source.stream("test", [place])
+        selected = self._selected(place, learner, protocol)
+        return Scored(
+            scores=evaluate(self._method, learner, test, protocol, selected),
+            selected=selected,
+            examples=results.examples(self._method, learner, test, protocol, selected),
+        )
+
+    def _selected(self, place: int, learner: Learner, protocol: Protocol) -> dict[str, float]:
+        """What the method selects for `protocol`, or has selected already."""
+        which = (place, self._method.selection(protocol))
+        if which not in self._selections:
+            validation = self._source.stream("validation", [place])
+            self._selections[which] = self._method.select(learner, validation, protocol)
+        return self._selections[which]
