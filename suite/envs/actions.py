@@ -6,12 +6,8 @@ from suite.envs.environment import Array
 from suite.errors import UsageError
 
 
-class NotFinite(UsageError):
-    """A policy gave an action that is no number."""
-
-
 def clipped(action: Array) -> Array:
-    """To [-1, 1]; an action that is not finite is a `NotFinite`."""
+    """To [-1, 1]; an action that is not finite is a `UsageError`."""
     if not np.isfinite(action).all():
-        raise NotFinite("the policy gave an action that is not finite: it has diverged")
+        raise UsageError("the policy gave an action that is not finite: it has diverged")
     return np.clip(action, -1.0, 1.0)

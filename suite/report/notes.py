@@ -24,7 +24,6 @@ _ONLY_FOR = {
     "fomaml-omniglot": ("fomaml",),
     "sinusoid-pretraining": ("pretraining", "random-init"),
     "sinusoid-oracle": ("oracle",),
-    "rl-fisher": _META,
     "rl-pretraining": ("pretraining",),
     "rl-random": ("random-init",),
 }

@@ -14,7 +14,6 @@ from baselines.policy_method import PolicyMethod
 from suite.checkpoint import Snapshot
 from suite.domain import Scored
 from suite.envs import Environment, make_environment
-from suite.envs.actions import NotFinite
 from suite.envs.environment import Array
 from suite.errors import UsageError
 from suite.models import Params
@@ -139,19 +138,13 @@ def returns_by_step(
 
     From weights (1, ...). A step goes by what the policy before it did, as the authors' test
     scripts have it; the first is of `first_lr`, the others of `share` times that. NaN from where a
-    policy is no longer finite.
+    policy's actions are no longer finite.
     """
     policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
     rows: list[Tensor] = []
     for step in range(protocol.steps + 1):
-        finite = torch.stack([v.isfinite().flatten(1).all(1) for v in policies.values()]).all(0)
-        policies = {
-            name: value.where(finite.view(-1, *[1] * (value.dim() - 1)), torch.zeros_like(value))
-            for name, value in policies.items()
-        }
         batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
-        fine = finite.cpu() if not rows else finite.cpu() & rows[-1].isfinite()
-        rows.append(batch.returns.where(fine, torch.nan))
+        rows.append(batch.returns)
         if step < protocol.steps:
             lr = first_lr if step == 0 else share * first_lr
             policies = adapted(policies, batch, lr, "none")
@@ -185,10 +178,9 @@ class PolicyIteration:
     def __call__(self) -> None:
         state = self._state
         params = {name: value.detach() for name, value in state.params.items()}
-        try:
-            meta = self._sampled(params)
-        except NotFinite as error:
-            raise Diverged(f"{error}, at iteration {state.iteration}", (0,)) from error
+        meta = self._sampled(params)
+        if not meta.outer.returns.isfinite().all():
+            raise Diverged(f"actions are not finite at iteration {state.iteration}", (0,))
         update = trpo_step(meta, self._region)
         with torch.no_grad():
             for name, value in state.params.items():

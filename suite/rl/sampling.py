@@ -5,6 +5,7 @@ starts new ones until it has as many steps as the horizon, and then ends the las
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,8 @@ class Trajectories:
     actions: Tensor  # (task, sample, action)
     advantages: Tensor  # (task, sample), standardised over the task; 0 where nothing is
     weights: Tensor  # (task, sample), 1 / steps of the task; 0 where nothing is
-    returns: Tensor  # (task,): mean over trajectories of the sum of rewards, undiscounted
+    returns: Tensor  # (task,): mean over trajectories of the sum of rewards, undiscounted; NaN
+    # where the policy gave an action that is not finite
     steps: int
 
     def part(self, tasks: int, every: int = 1) -> "Trajectories":
@@ -52,6 +54,7 @@ class _Record:
     ages: Array  # (time, task, slot), steps since the start of the trajectory
     last: Mask  # (time, task, slot), whether a trajectory ended with this step
     there: Mask  # (time, task, slot)
+    diverged: Mask  # (task,), whether an action was not finite, for which a zero stands
 
 
 def sample(
@@ -93,7 +96,7 @@ def sample(
         actions=by_task(record.actions),
         advantages=by_task(standard),
         weights=by_task(record.there / counts[None, :, None]),
-        returns=torch.from_numpy(total),
+        returns=torch.from_numpy(np.where(record.diverged, np.nan, total)),
         steps=int(counts.sum()),
     )
 
@@ -107,46 +110,70 @@ def _roll_out(
     context: bool,
 ) -> _Record:
     tasks, horizon = len(goals), environment.horizon
-    copies = tasks * slots
-    told = np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(copies, -1)
+    told = np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(tasks * slots, -1)
+    copies = len(told)
     inputs = environment.observation_size + (told.shape[1] if context else 0)
-    # A slot that begins its last trajectory just before the horizon needs almost as long again.
-    observations = np.zeros((2 * horizon, copies, inputs))
-    actions = np.zeros((2 * horizon, copies, environment.action_size))
-    rewards, ages = np.zeros((2, 2 * horizon, copies))
-    last, there = np.zeros((2, 2 * horizon, copies), dtype=np.bool_)
+    record = _empty(2 * horizon, copies, inputs, environment.action_size)
     state = environment.initial(copies, rng)
     age = np.zeros(copies, dtype=np.int64)
     going = np.ones(copies, dtype=np.bool_)
     time = 0
     while going.any():
         seen = environment.observe(state)
-        observations[time] = np.concatenate([seen, told], axis=1) if context else seen
+        record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
         noise = rng.standard_normal((copies, environment.action_size))
-        actions[time] = _act(params, observations[time], noise)
-        there[time], ages[time] = going, age
-        step = environment.step(state[going], actions[time, going], told[going])
-        state[going], rewards[time, going] = step.state, step.reward
+        chosen = _act(params, record.observations[time], noise)
+        finite = np.asarray(np.isfinite(chosen).all(1))
+        np.logical_or(record.diverged, ~finite, out=record.diverged)
+        record.actions[time] = np.where(finite[:, None], chosen, 0.0)
+        record.there[time], record.ages[time] = going, age
+        step = environment.step(state[going], record.actions[time, going], told[going])
+        state[going], record.rewards[time, going] = step.state, step.reward
         age[going] += 1
-        last[time, going] = step.done | (age[going] == horizon)
+        record.last[time, going] = step.done | (age[going] == horizon)
+        ended = record.last[time]
         time += 1
-        ended = last[time - 1]
         # Drawn for all, so that what one slot gets does not hang on how the others fare.
         if ended.any():
             fresh = environment.initial(copies, rng)
             state[ended], age[ended] = fresh[ended], 0
         going &= ~(ended & (time >= horizon))
+    return _by_slot(record, time, tasks)
 
-    def shaped(values: np.ndarray) -> np.ndarray:
-        return values[:time].reshape(time, tasks, slots, *values.shape[2:])
+
+def _empty(times: int, copies: int, inputs: int, actions: int) -> _Record:
+    """Room for so many steps of copies that no task axis tells apart yet.
+
+    A slot that begins its last trajectory just before the horizon needs almost as long again.
+    """
+    rewards, ages = np.zeros((2, times, copies))
+    last, there = np.zeros((2, times, copies), dtype=np.bool_)
+    return _Record(
+        observations=np.zeros((times, copies, inputs)),
+        actions=np.zeros((times, copies, actions)),
+        rewards=rewards,
+        ages=ages,
+        last=last,
+        there=there,
+        diverged=np.zeros(copies, dtype=np.bool_),
+    )
+
+
+def _by_slot(record: _Record, times: int, tasks: int) -> _Record:
+    """What was filled of it, by task and slot."""
+
+    def shaped(values: Any) -> Any:
+        slots = values.shape[1] // tasks
+        return values[:times].reshape(times, tasks, slots, *values.shape[2:])
 
     return _Record(
-        observations=shaped(observations),
-        actions=shaped(actions),
-        rewards=shaped(rewards),
-        ages=shaped(ages),
-        last=shaped(last),
-        there=shaped(there),
+        observations=shaped(record.observations),
+        actions=shaped(record.actions),
+        rewards=shaped(record.rewards),
+        ages=shaped(record.ages),
+        last=shaped(record.last),
+        there=shaped(record.there),
+        diverged=np.asarray(record.diverged.reshape(tasks, -1).any(1)),
     )
 
 

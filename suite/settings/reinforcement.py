@@ -80,11 +80,11 @@ def _setting(
     test_trajectories: int,
     margin: float,
     random_lr: float,
-    pretraining: tuple[int, int, int],
-    oracle: tuple[int, int, int],
+    pretraining: tuple[int, int, int, int],
+    oracle: tuple[int, int, int, int],
 ) -> Setting:
     """`fisher` are tasks and every how many-th step; of `pretraining` and `oracle` goals an
-    iteration, trajectories a goal, and iterations."""
+    iteration, trajectories a goal, every how many-th step, and iterations."""
     config = Config(
         dataset=cast(Dataset, setting_id),
         network="gaussian-mlp",
@@ -113,7 +113,7 @@ def _setting(
     )
     protocol = _protocol(test_trajectories)
 
-    def at_once(goals: int, each: int, count: int) -> Own:
+    def at_once(goals: int, each: int, every: int, count: int) -> Own:
         """One policy for all goals: no inner step in training."""
         return Own(
             config=replace(
@@ -124,7 +124,7 @@ def _setting(
                 k_shot=each,
                 n_query=each,
                 fisher_tasks=None,
-                fisher_every=1,
+                fisher_every=every,
             ),
             iterations=count,
             short_iterations=short_iterations,
@@ -207,8 +207,8 @@ REINFORCEMENT = (
         test_trajectories=40,
         margin=4.0,
         random_lr=0.5,
-        pretraining=(20, 20, 100),
-        oracle=(10, 1, 100),
+        pretraining=(20, 20, 8, 100),
+        oracle=(10, 1, 1, 100),
     ),
     _setting(
         "cheetah-velocity",
@@ -223,8 +223,8 @@ REINFORCEMENT = (
         test_trajectories=20,
         margin=10.0,
         random_lr=0.1,
-        pretraining=(100, 1, 475),
-        oracle=(100, 1, 975),
+        pretraining=(100, 1, 4, 475),
+        oracle=(100, 1, 4, 975),
     ),
     _setting(
         "cheetah-direction",
@@ -240,8 +240,8 @@ REINFORCEMENT = (
         test_trajectories=20,
         margin=24.0,
         random_lr=0.5,
-        pretraining=(100, 1, 1_000),
-        oracle=(100, 1, 1_000),
+        pretraining=(100, 1, 4, 1_000),
+        oracle=(100, 1, 4, 1_000),
     ),
     _setting(
         "ant-velocity",
@@ -256,8 +256,8 @@ REINFORCEMENT = (
         test_trajectories=20,
         margin=9.0,
         random_lr=1.0,
-        pretraining=(100, 1, 575),
-        oracle=(100, 1, 550),
+        pretraining=(100, 1, 4, 575),
+        oracle=(100, 1, 4, 550),
     ),
     _setting(
         "ant-direction",
@@ -273,7 +273,7 @@ REINFORCEMENT = (
         test_trajectories=40,
         margin=26.0,
         random_lr=1.0,
-        pretraining=(100, 1, 2_000),
-        oracle=(100, 1, 1_975),
+        pretraining=(100, 1, 4, 2_000),
+        oracle=(100, 1, 4, 1_975),
     ),
 )

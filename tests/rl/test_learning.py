@@ -1,0 +1,214 @@
+"""Reinforcement learning through the runner: records, resumes, failures, what is scored."""
+
+import math
+import sys
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from baselines import method_of
+from suite.errors import UsageError
+from suite.registry import Registry
+from suite.rl.learning import World, returns_by_step
+from suite.rl.policy import policy_network
+from suite.rl.trpo import Meta, Region, flat, unflat
+from suite.runner import execute
+from suite.runs import Request
+from suite.settings import get_setting
+from suite.train import Hooks, Stopped
+
+SETTING = get_setting("point-navigation")
+METHODS = SETTING.methods
+SMALL = {"tasks_per_batch": 3, "k_shot": 2, "n_query": 2, "hidden": (8,), "fisher_tasks": None}
+
+
+def request(method="maml", *, seeds=(0,), iterations=2, changes=None, **others):
+    config = msgspec.structs.replace(SETTING.config_of(method), **(SMALL | (changes or {})))
+    (protocol,) = SETTING.protocols_of(method)
+    count = iterations if method_of(SETTING, method).trains else 0
+    values = {
+        "setting": SETTING,
+        "method": method,
+        "seeds": seeds,
+        "config": config,
+        "schedule": SETTING.schedule(count, method),
+        "protocols": (msgspec.structs.replace(protocol, tasks=5, k_shot=3, n_query=3),),
+        "device": torch.device("cpu"),
+    }
+    return Request(**(values | others))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def registry(tmp_path):
+    return Registry(tmp_path / "results")
+
+
+def run(registry, *args, **named):
+    outcome = execute(request(*args, **named), registry, None)
+    assert outcome.failures == []
+    ((_, record),) = outcome.written
+    return record
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_record_of_each_method(registry, method):
+    record = run(registry, method)
+    rows = record.per_task["return"]
+    assert (len(rows), {len(row) for row in rows}) == (4, {5})
+    assert all(value < 0.0 for row in rows for value in row)
+    assert record.data.name == "point-navigation"
+    assert list(registry.records()) == [record]
+    trained = method != "random-init"
+    assert [point.iteration for point in record.curve] == ([1, 2] if trained else [])
+    for point in record.curve:
+        assert point.train_metric == pytest.approx(point.validation_metric)
+        assert point.train_loss <= 0.0 <= point.divergence <= 0.01
+        # Without an inner step before and after are the same.
+        assert (point.before == point.validation_metric) == (method in ("pretraining", "oracle"))
+    assert (len(set(rows)) == 1) == (method == "oracle")
+    assert set(record.selected) == ({"step_size"} if method == "pretraining" else set())
+
+
+def test_methods_differ_and_seeds_too(registry):
+    weights = {
+        (method, seed): run(registry, method, seeds=(seed,)).provenance.weights_sha256
+        for method in ("maml", "fomaml", "pretraining")
+        for seed in (0, 1)
+    }
+    assert len(set(weights.values())) == len(weights)
+
+
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(registry, tmp_path):
+    whole = run(registry, iterations=3, checkpoints=tmp_path / "whole")
+    asked = iter([None, "stop"])
+    stopping = request(
+        iterations=3, hooks=Hooks(stop=lambda: next(asked)), checkpoints=tmp_path / "parts"
+    )
+    elsewhere = Registry(tmp_path / "elsewhere")
+    with pytest.raises(Stopped):
+        execute(stopping, elsewhere, None)
+    again = run(elsewhere, iterations=3, checkpoints=tmp_path / "parts")
+    assert again.timing.resumes == 1
+    assert again.provenance.weights_sha256 == whole.provenance.weights_sha256
+    assert (again.curve, again.per_task) == (whole.curve, whole.per_task)
+
+
+def test_a_policy_that_diverges_is_recorded_as_failed(registry):
+    outcome = execute(request(changes={"inner_lr": 1e38}), registry, None)
+    assert "Diverged" in outcome.failures[0]
+    ((record,),) = [list(registry.records())]
+    assert record.status == "failed"
+    assert "not finite" in record.failure.message
+
+
+def test_a_goal_whose_policy_diverges_at_test_counts_as_diverged(registry):
+    record = run(registry, "random-init", changes={"inner_lr": 1e38})
+    first, *others = record.per_task["return"]
+    assert None not in first
+    assert {value for row in others for value in row} == {None}
+    assert record.metrics["return"].diverged == 5
+
+
+def test_seeds_train_one_by_one(registry):
+    with pytest.raises(UsageError, match="one seed at a time"):
+        execute(request(seeds=(0, 1)), registry, None)
+
+
+def test_more_test_goals_than_there_are(registry):
+    (protocol,) = request().protocols
+    protocols = (msgspec.structs.replace(protocol, tasks=41),)
+    with pytest.raises(UsageError, match="40 test goals"):
+        execute(request("random-init", protocols=protocols), registry, None)
+
+
+class Recorder:
+    """Stands in for an environment and notes which goals its policies are told."""
+
+    observation_size, action_size, horizon = 2, 2, 3
+
+    def initial(self, count, rng):
+        return np.zeros((count, 2))
+
+    def observe(self, state):
+        return state
+
+    def step(self, state, action, goals):
+        from suite.envs import Step
+
+        return Step(state=state, reward=goals[:, 0], done=np.zeros(len(state), dtype=bool))
+
+
+def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
+    taken = []
+
+    def adapted(policies, batch, lr, order):
+        taken.append((lr, order))
+        return policies
+
+    monkeypatch.setattr("suite.rl.learning.adapted", adapted)
+    params = policy_network(SETTING.config, told=False).initial(torch.Generator().manual_seed(0))
+    params = {name: value[None] for name, value in params.items()}
+    world = World(environment=Recorder(), discount=0.99, told=False)
+    goals = np.array([[1.0, 0.0], [2.0, 0.0]])
+    (protocol,) = SETTING.protocols
+    found = returns_by_step(world, params, goals, (0, "test"), protocol, first_lr=0.4, share=0.5)
+    # Three rewards of a goal's own.
+    assert found.tolist() == [[3.0, 6.0]] * 4
+    assert taken == [(0.4, "none"), (0.2, "none"), (0.2, "none")]
+
+
+def test_without_an_inner_step_it_is_trpo_s_own(meta):
+    """Gradient and Fisher product, by autograd on the surrogate and the divergence."""
+    from suite.rl.adapt import surrogate
+    from suite.rl.policy import distribution, divergence
+
+    one = meta("second").outer.part(1)
+    policy = {name: value[:1] for name, value in meta("second").params.items()}
+    plain = Meta(policy, one, policy, one, 0.0, "second")
+    leaves = {name: value.clone().requires_grad_() for name, value in policy.items()}
+    wanted = torch.autograd.grad(surrogate(leaves, policy, one).mean(), list(leaves.values()))
+    np.testing.assert_allclose(
+        flat(plain.gradient()), flat(dict(zip(leaves, wanted, strict=True))), rtol=1e-12
+    )
+    apart = divergence(
+        distribution(policy, one.observations), distribution(leaves, one.observations)
+    )
+    mean = (apart * one.weights).sum()
+    slope = torch.autograd.grad(mean, list(leaves.values()), create_graph=True)
+    vector = unflat(np.random.default_rng(0).normal(size=len(flat(policy))), policy)
+    dot = sum((a * b).sum() for a, b in zip(slope, vector.values(), strict=True))
+    wanted = torch.autograd.grad(dot, list(leaves.values()))
+    found = plain.fisher(Region(divergence=0.01))(vector)
+    np.testing.assert_allclose(
+        flat(found), flat(dict(zip(leaves, wanted, strict=True))), rtol=1e-11, atol=1e-14
+    )
+
+
+def test_without_mujoco_a_run_names_the_command(registry, monkeypatch):
+    for name in [each for each in sys.modules if each.startswith("suite.envs.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "mujoco", None)
+    setting = get_setting("cheetah-velocity")
+    wanted = request(setting=setting, config=setting.config, schedule=setting.schedule(1))
+    with pytest.raises(UsageError, match=r"maml-suite\[rl\]"):
+        execute(wanted, registry, None)
+
+
+@pytest.mark.slow
+def test_twenty_iterations_learn_to_adapt(registry):
+    """The short schedule: about -40 before and -12 after one step; untrained -58 at best."""
+    wanted = request(
+        config=SETTING.config, schedule=SETTING.schedule(20), protocols=SETTING.protocols
+    )
+    ((_, record),) = execute(wanted, registry, None).written
+    before, after, *_ = record.metrics["return"].by_step
+    assert -50.0 < before < -35.0
+    assert -20.0 < after < -5.0
+    assert math.isclose(record.metrics["return"].mean, after)
