@@ -11,7 +11,7 @@ from rich.console import Console
 
 from suite import __version__
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
-from suite.cli.reading import check, diff, export, list_, report, schema, show, tables
+from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.errors import SuiteError
 
 EXIT_INTERRUPTED = 130
@@ -23,6 +23,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,
     "show": show,
     "diff": diff,
+    "picture": picture,
     "tables": tables,
     "report": report,
     "check": check,

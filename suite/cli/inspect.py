@@ -1,6 +1,9 @@
 """`suite show`, `suite diff`, `suite list --missing` and `suite export`."""
 
+import logging
+import os
 import shlex
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,6 +11,7 @@ from rich.console import Console
 from tabulate import tabulate
 
 from suite.errors import UsageError
+from suite.files import atomic_path
 from suite.launch.plans import DEFAULT_SEEDS
 from suite.registry import Registry
 from suite.registry.export import write_curves, write_frame
@@ -20,6 +24,8 @@ from suite.report.verdicts import judged
 from suite.settings import get_setting
 from suite.stats.verdicts import LEAST_SEEDS
 
+_DRAWN = (".png", ".svg", ".pdf")
+
 
 def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
     """See `suite.cli.reading.show`; the exit code."""
@@ -28,6 +34,29 @@ def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
         print(encode(record).decode(), end="")
         return 0
     print(tabulate(describe(record), tablefmt="plain", disable_numparse=True))
+    return 0
+
+
+def draw_run(wanted: str, target: Path, results: Path) -> int:
+    """See `suite.cli.reading.picture`; the exit code."""
+    if target.suffix not in _DRAWN:
+        raise UsageError(f"{target} does not end in any of: {', '.join(_DRAWN)}")
+    record = find_record(Registry(results), wanted)
+    if sys.platform == "linux" and "DISPLAY" not in os.environ:
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    # It tells, at every start, of an accelerator that is not needed.
+    logging.getLogger("OpenGL").setLevel(logging.ERROR)
+    from suite.report.style import styled
+    from suite.rl.pictures import draw_policy
+
+    with styled():
+        figure = draw_policy(record)
+        try:
+            with atomic_path(target) as path:
+                figure.savefig(path, format=target.suffix[1:])
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written: {error.strerror}") from error
+    print(f"wrote {target}")
     return 0
 
 

@@ -51,6 +51,27 @@ def show(
     return show_run(run, results, as_json=json)
 
 
+def picture(
+    run: Positional[Annotated[str, arg(metavar="RUN")]],
+    target: Positional[Annotated[Path, arg(metavar="FILE")]],
+    /,
+    results: Path = Path("results"),
+) -> int:
+    """Draw what a trained policy does on test goals, before and after adaptation.
+
+    Paths in 2-D navigation; frames of half-cheetah and ant, which need OpenGL. The weights come
+    from the cache of the machine that trained them.
+
+    Args:
+        run: A record's file, the beginning of its key, or setting/method/seed.
+        target: The file, a .png, .svg or .pdf.
+        results: The registry.
+    """
+    from suite.cli.inspect import draw_run
+
+    return draw_run(run, target, results)
+
+
 def diff(
     first: Positional[Annotated[str, arg(metavar="RUN")]],
     second: Positional[Annotated[str, arg(metavar="RUN")]],

@@ -1,7 +1,7 @@
 """Reinforcement learning: how its runs are trained and scored."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -48,17 +48,19 @@ class World:
         return sample(self.environment, params, goals, slots, self.discount, rng, self.told)
 
 
+def world_of(config: Config, *, told: bool) -> World:
+    """The environment that `config` names, on as many threads as torch has."""
+    environment = make_environment(config.dataset, threads=torch.get_num_threads())
+    return World(environment=environment, discount=config.discount or 1.0, told=told)
+
+
 class Reinforcement:
     """A `suite.domain.Domain`; seeds are trained one by one."""
 
     def __init__(self, request: Request, method: PolicyMethod) -> None:
         config = request.config
         self._request, self._method = request, method
-        self._world = World(
-            environment=make_environment(config.dataset, threads=torch.get_num_threads()),
-            discount=config.discount or 1.0,
-            told=method.told,
-        )
+        self._world = world_of(config, told=method.told)
         self.network = method.network(config)
 
     def facts(self, place: int) -> DataFacts:
@@ -124,6 +126,29 @@ class Reinforcement:
         return max(self._method.step_sizes, key=value)
 
 
+def policies_by_step(
+    world: World,
+    params: Params,
+    goals: Array,
+    stream: tuple[int, str],
+    protocol: Protocol,
+    *,
+    first_lr: float,
+    share: float,
+) -> Iterator[tuple[Params, Trajectories]]:
+    """The policies (task, ...) for `goals` after 0 to `protocol.steps` steps, and what each did.
+
+    From weights (1, ...). A step goes by what the policy before it did, as the authors' test
+    scripts have it; the first is of `first_lr`, the others of `share` times that.
+    """
+    policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
+    for step in range(protocol.steps + 1):
+        batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
+        yield policies, batch
+        if step < protocol.steps:
+            policies = adapted(policies, batch, first_lr if step == 0 else share * first_lr, "none")
+
+
 def returns_by_step(
     world: World,
     params: Params,
@@ -134,21 +159,12 @@ def returns_by_step(
     first_lr: float,
     share: float,
 ) -> Tensor:
-    """Mean return for each of `goals` after 0 to `protocol.steps` steps: (step, task), float64.
+    """The mean returns of `policies_by_step`: (step, task), float64.
 
-    From weights (1, ...). A step goes by what the policy before it did, as the authors' test
-    scripts have it; the first is of `first_lr`, the others of `share` times that. NaN from where a
-    policy's actions are no longer finite.
+    NaN where a policy's actions are no longer finite.
     """
-    policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
-    rows: list[Tensor] = []
-    for step in range(protocol.steps + 1):
-        batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
-        rows.append(batch.returns)
-        if step < protocol.steps:
-            lr = first_lr if step == 0 else share * first_lr
-            policies = adapted(policies, batch, lr, "none")
-    return torch.stack(rows)
+    steps = policies_by_step(world, params, goals, stream, protocol, first_lr=first_lr, share=share)
+    return torch.stack([batch.returns for _, batch in steps])
 
 
 class PolicyIteration:

@@ -122,7 +122,7 @@ def _roll_out(
         seen = environment.observe(state)
         record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
         noise = rng.standard_normal((copies, environment.action_size))
-        chosen = _act(params, record.observations[time], noise)
+        chosen = act(params, record.observations[time], noise)
         finite = np.asarray(np.isfinite(chosen).all(1))
         np.logical_or(record.diverged, ~finite, out=record.diverged)
         record.actions[time] = np.where(finite[:, None], chosen, 0.0)
@@ -177,7 +177,7 @@ def _by_slot(record: _Record, times: int, tasks: int) -> _Record:
     )
 
 
-def _act(params: Params, observations: Array, noise: Array) -> Array:
+def act(params: Params, observations: Array, noise: Array) -> Array:
     """One action a copy, (copy, action)."""
     like = params["log_std"]
     tasks = like.shape[0]
