@@ -20,7 +20,8 @@ nox.options.sessions = ["tests", "lint"]
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "suite"
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
-PEERS = ("torchopt==0.7.3",)
+# Gymnasium's own bodies import the last two.
+PEERS = ("torchopt==0.7.3", "glfw==2.11.0", "imageio==2.38.1")
 QUICKSTART = Path("build", "quickstart")
 
 

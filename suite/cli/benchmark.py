@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from suite import environment
+from suite.benchmark.policies import measured_policies
 from suite.benchmark.report import measured
 from suite.errors import UsageError
 from suite.files import atomic_write
-from suite.settings import SETTINGS, get_setting
+from suite.settings import ENVIRONMENTS, SETTINGS, get_setting
 
 # Those that compiling makes faster on a CPU, and one that it makes slower, for the record.
 _COMPILED_ON_CPU = ("sinusoid", "omniglot-5way-1shot-mlp", "omniglot-5way-1shot")
+
+# Of the sampling of policies.
+_ROUNDS = 5
 
 
 def benchmark_command(
@@ -29,9 +33,18 @@ def benchmark_command(
         get_setting(name)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
-    compiled = chosen if device.type == "cuda" else _COMPILED_ON_CPU
-    text = measured(device, chosen, budget=budget, compiled=compiled, with_memory=memory)
-    name = "benchmark.md" if device.type == "cpu" else f"benchmark-{device.type}.md"
-    atomic_write(reports / name, text.encode())
-    print(f"wrote {reports / name}")
+    pages = {}
+    if supervised := [name for name in chosen if name not in ENVIRONMENTS]:
+        compiled = supervised if device.type == "cuda" else _COMPILED_ON_CPU
+        page = "benchmark.md" if device.type == "cpu" else f"benchmark-{device.type}.md"
+        pages[page] = measured(
+            device, supervised, budget=budget, compiled=compiled, with_memory=memory
+        )
+    if policies := [name for name in chosen if name in ENVIRONMENTS]:
+        pages["benchmark-rl.md"] = measured_policies(
+            policies, rounds=_ROUNDS, iterations=budget > 0
+        )
+    for page, text in pages.items():
+        atomic_write(reports / page, text.encode())
+        print(f"wrote {reports / page}")
     return 0

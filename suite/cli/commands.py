@@ -184,16 +184,18 @@ def benchmark(
     budget: float = 20.0,
     memory: bool = True,
 ) -> int:
-    """Time meta-gradients against other ways to compute them, and against what is possible.
+    """Time meta-gradients and environment steps against other ways, and against what is possible.
 
     All ways take turns in this process; ratios are medians over the rounds.
 
     Args:
-        reports: Where benchmark.md is written; with a GPU, benchmark-cuda.md.
+        reports: Where benchmark.md is written (with a GPU, benchmark-cuda.md), and for
+            reinforcement learning benchmark-rl.md, always on the CPU.
         device: auto, cpu or cuda.
         threads: CPU threads of torch; by default torch's own choice.
         settings: Only these; by default all but glyphs, which has the shapes of Omniglot.
-        budget: Seconds for the rounds of one row of a table; there are three at least.
+        budget: Seconds for the rounds of one row of a table; there are three at least. With 0 no
+            meta-iterations of reinforcement learning are timed.
         memory: Measure peak memory too.
     """
     from suite.cli.benchmark import benchmark_command

@@ -4,6 +4,8 @@ As rllab's vectorised sampler has it, the batch holds whole trajectories: each o
 starts new ones until it has as many steps as the horizon, and then ends the last.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,27 +120,41 @@ def _roll_out(
     age = np.zeros(copies, dtype=np.int64)
     going = np.ones(copies, dtype=np.bool_)
     time = 0
-    while going.any():
-        seen = environment.observe(state)
-        record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
-        noise = rng.standard_normal((copies, environment.action_size))
-        chosen = act(params, record.observations[time], noise)
-        finite = np.asarray(np.isfinite(chosen).all(1))
-        np.logical_or(record.diverged, ~finite, out=record.diverged)
-        record.actions[time] = np.where(finite[:, None], chosen, 0.0)
-        record.there[time], record.ages[time] = going, age
-        step = environment.step(state[going], record.actions[time, going], told[going])
-        state[going], record.rewards[time, going] = step.state, step.reward
-        age[going] += 1
-        record.last[time, going] = step.done | (age[going] == horizon)
-        ended = record.last[time]
-        time += 1
-        # Drawn for all, so that what one slot gets does not hang on how the others fare.
-        if ended.any():
-            fresh = environment.initial(copies, rng)
-            state[ended], age[ended] = fresh[ended], 0
-        going &= ~(ended & (time >= horizon))
+    # What a step asks of torch is small: other threads would cost more than they bring, and much
+    # more where they must share their cores.
+    with one_thread():
+        while going.any():
+            seen = environment.observe(state)
+            record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
+            noise = rng.standard_normal((copies, environment.action_size))
+            chosen = act(params, record.observations[time], noise)
+            finite = np.asarray(np.isfinite(chosen).all(1))
+            np.logical_or(record.diverged, ~finite, out=record.diverged)
+            record.actions[time] = np.where(finite[:, None], chosen, 0.0)
+            record.there[time], record.ages[time] = going, age
+            step = environment.step(state[going], record.actions[time, going], told[going])
+            state[going], record.rewards[time, going] = step.state, step.reward
+            age[going] += 1
+            record.last[time, going] = step.done | (age[going] == horizon)
+            ended = record.last[time]
+            time += 1
+            # Drawn for all, so that what one slot gets does not hang on how the others fare.
+            if ended.any():
+                fresh = environment.initial(copies, rng)
+                state[ended], age[ended] = fresh[ended], 0
+            going &= ~(ended & (time >= horizon))
     return _by_slot(record, time, tasks)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on a single thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _empty(times: int, copies: int, inputs: int, actions: int) -> _Record:
