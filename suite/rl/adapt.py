@@ -4,30 +4,38 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from suite.inner.loop import Order, inner_loop
 from suite.models import Params
-from suite.rl.policy import log_density
+from suite.rl.policy import Activation, log_density
 from suite.rl.sampling import Trajectories
 
 
-def policy_loss(batch: Trajectories) -> Callable[[Params], Tensor]:
+def policy_loss(batch: Trajectories, activation: Activation = F.relu) -> Callable[[Params], Tensor]:
     """REINFORCE's loss, minus the mean over a task's steps of log density times advantage; summed
     over tasks, so that its gradient for each task's weights is that task's own."""
 
     def loss(params: Params) -> Tensor:
-        densities = log_density(params, batch.observations, batch.actions)
+        densities = log_density(params, batch.observations, batch.actions, activation)
         return -(densities * batch.advantages * batch.weights).sum()
 
     return loss
 
 
-def adapted(params: Params, batch: Trajectories, lr: float, order: Order) -> Params:
+def adapted(
+    params: Params,
+    batch: Trajectories,
+    lr: float,
+    order: Order,
+    activation: Activation = F.relu,
+) -> Params:
     """The weights (task, ...) after one step of gradient descent on all of them.
 
     `order` as in `suite.inner`: with `none` they are detached.
     """
-    steps = inner_loop(policy_loss(batch), params, tuple(params), lr=lr, steps=1, order=order)
+    loss = policy_loss(batch, activation)
+    steps = inner_loop(loss, params, tuple(params), lr=lr, steps=1, order=order)
     *_, after = steps
     return {name: value.detach() for name, value in after.items()} if order == "none" else after
 

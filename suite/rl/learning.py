@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from msgspec.structs import replace
 from torch import Tensor
+from torch.nn import functional as F
 
 from baselines.policy_method import PolicyMethod
 from suite.checkpoint import Snapshot
@@ -20,6 +21,7 @@ from suite.models import Params
 from suite.models.network import per_task
 from suite.registry.schema import DataFacts
 from suite.rl.adapt import adapted
+from suite.rl.policy import ACTIVATIONS, Activation
 from suite.rl.sampling import Trajectories, sample
 from suite.rl.trpo import Meta, Region, trpo_step
 from suite.rng import numpy_generator
@@ -40,18 +42,34 @@ class World:
     discount: float
     told: bool
     """Whether a policy is told the goal."""
+    activation: Activation = F.relu
+    """Of the policies' hidden units."""
 
     def sample(
         self, params: Params, goals: Array, slots: int, rng: np.random.Generator
     ) -> Trajectories:
         """See `suite.rl.sampling.sample`."""
-        return sample(self.environment, params, goals, slots, self.discount, rng, self.told)
+        return sample(
+            self.environment,
+            params,
+            goals,
+            slots,
+            self.discount,
+            rng,
+            self.told,
+            self.activation,
+        )
 
 
 def world_of(config: Config, *, told: bool) -> World:
     """The environment that `config` names, on as many threads as torch has."""
     environment = make_environment(config.dataset, threads=torch.get_num_threads())
-    return World(environment=environment, discount=config.discount or 1.0, told=told)
+    return World(
+        environment=environment,
+        discount=config.discount or 1.0,
+        told=told,
+        activation=ACTIVATIONS[config.activation],
+    )
 
 
 class Reinforcement:
@@ -80,6 +98,8 @@ class Reinforcement:
 
     def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
         request = self._request
+        if state.iteration >= request.schedule.iterations:
+            return
         seed = request.seeds[places[0]]
         iterate = PolicyIteration(self._world, self._method, request.config, seed, state)
         repeat(iterate, iterate.validate, request.schedule, state, hooks, higher_is_better=True)
@@ -146,7 +166,8 @@ def policies_by_step(
         batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
         yield policies, batch
         if step < protocol.steps:
-            policies = adapted(policies, batch, first_lr if step == 0 else share * first_lr, "none")
+            lr = first_lr if step == 0 else share * first_lr
+            policies = adapted(policies, batch, lr, "none", world.activation)
 
 
 def returns_by_step(
@@ -183,6 +204,8 @@ class PolicyIteration:
         self._seed, self._state = seed, state
         if config.trust_region is None:
             raise UsageError("trust_region: TRPO needs one")
+        if config.activation != "relu":
+            raise UsageError(f"activation={config.activation}: only ReLU policies are trained")
         self._region = Region(
             divergence=config.trust_region,
             fisher_tasks=config.fisher_tasks,

@@ -94,7 +94,7 @@ def _trace(world: World, params: Params, goals: Array, seed: int) -> list[Array]
         seen = environment.observe(state)
         told = np.concatenate([seen, goals], axis=1) if world.told else seen
         noise = rng.standard_normal((len(goals), environment.action_size))
-        step = environment.step(state, act(params, told, noise), goals)
+        step = environment.step(state, act(params, told, noise, world.activation), goals)
         state = step.state
         for place in np.flatnonzero(going):
             traces[place].append(state[place])

@@ -1,4 +1,4 @@
-"""The Gaussian policy: a mean by a ReLU network, a standard deviation that no state changes.
+"""The Gaussian policy: a mean by a network, a standard deviation that no state changes.
 
 As the authors' `maml_minimal_gauss_mlp_policy.py` has it. Weights carry a leading task axis; the
 inner loop adapts all of them, `log_std` too.
@@ -6,6 +6,7 @@ inner loop adapts all of them, `log_std` too.
 
 import itertools
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -18,6 +19,10 @@ from suite.models.layers import linear
 from suite.settings import Config
 
 _LEAST_LOG_STD = math.log(1e-6)
+Activation = Callable[[Tensor], Tensor]
+ACTIVATIONS: dict[str, Activation] = {"relu": F.relu, "tanh": torch.tanh}
+"""Of the hidden units, by the names of `Config.activation`."""
+
 _HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -46,25 +51,31 @@ def policy_network(config: Config, *, told: bool) -> Network:
 
     return Network(
         initial=initial,
-        forward=lambda params, observations: distribution(params, observations)[0],
+        forward=lambda params, observations: distribution(
+            params, observations, ACTIVATIONS[config.activation]
+        )[0],
         adapted=tuple(initial(torch.Generator())),
     )
 
 
-def distribution(params: Params, observations: Tensor) -> tuple[Tensor, Tensor]:
+def distribution(
+    params: Params, observations: Tensor, activation: Activation = F.relu
+) -> tuple[Tensor, Tensor]:
     """(task, sample, observation) to means (task, sample, action) and log sds (task, 1, action)."""
     layers = (len(params) - 1) // 2
     x = observations
     for layer in range(layers):
         x = linear(x, params[f"layer{layer}.weight"], params[f"layer{layer}.bias"])
         if layer < layers - 1:
-            x = F.relu(x)
+            x = activation(x)
     return x, params["log_std"].clamp(min=_LEAST_LOG_STD).unsqueeze(1)
 
 
-def log_density(params: Params, observations: Tensor, actions: Tensor) -> Tensor:
+def log_density(
+    params: Params, observations: Tensor, actions: Tensor, activation: Activation = F.relu
+) -> Tensor:
     """Of `actions` (task, sample, action), in nats: (task, sample)."""
-    mean, log_std = distribution(params, observations)
+    mean, log_std = distribution(params, observations, activation)
     away = (actions - mean) * torch.exp(-log_std)
     return (-0.5 * away**2 - log_std - _HALF_LOG_TAU).sum(-1)
 

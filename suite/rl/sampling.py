@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from suite.envs import Environment
 from suite.envs.environment import Array, Mask
 from suite.models import Params
 from suite.rl.baseline import baseline
-from suite.rl.policy import distribution
+from suite.rl.policy import Activation, distribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ def sample(
     discount: float,
     rng: np.random.Generator,
     context: bool = False,
+    activation: Activation = F.relu,
 ) -> Trajectories:
     """Let the policies of `params` (task, ...) act for `goals`.
 
@@ -74,7 +76,7 @@ def sample(
     policy is told the goal, after the observation. Discounted sums of rewards less the linear
     baseline are the advantages.
     """
-    record = _roll_out(environment, params, goals, slots, rng, context)
+    record = _roll_out(environment, params, goals, slots, rng, context, activation)
     returns = _discounted(record, discount)
     values = baseline(record.observations, record.ages, record.there, returns)
     advantages = np.where(record.there, returns - values, 0.0)
@@ -110,6 +112,7 @@ def _roll_out(
     slots: int,
     rng: np.random.Generator,
     context: bool,
+    activation: Activation,
 ) -> _Record:
     tasks, horizon = len(goals), environment.horizon
     told = np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(tasks * slots, -1)
@@ -127,7 +130,7 @@ def _roll_out(
             seen = environment.observe(state)
             record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
             noise = rng.standard_normal((copies, environment.action_size))
-            chosen = act(params, record.observations[time], noise)
+            chosen = act(params, record.observations[time], noise, activation)
             finite = np.asarray(np.isfinite(chosen).all(1))
             np.logical_or(record.diverged, ~finite, out=record.diverged)
             record.actions[time] = np.where(finite[:, None], chosen, 0.0)
@@ -193,13 +196,15 @@ def _by_slot(record: _Record, times: int, tasks: int) -> _Record:
     )
 
 
-def act(params: Params, observations: Array, noise: Array) -> Array:
+def act(
+    params: Params, observations: Array, noise: Array, activation: Activation = F.relu
+) -> Array:
     """One action a copy, (copy, action)."""
     like = params["log_std"]
     tasks = like.shape[0]
     with torch.no_grad():
         seen = torch.from_numpy(observations).to(like).unflatten(0, (tasks, -1))
-        mean, log_std = distribution(params, seen)
+        mean, log_std = distribution(params, seen, activation)
         drawn = torch.from_numpy(noise).to(like).view_as(mean)
         chosen = mean + torch.exp(log_std) * drawn
     return chosen.flatten(0, 1).double().cpu().numpy()

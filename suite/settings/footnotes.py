@@ -114,8 +114,8 @@ FOOTNOTES: dict[str, str] = {
         "stands in the record."
     ),
     "rl-random": (
-        "With the step sizes of the authors' test scripts; in navigation their random policy has "
-        "tanh units, here it has ReLU as all others."
+        "With the step sizes of the authors' test scripts and, in navigation only, tanh units, the "
+        "default there."
     ),
     "rl-navigation": (
         "The reward is the negative distance, as in the authors' code; the paper prints its square."

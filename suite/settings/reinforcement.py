@@ -8,7 +8,7 @@ import json
 import math
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import cast
+from typing import Literal, cast
 
 from msgspec.structs import replace
 
@@ -80,6 +80,7 @@ def _setting(
     test_trajectories: int,
     margin: float,
     random_lr: float,
+    random_units: Literal["relu", "tanh"] = "relu",
     pretraining: tuple[int, int, int, int],
     oracle: tuple[int, int, int, int],
 ) -> Setting:
@@ -153,7 +154,7 @@ def _setting(
             "pretraining": at_once(*pretraining),
             "oracle": at_once(*oracle),
             "random-init": Own(
-                config=replace(config, inner_lr=random_lr),
+                config=replace(config, inner_lr=random_lr, activation=random_units),
                 iterations=iterations,
                 short_iterations=short_iterations,
                 protocols=(protocol,),
@@ -188,6 +189,7 @@ _SOURCES = {
     "fisher_tasks": "this suite, for speed; the authors took all",
     "fisher_every": "this suite, for speed; the authors took all",
     "later_step_share": "authors' test scripts",
+    "activation": "paper 5.3; tanh for random-init in navigation, as in the authors' script",
     "iterations": "authors' stored results: the iteration that was plotted",
     "protocol": "authors' test scripts: 40 goals, 4,000 steps a batch (ant-direction 8,000)",
 }
@@ -207,6 +209,7 @@ REINFORCEMENT = (
         test_trajectories=40,
         margin=4.0,
         random_lr=0.5,
+        random_units="tanh",
         pretraining=(20, 20, 8, 100),
         oracle=(10, 1, 1, 100),
     ),

@@ -90,10 +90,13 @@ class Config(_Value, frozen=True, kw_only=True):
     """Of those tasks every how many-th step of the adapted policies they are taken over."""
     later_step_share: Positive | None = None
     """At test, the size of the second and further steps as a share of the first's."""
+    activation: Literal["relu", "tanh"] = "relu"
+    """Of the hidden units of a policy; one that is trained has ReLU."""
 
 
 REINFORCEMENT_ONLY = (
-    *("discount", "trust_region", "fisher_tasks", "fisher_every", "later_step_share"),
+    *("discount", "trust_region", "fisher_tasks", "fisher_every"),
+    *("later_step_share", "activation"),
 )
 """Fields of `Config` that say nothing elsewhere."""
 

@@ -109,7 +109,7 @@ def test_a_policy_that_diverges_is_recorded_as_failed(registry):
 
 
 def test_a_goal_whose_policy_diverges_at_test_counts_as_diverged(registry):
-    record = run(registry, "random-init", changes={"inner_lr": 1e38})
+    record = run(registry, "random-init", changes={"inner_lr": 1e38, "activation": "relu"})
     first, *others = record.per_task["return"]
     assert None not in first
     assert {value for row in others for value in row} == {None}
@@ -119,6 +119,17 @@ def test_a_goal_whose_policy_diverges_at_test_counts_as_diverged(registry):
 def test_seeds_train_one_by_one(registry):
     with pytest.raises(UsageError, match="one seed at a time"):
         execute(request(seeds=(0, 1)), registry, None)
+
+
+def test_trained_policies_have_relu(registry):
+    with pytest.raises(UsageError, match="only ReLU"):
+        execute(request(changes={"activation": "tanh"}), registry, None)
+    assert SETTING.config_of("random-init").activation == "tanh"
+    units = {
+        run(registry, "random-init", changes={"activation": each}).per_task["return"]
+        for each in ("relu", "tanh")
+    }
+    assert len(units) == 2
 
 
 def test_more_test_goals_than_there_are(registry):
@@ -148,7 +159,7 @@ class Recorder:
 def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
     taken = []
 
-    def adapted(policies, batch, lr, order):
+    def adapted(policies, batch, lr, order, activation):
         taken.append((lr, order))
         return policies
 
