@@ -16,8 +16,15 @@ def test_the_tables_head_is_that_of_the_report():
     rows = [line for line in head.splitlines() if line.startswith("|")]
     assert len(rows) >= 3
     report = (ROOT / "reports" / "tables.md").read_text(encoding="utf-8").splitlines()
+    report = [narrow(row) for row in report]
     # Links start at the README's place and not at the report's.
-    assert [row for row in rows if row.replace("](results/", "](../results/") not in report] == []
+    told = [narrow(row.replace("](results/", "](../results/")) for row in rows]
+    assert [row for row in told if row not in report] == []
+
+
+def narrow(row):
+    """Without the padding, which hangs on what else stands in the table."""
+    return re.sub(r"\s+", " ", re.sub(r"-{2,}", "-", row))
 
 
 def test_links_lead_somewhere():

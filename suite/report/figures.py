@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from suite.report.cells import Cell
 from suite.report.numbers import paper_number, step_means
@@ -60,7 +61,7 @@ def accuracy_steps(cells: Sequence[Cell], dataset: str) -> Figure | None:
 
 def return_steps(cells: Sequence[Cell]) -> Figure | None:
     """The paper's Figures 4 and 5: return by gradient step, a panel for each environment."""
-    title = f"Return by gradient step ({_SPREAD}, thin lines: single seeds)"
+    title = "Return by gradient step (thin lines: seeds)"
     return _by_step(cells, ENVIRONMENTS, title)
 
 
@@ -87,6 +88,7 @@ def _by_step(cells: Sequence[Cell], datasets: Sequence[str], title: str) -> Figu
         if not panel.warning:
             _draw_paper(each, panel, methods)
         each.set_xlabel("gradient steps")
+        each.xaxis.set_major_locator(MaxNLocator(integer=True))
     _scale(axes, metric, "test")
     extra = (
         [Line2D([], [], label="paper, in its method's colour", **_PAPER)]

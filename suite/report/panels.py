@@ -58,5 +58,5 @@ def legend(figure: Figure, methods: Sequence[str], extra: Sequence[Line2D] = ())
         for method in methods
     ]
     entries = [*handles, *extra]
-    columns = max(3, round(figure.get_figwidth() / 1.7))
+    columns = max(2, round(figure.get_figwidth() / 2.2))
     figure.legend(handles=entries, loc="outside lower center", ncols=min(columns, len(entries)))
