@@ -25,6 +25,8 @@ from suite.settings import get_setting
 from suite.train import initial_snapshot
 
 _PATHS = 8
+# Trajectories a goal, of which one is shown.
+_DRAWN = 9
 _FRAMES, _SIZE = 8, (240, 180)
 _SHOWN_STEPS = {True: (0, 1, 3), False: (0, 1)}
 
@@ -85,26 +87,30 @@ def _goals(environment: Environment) -> Array:
 
 
 def _trace(world: World, params: Params, goals: Array, seed: int) -> list[Array]:
-    """States (time, state) of one trajectory for each goal, up to where it ends."""
+    """States (time, state) up to where it ends: for each goal the trajectory of median return."""
     environment, rng = world.environment, numpy_generator(seed, "picture", 0)
-    state = environment.initial(len(goals), rng)
-    going = np.ones(len(goals), dtype=np.bool_)
+    wanted = np.repeat(goals, _DRAWN, axis=0)
+    state = environment.initial(len(wanted), rng)
+    going = np.ones(len(wanted), dtype=np.bool_)
+    totals = np.zeros(len(wanted))
     traces = [[each] for each in state]
     for _ in range(environment.horizon):
         seen = environment.observe(state)
-        told = np.concatenate([seen, goals], axis=1) if world.told else seen
-        noise = rng.standard_normal((len(goals), environment.action_size))
-        step = environment.step(state, act(params, told, noise, world.activation), goals)
+        told = np.concatenate([seen, wanted], axis=1) if world.told else seen
+        noise = rng.standard_normal((len(wanted), environment.action_size))
+        step = environment.step(state, act(params, told, noise, world.activation), wanted)
         state = step.state
+        totals += np.where(going, step.reward, 0.0)
         for place in np.flatnonzero(going):
             traces[place].append(state[place])
         going &= ~step.done
-    return [np.stack(each) for each in traces]
+    middle = totals.reshape(len(goals), _DRAWN).argsort(axis=1)[:, _DRAWN // 2]
+    return [np.stack(traces[place * _DRAWN + each]) for place, each in enumerate(middle)]
 
 
 def _paths(title: str, goals: Array, traces: dict[int, list[Array]]) -> Figure:
     figure = Figure(figsize=(3.0 * len(traces), 3.3), layout="constrained")
-    figure.suptitle(f"{title}: one path for each goal", x=0.01, ha="left")
+    figure.suptitle(f"{title}: the path of median return to each goal", x=0.01, ha="left")
     panels = figure.subplots(1, len(traces), squeeze=False)[0]
     for axes, (step, found) in zip(panels, traces.items(), strict=True):
         for place, path in enumerate(found):
@@ -127,7 +133,7 @@ def _strips(title: str, world: World, goals: Array, traces: dict[int, list[Array
         for step, found in traces.items()
     ]
     figure = Figure(figsize=(1.55 * _FRAMES + 1.2, 1.45 * len(rows) + 0.3), layout="constrained")
-    figure.suptitle(f"{title}: frames at equal times", x=0.01, ha="left")
+    figure.suptitle(f"{title}: the trajectory of median return, at equal times", x=0.01, ha="left")
     panels = figure.subplots(len(rows), _FRAMES, squeeze=False)
     dt = world.environment.model.opt.timestep  # type: ignore[attr-defined]
     for row, (name, states) in zip(panels, rows, strict=True):
