@@ -55,7 +55,10 @@ class TrainingProgress:
     def _note(self, now: float, state: TrainingState) -> str:
         began, first = self._since or (now, state.iteration)
         rate = (state.iteration - first) / (now - began) if now > began else 0.0
-        note = f"{rate:.1f} it/s"
+        note = f"{rate:.1f} it/s" if rate >= 1.0 or not rate else f"{1.0 / rate:.1f} s/it"
+        if policies := state.histories[0].policies:
+            (before, divergence), after = policies[-1], state.histories[0].curve[-1][3]
+            return f"{note}, return {before:.1f} -> {after:.1f}, divergence {divergence:.3f}"
         if state.histories[0].curve:
             value = statistics.fmean(history.curve[-1][3] for history in state.histories)
             text = f"{value:.1%}" if self._metric == "accuracy" else f"{value:.3f}"

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from baselines import method_of
+from suite.cli.progress import TrainingProgress
 from suite.errors import UsageError
 from suite.registry import Registry
 from suite.rl.learning import World, returns_by_step
@@ -103,7 +104,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(registry, tmp_path):
 def test_a_policy_that_diverges_is_recorded_as_failed(registry):
     outcome = execute(request(changes={"inner_lr": 1e38}), registry, None)
     assert "Diverged" in outcome.failures[0]
-    ((record,),) = [list(registry.records())]
+    (record,) = registry.records()
     assert record.status == "failed"
     assert "not finite" in record.failure.message
 
@@ -223,3 +224,13 @@ def test_twenty_iterations_learn_to_adapt(registry):
     assert -50.0 < before < -35.0
     assert -20.0 < after < -5.0
     assert math.isclose(record.metrics["return"].mean, after)
+
+
+def test_progress_tells_of_both_returns(registry, caplog):
+    caplog.set_level("INFO")
+    shown = TrainingProgress("policy", "return", 2, None)
+    execute(request(hooks=Hooks(progress=shown)), registry, None)
+    (record,) = registry.records()
+    last = record.curve[-1]
+    wanted = f"return {last.before:.1f} -> {last.validation_metric:.1f}, divergence"
+    assert any(wanted in message for message in caplog.messages)
