@@ -18,7 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from suite import cli, environment, runner, train
+from suite import cli, environment, supervised, train
 
 # `suite.cli.run` itself is the command of that name.
 cli_run = importlib.import_module("suite.cli.run")
@@ -69,7 +69,7 @@ def live(job: dict[str, Any]) -> None:
             struct.pack_into("q", note, 0, state.iteration)
             super().__call__(state)
 
-    evaluate = runner.evaluate
+    evaluate = supervised.evaluate
 
     def scoring(*arguments: Any) -> Any:
         sys.audit("crash.score")
@@ -77,7 +77,7 @@ def live(job: dict[str, Any]) -> None:
 
     Path.write_bytes = write_in_halves  # type: ignore[method-assign, assignment]
     cli_run.TrainingProgress = Noting  # type: ignore[attr-defined]
-    runner.evaluate = scoring
+    supervised.evaluate = scoring
     train.time = ticking()  # type: ignore[assignment]
     sys.argv = ["suite", *job["arguments"]]
     sys.addaudithook(Death(job["kind"], job["below"], job["after"]))
