@@ -15,7 +15,6 @@ from suite.errors import CheckpointError, UsageError
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
-from suite.rl.learning import Reinforcement
 from suite.runs import Request, Run, claimed, look_up, resumed, trained
 from suite.settings import Protocol
 from suite.state import TrainingState, unstack
@@ -91,6 +90,9 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
 
 def _domain(request: Request, method: Method, trainer: Method, images: ImageData | None) -> Domain:
     if isinstance(trainer, PolicyMethod):
+        # Here, since the solver that it imports takes a while, and no other run needs it.
+        from suite.rl.learning import Reinforcement
+
         return Reinforcement(request, trainer)
     return Supervised(request, method, trainer, images)
 

@@ -61,8 +61,8 @@ class Run:
     """So many completed attempts are not enough."""
     training: str
     """The key of its training, which other runs may share."""
-    checkpoints: Path
-    """Where trainings are saved."""
+    checkpoints: Path | None
+    """Where trainings are saved; None for the cache."""
 
     @property
     def pending(self) -> list[Identity]:
@@ -74,7 +74,12 @@ class Run:
     def checkpoint(self) -> Path:
         """Where its training is saved."""
         name = self.training + (f"-rerun{self.rerun}" if self.rerun else "")
-        return self.checkpoints / name / "checkpoint.pt"
+        return checkpoint_of(name, self.checkpoints)
+
+
+def checkpoint_of(training: str, checkpoints: Path | None = None) -> Path:
+    """Where the training of that key is saved, below `checkpoints` or else in the cache."""
+    return (checkpoints or cache_dir() / "runs") / training / "checkpoint.pt"
 
 
 def look_up(
@@ -97,7 +102,7 @@ def look_up(
         rerun = min(map(len, standing)) if request.rerun else 0
         runs.append(
             Run(
-                checkpoints=request.checkpoints or cache_dir() / "runs",
+                checkpoints=request.checkpoints,
                 place=place,
                 seed=seed,
                 identities=identities,

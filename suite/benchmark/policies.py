@@ -84,12 +84,12 @@ def _step_row(setting: Setting, threads: Sequence[int], rounds: int) -> dict[str
             each.run()
         for _ in range(rounds):
             for each in variants:
-                with _on(each.threads):
+                with environment.torch_threads(each.threads):
                     began = time.perf_counter()
                     steps = each.run()
                 each.rates.append(steps / (time.perf_counter() - began))
     row = {"setting": setting.id} | {each.name: _told(each.rates) for each in variants}
-    sync = next((each for each in rivals if each.name.endswith("sync")), None)
+    sync = next((each for each in rivals if each.name == "Gymnasium sync"), None)
     if sync:
         pairs = zip(variants[0].rates, sync.rates, strict=True)
         row["ours, 1 core / sync"] = _told([ours / theirs for ours, theirs in pairs], decimals=1)
@@ -101,17 +101,9 @@ def _told(values: Sequence[float], decimals: int = 0) -> str:
     return f"{middle:,.{decimals}f} ({least:,.{decimals}f} to {most:,.{decimals}f})"
 
 
-@contextmanager
-def _on(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    yield
-    torch.set_num_threads(before)
-
-
 def _ours(setting: Setting, threads: int) -> _Variant:
     config = setting.config
-    with _on(threads):
+    with environment.torch_threads(threads):
         world = world_of(config, told=False)
     weights = _policy(setting).network(config).initial(generator(0, "initial weights"))
     policies = per_task({name: v[None] for name, v in weights.items()}, config.tasks_per_batch)
@@ -175,7 +167,7 @@ def _rivals(setting: Setting) -> Iterator[list[_Variant]]:
 
 def _iteration(setting: Setting, threads: int) -> float:
     """Seconds of the second iteration of a training."""
-    with _on(threads):
+    with environment.torch_threads(threads):
         method, config = _policy(setting), setting.config
         state = stack([initial_snapshot(method.network(config), 0)], config, torch.device("cpu"))
         iterate = PolicyIteration(world_of(config, told=False), method, config, 0, state)

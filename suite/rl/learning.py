@@ -1,7 +1,7 @@
 """Reinforcement learning: how its runs are trained and scored."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -44,6 +44,8 @@ class World:
     """Whether a policy is told the goal."""
     activation: Activation = F.relu
     """Of the policies' hidden units."""
+    later_step_share: float = 1.0
+    """See `Config.later_step_share`."""
 
     def sample(
         self, params: Params, goals: Array, slots: int, rng: np.random.Generator
@@ -69,6 +71,7 @@ def world_of(config: Config, *, told: bool) -> World:
         discount=config.discount or 1.0,
         told=told,
         activation=ACTIVATIONS[config.activation],
+        later_step_share=config.later_step_share or 1.0,
     )
 
 
@@ -113,14 +116,15 @@ class Reinforcement:
         if self._method.step_sizes:
             selected["step_size"] = self._best_step_size(seed, params, protocol)
         adapts = not self._method.told
-        scores = returns_by_step(
-            self._world,
-            params,
-            goals[: protocol.tasks],
-            (seed, "test"),
-            protocol if adapts else replace(protocol, steps=0),
-            first_lr=selected.get("step_size", config.inner_lr),
-            share=config.later_step_share or 1.0,
+        scores = returns_of(
+            policies_by_step(
+                self._world,
+                params,
+                goals[: protocol.tasks],
+                (seed, "test"),
+                protocol if adapts else replace(protocol, steps=0),
+                selected.get("step_size", config.inner_lr),
+            )
         )
         rows = scores if adapts else scores.expand(protocol.steps + 1, -1)
         return Scored(scores=rows, selected=selected)
@@ -129,19 +133,11 @@ class Reinforcement:
         """That with the greatest mean return after the steps from the first, on fresh goals."""
         rng = numpy_generator(seed, "validation goals", 0)
         goals = self._world.environment.goals(self._method.validation_tasks, rng)
-        share = self._request.config.later_step_share or 1.0
 
         def value(lr: float) -> float:
-            by_step = returns_by_step(
-                self._world,
-                params,
-                goals,
-                (seed, "validation"),
-                protocol,
-                first_lr=lr,
-                share=share,
-            )
-            return float(by_step[1:].mean().nan_to_num(nan=-torch.inf))
+            stream = (seed, "validation")
+            steps = policies_by_step(self._world, params, goals, stream, protocol, lr)
+            return float(returns_of(steps)[1:].mean().nan_to_num(nan=-torch.inf))
 
         return max(self._method.step_sizes, key=value)
 
@@ -152,39 +148,27 @@ def policies_by_step(
     goals: Array,
     stream: tuple[int, str],
     protocol: Protocol,
-    *,
-    first_lr: float,
-    share: float,
+    step_size: float,
 ) -> Iterator[tuple[Params, Trajectories]]:
     """The policies (task, ...) for `goals` after 0 to `protocol.steps` steps, and what each did.
 
     From weights (1, ...). A step goes by what the policy before it did, as the authors' test
-    scripts have it; the first is of `first_lr`, the others of `share` times that.
+    scripts have it; `step_size` is of the first, the others have `world.later_step_share` of it.
     """
     policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
     for step in range(protocol.steps + 1):
         batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
         yield policies, batch
         if step < protocol.steps:
-            lr = first_lr if step == 0 else share * first_lr
+            lr = step_size if step == 0 else world.later_step_share * step_size
             policies = adapted(policies, batch, lr, "none", world.activation)
 
 
-def returns_by_step(
-    world: World,
-    params: Params,
-    goals: Array,
-    stream: tuple[int, str],
-    protocol: Protocol,
-    *,
-    first_lr: float,
-    share: float,
-) -> Tensor:
+def returns_of(steps: Iterable[tuple[Params, Trajectories]]) -> Tensor:
     """The mean returns of `policies_by_step`: (step, task), float64.
 
     NaN where a policy's actions are no longer finite.
     """
-    steps = policies_by_step(world, params, goals, stream, protocol, first_lr=first_lr, share=share)
     return torch.stack([batch.returns for _, batch in steps])
 
 

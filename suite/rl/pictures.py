@@ -15,12 +15,12 @@ from suite.checkpoint import Snapshot, weights_sha256
 from suite.envs import Environment, PointNavigation
 from suite.envs.environment import Array
 from suite.errors import UsageError
-from suite.files import cache_dir
 from suite.models import Params
 from suite.registry import Record, training_key
 from suite.rl.learning import World, policies_by_step, world_of
 from suite.rl.sampling import act
 from suite.rng import numpy_generator
+from suite.runs import checkpoint_of
 from suite.settings import get_setting
 from suite.train import initial_snapshot
 
@@ -52,8 +52,7 @@ def draw_policy(record: Record) -> Figure:
                 goals,
                 (record.seed, "test"),
                 record.protocol,
-                first_lr=record.selected.get("step_size", record.config.inner_lr),
-                share=record.config.later_step_share or 1.0,
+                record.selected.get("step_size", record.config.inner_lr),
             ),
             1 if method.told else None,
         )
@@ -68,7 +67,7 @@ def draw_policy(record: Record) -> Figure:
 def _weights(record: Record, start: Snapshot) -> Params:
     if record.schedule.iterations == 0:
         return start.params
-    path = cache_dir() / "runs" / training_key(record) / "checkpoint.pt"
+    path = checkpoint_of(training_key(record))
     found = checkpoint.load(path, start)
     if found is None or weights_sha256(found.params) != record.provenance.weights_sha256:
         raise UsageError(

@@ -4,8 +4,6 @@ As rllab's vectorised sampler has it, the batch holds whole trajectories: each o
 starts new ones until it has as many steps as the horizon, and then ends the last.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from suite.environment import torch_threads
 from suite.envs import Environment
 from suite.envs.environment import Array, Mask
 from suite.models import Params
@@ -125,7 +124,7 @@ def _roll_out(
     time = 0
     # What a step asks of torch is small: other threads would cost more than they bring, and much
     # more where they must share their cores.
-    with one_thread():
+    with torch_threads(1):
         while going.any():
             seen = environment.observe(state)
             record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
@@ -147,17 +146,6 @@ def _roll_out(
                 state[ended], age[ended] = fresh[ended], 0
             going &= ~(ended & (time >= horizon))
     return _by_slot(record, time, tasks)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on a single thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _empty(times: int, copies: int, inputs: int, actions: int) -> _Record:

@@ -12,7 +12,7 @@ from baselines import method_of
 from suite.cli.progress import TrainingProgress
 from suite.errors import UsageError
 from suite.registry import Registry
-from suite.rl.learning import World, returns_by_step
+from suite.rl.learning import World, policies_by_step, returns_of
 from suite.rl.policy import policy_network
 from suite.rl.trpo import Meta, Region, flat, unflat
 from suite.runner import execute
@@ -167,10 +167,10 @@ def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
     monkeypatch.setattr("suite.rl.learning.adapted", adapted)
     params = policy_network(SETTING.config, told=False).initial(torch.Generator().manual_seed(0))
     params = {name: value[None] for name, value in params.items()}
-    world = World(environment=Recorder(), discount=0.99, told=False)
+    world = World(environment=Recorder(), discount=0.99, told=False, later_step_share=0.5)
     goals = np.array([[1.0, 0.0], [2.0, 0.0]])
     (protocol,) = SETTING.protocols
-    found = returns_by_step(world, params, goals, (0, "test"), protocol, first_lr=0.4, share=0.5)
+    found = returns_of(policies_by_step(world, params, goals, (0, "test"), protocol, 0.4))
     # Three rewards of a goal's own.
     assert found.tolist() == [[3.0, 6.0]] * 4
     assert taken == [(0.4, "none"), (0.2, "none"), (0.2, "none")]
