@@ -34,22 +34,10 @@ def adapted(
 
     `order` as in `suite.inner`: with `none` they are detached.
     """
-    if order != "none":
-        return _stepped(params, batch, lr, order, activation)
-    blocks = batch.blocks()
-    after = [
-        _stepped({name: v[tasks] for name, v in params.items()}, part, lr, order, activation)
-        for tasks, part in zip(blocks, map(batch.part, blocks), strict=True)
-    ]
-    return {name: torch.cat([each[name] for each in after]).detach() for name in params}
-
-
-def _stepped(
-    params: Params, batch: Trajectories, lr: float, order: Order, activation: Activation
-) -> Params:
     loss = policy_loss(batch, activation)
-    *_, after = inner_loop(loss, params, tuple(params), lr=lr, steps=1, order=order)
-    return after
+    steps = inner_loop(loss, params, tuple(params), lr=lr, steps=1, order=order)
+    *_, after = steps
+    return {name: value.detach() for name, value in after.items()} if order == "none" else after
 
 
 def surrogate(params: Params, old: Params, batch: Trajectories) -> Tensor:

@@ -19,9 +19,6 @@ from suite.models import Params
 from suite.rl.baseline import baseline
 from suite.rl.policy import Activation, distribution
 
-_BLOCK = 8_000
-"""Samples."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trajectories:
@@ -36,27 +33,17 @@ class Trajectories:
     # where the policy gave an action that is not finite
     steps: int
 
-    def part(self, tasks: slice, every: int = 1) -> "Trajectories":
-        """Of some tasks, every so many-th sample, weighted to the same sum."""
-        weights = self.weights[tasks, ::every]
+    def part(self, tasks: int, every: int = 1) -> "Trajectories":
+        """Of the first `tasks` tasks, every so many-th sample, weighted to the same sum."""
+        weights = self.weights[:tasks, ::every]
         return Trajectories(
-            observations=self.observations[tasks, ::every],
-            actions=self.actions[tasks, ::every],
-            advantages=self.advantages[tasks, ::every],
+            observations=self.observations[:tasks, ::every],
+            actions=self.actions[:tasks, ::every],
+            advantages=self.advantages[:tasks, ::every],
             weights=weights / weights.sum(1, keepdim=True),
-            returns=self.returns[tasks],
+            returns=self.returns[:tasks],
             steps=self.steps,
         )
-
-    def blocks(self, tasks: int | None = None) -> list[slice]:
-        """The first `tasks` tasks, or all, cut into pieces that are worked on one by one.
-
-        A CPU's cache holds what a piece needs: all at once takes up to 2.7 times as long, half of
-        it for pages that the system hands out and takes back. A GPU has all in one piece.
-        """
-        count, samples = len(self.returns[:tasks]), self.weights.shape[1]
-        size = count if self.weights.is_cuda else max(1, _BLOCK // samples)
-        return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 @dataclass(frozen=True, kw_only=True)

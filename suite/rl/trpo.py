@@ -82,82 +82,60 @@ class Meta:
     def objective(self, params: Params) -> tuple[float, float]:
         """The surrogate loss and the divergence from the old policies, means over tasks."""
         after = self.adapt(params, self.inner, self.lr, "none")
-        loss = away = 0.0
         with torch.no_grad():
-            for tasks in self.outer.blocks():
-                new, old, outer = some(after, tasks), some(self.old, tasks), self.outer.part(tasks)
-                loss += float(surrogate(new, old, outer).sum())
-                away += float(_divergence(new, old, outer).sum())
-        return loss / self.tasks, away / self.tasks
+            loss = surrogate(after, self.old, self.outer).mean()
+            away = self._divergence(after, self.old, self.outer).mean()
+        return float(loss), float(away)
 
     def gradient(self) -> Params:
         """Of the surrogate loss in the meta-weights."""
         params = {name: value.detach().requires_grad_() for name, value in self.params.items()}
-        total = {name: torch.zeros_like(value) for name, value in params.items()}
-        for tasks in self.outer.blocks():
-            after = self.adapt(params, self.inner.part(tasks), self.lr, self.order)
-            loss = surrogate(after, some(self.old, tasks), self.outer.part(tasks)).sum()
-            found = torch.autograd.grad(loss, list(params.values()))
-            for sum_so_far, more in zip(total.values(), found, strict=True):
-                sum_so_far += more / self.tasks
-        return total
+        after = self.adapt(params, self.inner, self.lr, self.order)
+        loss = surrogate(after, self.old, self.outer).mean()
+        found = torch.autograd.grad(loss, list(params.values()))
+        return dict(zip(params, found, strict=True))
 
     def fisher(self, region: Region) -> "Fisher":
         """The products with the Fisher matrix of the adapted policies in the meta-weights."""
-        return Fisher(self, region)
+        tasks = self.tasks if region.fisher_tasks is None else min(self.tasks, region.fisher_tasks)
+        return Fisher(self, tasks, region.fisher_every)
+
+    @staticmethod
+    def _divergence(params: Params, old: Params, batch: Trajectories) -> Tensor:
+        both = (distribution(each, batch.observations) for each in (old, params))
+        return (divergence(*both) * batch.weights).sum(1)
 
 
 class Fisher:
     """See `Meta.fisher`; the graphs are built once and serve every product."""
 
-    def __init__(self, meta: Meta, region: Region) -> None:
-        blocks = meta.inner.blocks(region.fisher_tasks)
-        self._tasks = blocks[-1].stop
-        self._blocks = [_FisherBlock(meta, tasks, region.fisher_every) for tasks in blocks]
-
-    def __call__(self, vector: Params) -> Params:
-        """The product with `vector` (1, ...), a mean over tasks."""
-        sums = [block(vector) for block in self._blocks]
-        return {
-            name: torch.stack([each[name] for each in sums]).sum(0) / self._tasks for name in vector
-        }
-
-
-class _FisherBlock:
-    """The sum of some tasks' Fisher products."""
-
-    def __init__(self, meta: Meta, tasks: slice, every: int) -> None:
+    def __init__(self, meta: Meta, tasks: int, every: int) -> None:
+        self.tasks = tasks
         inner, outer = meta.inner.part(tasks), meta.outer.part(tasks, every)
-        copies = per_task(meta.params, tasks.stop - tasks.start)
+        copies = per_task(meta.params, tasks)
         self._before = {name: value.detach().requires_grad_() for name, value in copies.items()}
-        self._after = Meta.adapt(self._before, inner, meta.lr, meta.order)
+        still_one = meta.lr == 0.0
+        self._after = (
+            self._before if still_one else adapted(self._before, inner, meta.lr, meta.order)
+        )
         at = {name: value.detach().requires_grad_() for name, value in self._after.items()}
         still = {name: value.detach() for name, value in at.items()}
-        away = _divergence(at, still, outer).sum()
+        away = meta._divergence(at, still, outer).sum()
         self._at = list(at.values())
         self._slope = torch.autograd.grad(away, self._at, create_graph=True)
 
     def __call__(self, vector: Params) -> Params:
-        copies = [value.expand_as(self._before[name]) for name, value in vector.items()]
-        moved = self._through(copies)
+        """The product with `vector` (1, ...), a mean over tasks."""
+        copies = per_task(vector, self.tasks)
+        moved = self._through([copies[name] for name in self._before])
         turned = torch.autograd.grad(self._slope, self._at, moved, retain_graph=True)
         back = self._through(list(turned))
-        return {name: value.sum(0, keepdim=True) for name, value in zip(vector, back, strict=True)}
+        return {name: value.mean(0, keepdim=True) for name, value in zip(vector, back, strict=True)}
 
     def _through(self, vectors: list[Tensor]) -> list[Tensor]:
         """By d phi / d theta of each task, which is symmetric: one step of gradient descent."""
         outputs, inputs = list(self._after.values()), list(self._before.values())
         return list(torch.autograd.grad(outputs, inputs, vectors, retain_graph=True))
-
-
-def some(params: Params, tasks: slice) -> Params:
-    """The weights of some tasks."""
-    return {name: value[tasks] for name, value in params.items()}
-
-
-def _divergence(params: Params, old: Params, batch: Trajectories) -> Tensor:
-    both = (distribution(each, batch.observations) for each in (old, params))
-    return (divergence(*both) * batch.weights).sum(1)
 
 
 def trpo_step(meta: Meta, region: Region) -> Update:

@@ -181,7 +181,7 @@ def test_without_an_inner_step_it_is_trpo_s_own(meta):
     from suite.rl.adapt import surrogate
     from suite.rl.policy import distribution, divergence
 
-    one = meta("second").outer.part(slice(1))
+    one = meta("second").outer.part(1)
     policy = {name: value[:1] for name, value in meta("second").params.items()}
     plain = Meta(policy, one, policy, one, 0.0, "second")
     leaves = {name: value.clone().requires_grad_() for name, value in policy.items()}

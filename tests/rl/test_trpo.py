@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from suite.rl import sampling
 from suite.rl.adapt import surrogate
 from suite.rl.policy import distribution, divergence, log_density
 from suite.rl.trpo import Region, flat, trpo_step, unflat
 
 LR = 0.5
-
-
-@pytest.fixture(autouse=True, params=[8_000, 1], ids=["one-block", "a-block-a-task"])
-def blocks(request, monkeypatch):
-    monkeypatch.setattr(sampling, "_BLOCK", request.param)
 
 
 def one(params, task):
