@@ -132,8 +132,13 @@ def _provenance(
     )
 
 
-def _timing(snapshot: Snapshot, evaluate_seconds: float, circumstances: Circumstances) -> Timing:
-    seconds = snapshot.history.seconds
+def _timing(
+    snapshot: Snapshot,
+    evaluate_seconds: float,
+    evaluate_joules: float | None,
+    circumstances: Circumstances,
+) -> Timing:
+    seconds, joules = snapshot.history.seconds, snapshot.history.joules
     return Timing(
         train_seconds=round(seconds, 3),
         evaluate_seconds=round(evaluate_seconds, 3),
@@ -141,6 +146,8 @@ def _timing(snapshot: Snapshot, evaluate_seconds: float, circumstances: Circumst
         peak_memory_bytes=environment.peak_memory_bytes(circumstances.device),
         resumes=snapshot.history.resumes,
         seeds_together=circumstances.seeds_together,
+        train_joules=None if joules is None else round(joules, 1),
+        evaluate_joules=None if evaluate_joules is None else round(evaluate_joules, 1),
     )
 
 
@@ -156,6 +163,7 @@ def completed(
     *,
     best_weights_sha256: str | None,
     evaluate_seconds: float,
+    evaluate_joules: float | None,
     circumstances: Circumstances,
 ) -> Record:
     """The record of a finished run."""
@@ -172,7 +180,7 @@ def completed(
         per_task={metric: per_task},
         examples=scored.examples,
         curve=_curve(snapshot),
-        timing=_timing(snapshot, evaluate_seconds, circumstances),
+        timing=_timing(snapshot, evaluate_seconds, evaluate_joules, circumstances),
         provenance=_provenance(circumstances, snapshot, best_weights_sha256),
     )
 
@@ -202,6 +210,6 @@ def failed(
         per_task={},
         examples=(),
         curve=_curve(snapshot),
-        timing=_timing(snapshot, 0.0, circumstances),
+        timing=_timing(snapshot, 0.0, None, circumstances),
         provenance=_provenance(circumstances),
     )

@@ -11,6 +11,7 @@ from suite import checkpoint, results
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
 from suite.domain import Domain
+from suite.energy import Meter
 from suite.errors import CheckpointError, UsageError
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
@@ -153,8 +154,8 @@ def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
 
 
 def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: int) -> Record:
-    began = time.monotonic()
     request, protocol = job.request, identity.protocol
+    began, meter = time.monotonic(), Meter(request.device)
     best = checkpoint.load(checkpoint.best(run.checkpoint), last)
     snapshot = _weights(run, last, best, protocol)
     params = {name: value[None].to(request.device) for name, value in snapshot.params.items()}
@@ -166,6 +167,7 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
         snapshot,
         best_weights_sha256=weights_sha256(best.params) if best else None,
         evaluate_seconds=time.monotonic() - began,
+        evaluate_joules=meter.joules(),
         circumstances=_circumstances(job, together),
     )
 

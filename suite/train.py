@@ -12,6 +12,7 @@ from baselines import Method
 from suite import checkpoint, environment
 from suite.checkpoint import Snapshot
 from suite.data.tasks import Batches, TaskStream
+from suite.energy import Meter
 from suite.errors import SuiteError
 from suite.inner.engine import Engine, Iteration
 from suite.inner.learner import Learner
@@ -116,6 +117,7 @@ def repeat(
     `validate` gives the metric of each seed for a point of the curve.
     """
     _sign(state)
+    meter = Meter(state.sums.device)
     saved = time.monotonic()
     while state.iteration < schedule.iterations:
         began = time.monotonic()
@@ -131,6 +133,8 @@ def repeat(
         reason = hooks.stop()
         due = time.monotonic() - saved > hooks.checkpoint_seconds
         done = state.iteration == schedule.iterations
+        if reason or due or done:
+            _add_energy(state, meter.joules())
         if hooks.checkpoints and (reason or due or done):
             _save(hooks.checkpoints, state)
             saved = time.monotonic()
@@ -141,8 +145,19 @@ def repeat(
 def _sign(state: TrainingState) -> None:
     code = environment.code_version()
     for history in state.histories:
+        if state.iteration == 0:
+            history.joules = 0.0
         if code not in history.commits:
             history.commits.append(code)
+
+
+def _add_energy(state: TrainingState, joules: float | None) -> None:
+    """To that of the iterations before; where either is not known, neither is the sum."""
+    for history in state.histories:
+        if joules is None or history.joules is None:
+            history.joules = None
+        else:
+            history.joules += joules / len(state.histories)
 
 
 def _save(paths: Sequence[Path], state: TrainingState) -> None:

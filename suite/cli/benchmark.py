@@ -4,9 +4,12 @@ from pathlib import Path
 
 from suite import environment
 from suite.benchmark.policies import measured_policies
+from suite.benchmark.registry import measured_registry
 from suite.benchmark.report import measured
+from suite.cli.checks import at_least_one
 from suite.errors import UsageError
 from suite.files import atomic_write
+from suite.registry.store import DEFAULT_ROOT
 from suite.settings import ENVIRONMENTS, SETTINGS, get_setting
 
 # Those that compiling makes faster on a CPU, and one that it makes slower, for the record.
@@ -47,4 +50,13 @@ def benchmark_command(
     for page, text in pages.items():
         atomic_write(reports / page, text.encode())
         print(f"wrote {reports / page}")
+    return 0
+
+
+def benchmark_registry(reports: Path, count: int) -> int:
+    """See `suite.cli.commands.benchmark`; the exit code."""
+    at_least_one("registry", count)
+    page = reports / "benchmark-registry.md"
+    atomic_write(page, measured_registry(count, DEFAULT_ROOT).encode())
+    print(f"wrote {page}")
     return 0

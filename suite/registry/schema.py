@@ -99,6 +99,9 @@ class Timing(_Part, frozen=True, kw_only=True):
     """How often training was taken up from a checkpoint."""
     seeds_together: int = 1
     """How many seeds were trained side by side."""
+    train_joules: float | None = None
+    """What the device used, where its driver tells it; this run's share, as of the time."""
+    evaluate_joules: float | None = None
 
 
 class Provenance(_Part, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, disk_of, remove_leftovers
 from suite.registry.key import run_key
 from suite.registry.schema import SCHEMA_VERSION, Record
+from suite.registry.seen import Seen
 from suite.registry.summary import contradiction
 
 log = logging.getLogger(__name__)
@@ -54,14 +56,17 @@ def encode(record: Record) -> bytes:
     return data
 
 
-def decode(data: bytes, name: str) -> Record:
-    """The record in `data`; `name` is the file's, for the message of a `RegistryError`."""
+def decode(data: bytes, name: str, *, known: bool = False) -> Record:
+    """The record in `data`; `name` is the file's, for the message of a `RegistryError`.
+
+    Of one that is `known` to be good, key and summary are not computed once more.
+    """
     try:
         record = msgspec.json.decode(data, type=Record)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         unreadable = _strange_version(data) or f"not a record: {error if data else 'it is empty'}"
         raise _refusal(name, unreadable) from error
-    reason = _version_reason(record.schema) or _edited(record)
+    reason = _version_reason(record.schema) or (None if known else _edited(record))
     if reason:
         raise _refusal(name, reason)
     return record
@@ -102,6 +107,22 @@ def _refusal(name: str, reason: str) -> RegistryError:
     return RegistryError(one_line(f"{name}: {reason}"))
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Within, garbage is not collected.
+
+    Ten thousand records hold tens of millions of numbers and no cycle, and the collector would look
+    through them again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 class Registry:
     """The records below `root`."""
 
@@ -127,20 +148,24 @@ class Registry:
         return sorted(path for path in names if path.match("seed-*.json"))
 
     def records(self) -> Iterator[Record]:
-        """Every record, in the order of `paths`.
+        """Every record, in the order of `paths`; checked are those that were not seen before.
 
         At the first bad one they end, the others are looked at too, and a `RegistryError` names
         all that are bad.
         """
         bad: list[RegistryError] = []
+        seen = Seen(self.root)
         for path in self.paths():
+            stamp = seen.stamp(path)
             try:
-                record = self.read(path)
+                record = self.read(path, known=(path, stamp) in seen)
             except RegistryError as error:
                 bad.append(error)
                 continue
+            seen.add(path, stamp)
             if not bad:
                 yield record
+        seen.save()
         if len(bad) == 1:
             raise bad[0]
         if bad:
@@ -149,26 +174,20 @@ class Registry:
             raise RegistryError("\n  ".join(lines))
 
     def load(self) -> list[Record]:
-        """All of `records` at once.
-
-        The garbage collector rests meanwhile: ten thousand records hold tens of millions of
-        numbers and no cycle, and it would look through them again and again.
-        """
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
+        """All of `records` at once."""
+        with collector_at_rest():
             return list(self.records())
-        finally:
-            if was_enabled:
-                gc.enable()
 
-    def read(self, path: Path) -> Record:
-        """The record at `path`; a `RegistryError` where it is not one, or not in its place."""
+    def read(self, path: Path, *, known: bool = False) -> Record:
+        """The record at `path`; a `RegistryError` where it is not one, or not in its place.
+
+        `known` as in `decode`.
+        """
         try:
             data = path.read_bytes()
         except OSError as error:
             raise _refusal(str(path), f"cannot be read: {error.strerror}") from error
-        record = decode(data, str(path))
+        record = decode(data, str(path), known=known)
         if self.path(record) != path:
             raise _refusal(
                 str(path), f"its contents belong at {self.path(record)}; move it there or delete it"

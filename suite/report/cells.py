@@ -4,7 +4,7 @@ A cell holds runs that differ in nothing but the seed. A run is the paper's only
 its configuration and its protocol are; all others are put elsewhere, with their differences named.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import msgspec
 
 from suite.registry import Record, training_key
 from suite.registry.key import canonical, digest
+from suite.registry.schema import Timing
 from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting, get_setting
 
 UNTRAINED = frozenset({"random-init"})
@@ -33,6 +34,11 @@ class Cell:
     protocol: Protocol
     records: tuple[Record, ...]
     """One completed run a seed, by seed."""
+
+    @cached_property
+    def summaries(self) -> dict[int, Any]:
+        """What `suite.report.numbers.summarise` has found already, by gradient step."""
+        return {}
 
     @cached_property
     def place(self) -> Place:
@@ -80,12 +86,14 @@ class Contents:
     """Runs of settings that this suite does not have."""
 
 
-def collect(records: Iterable[Record]) -> Contents:
-    """Sort `records` into cells; no seed of a cell counts twice.
+def collect(records: Iterable[Record] | Contents) -> Contents:
+    """Sort `records` into cells; no seed of a cell counts twice. What is sorted already stays.
 
     Of several completed attempts of one key the lowest counts; of several keys of one seed, which
     differ in the split of the data only, the one that was started first.
     """
+    if isinstance(records, Contents):
+        return records
     ordered = tuple(sorted(records, key=_order))
     known = [record for record in ordered if record.setting in SETTINGS]
     groups: dict[bytes, dict[int, Record]] = {}
@@ -115,14 +123,26 @@ def method_order(setting: Setting, methods: Iterable[str]) -> list[str]:
 
 
 def train_hours(records: Iterable[Record]) -> float:
-    """Hours of training and scoring; the same weights were trained once, whoever scored them."""
+    """Hours of training and scoring."""
+    return _spent(records, lambda timing: (timing.train_seconds, timing.evaluate_seconds)) / 3600
+
+
+def kilowatt_hours(records: Iterable[Record]) -> float:
+    """What the devices used for it, as far as their drivers told."""
+    joules = _spent(records, lambda each: (each.train_joules or 0.0, each.evaluate_joules or 0.0))
+    return joules / 3.6e6
+
+
+def _spent(records: Iterable[Record], of: Callable[[Timing], tuple[float, float]]) -> float:
+    """On training and scoring; the same weights were trained once, whoever scored them."""
     training: dict[tuple[str, int], float] = {}
     evaluation = 0.0
     for record in records:
         key = (record.provenance.weights_sha256 or training_key(record), record.attempt)
-        training[key] = max(training.get(key, 0.0), record.timing.train_seconds)
-        evaluation += record.timing.evaluate_seconds
-    return (sum(training.values()) + evaluation) / 3600
+        trained, scored = of(record.timing)
+        training[key] = max(training.get(key, 0.0), trained)
+        evaluation += scored
+    return sum(training.values()) + evaluation
 
 
 def differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str, ...]:

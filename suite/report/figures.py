@@ -82,8 +82,8 @@ def _by_step(cells: Sequence[Cell], datasets: Sequence[str], title: str) -> Figu
         for cell in panel.cells:
             lines = _step_lines(cell)
             if metric == "return":
-                tint = colour(cell.method, methods)
-                each.plot(range(lines.shape[1]), lines.T, color=tint, alpha=0.35, linewidth=0.7)
+                tint, drawn = colour(cell.method, methods), lines[:SEEDS_DRAWN].T
+                each.plot(range(lines.shape[1]), drawn, color=tint, alpha=0.35, linewidth=0.7)
             draw_band(each, range(lines.shape[1]), lines, cell, methods)
         if not panel.warning:
             _draw_paper(each, panel, methods)

@@ -52,6 +52,13 @@ class _Run:
 
 def summarise(cell: Cell, step: int) -> Summary | None:
     """The cell after `step` gradient steps; None where its runs were not scored there."""
+    if step not in cell.summaries:
+        cell.summaries[step] = _summary(cell, step)
+    found: Summary | None = cell.summaries[step]
+    return found
+
+
+def _summary(cell: Cell, step: int) -> Summary | None:
     runs = [_run(record, cell.setting.metric, step) for record in cell.records]
     scored = [run for run in runs if run is not None]
     if len(scored) < len(runs):

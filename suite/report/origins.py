@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite.registry import Record
-from suite.report.cells import train_hours
+from suite.report.cells import kilowatt_hours, train_hours
+from suite.report.text import NOTHING
 
 NO_RECORDS = "There are no records yet."
 
@@ -52,11 +53,15 @@ def _grouped(header: str, records: Sequence[Record], names: Sequence[str]) -> Or
     groups: dict[str, list[Record]] = {}
     for name, record in zip(names, records, strict=True):
         groups.setdefault(name, []).append(record)
-    rows = [
-        [name, str(len(groups[name])), f"{train_hours(groups[name]):.1f}"]
-        for name in sorted(groups)
-    ]
-    return Origins(headers=(header, "records", "hours"), rows=rows)
+    energy = {name: kilowatt_hours(group) for name, group in groups.items()}
+    headers, rows = [header, "records", "hours"], []
+    for name in sorted(groups):
+        rows.append([name, str(len(groups[name])), f"{train_hours(groups[name]):.1f}"])
+        if any(energy.values()):
+            rows[-1].append(f"{energy[name]:.2f}" if energy[name] else NOTHING)
+    if any(energy.values()):
+        headers.append("kWh, of GPUs")
+    return Origins(headers=tuple(headers), rows=rows)
 
 
 def _versions(records: Sequence[Record]) -> Origins:

@@ -48,7 +48,7 @@ _SECTIONS = (
 
 
 def render_tables(
-    records: Iterable[Record], *, results_link: str, figures: Sequence[str] = ()
+    records: Iterable[Record] | Contents, *, results_link: str, figures: Sequence[str] = ()
 ) -> str:
     """The tables as Markdown.
 

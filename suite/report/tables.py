@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from suite.files import atomic_write
 from suite.registry import Record, Registry
-from suite.report.cells import collect
+from suite.registry.store import collector_at_rest
+from suite.report.cells import Contents, collect
 from suite.report.figures import accuracy_steps, learning_curves, return_steps, sinusoid_steps
 from suite.report.fits import sinusoid_fits
 from suite.report.html import render_page
@@ -31,22 +32,26 @@ def write_report(registry_root: Path, reports_dir: Path, *, page: bool = False) 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
     for a record that cannot be read.
     """
-    records = Registry(registry_root).load()
-    figures = write_figures(records, reports_dir / "figures")
+    with collector_at_rest():
+        return _written(collect(Registry(registry_root).load()), registry_root, reports_dir, page)
+
+
+def _written(contents: Contents, registry_root: Path, reports_dir: Path, page: bool) -> list[Path]:
+    figures = write_figures(contents, reports_dir / "figures")
     names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()
     target = reports_dir / "tables.md"
-    atomic_write(target, render_tables(records, results_link=link, figures=names).encode())
+    atomic_write(target, render_tables(contents, results_link=link, figures=names).encode())
     log.info("wrote %s and %d figures", target, len(names))
     if not page:
         return [target, *figures]
     html = reports_dir / "index.html"
-    atomic_write(html, render_page(records, results_link=link).encode())
+    atomic_write(html, render_page(contents, results_link=link).encode())
     log.info("wrote %s", html)
     return [target, html, *figures]
 
 
-def write_figures(records: Iterable[Record], folder: Path) -> list[Path]:
+def write_figures(records: Iterable[Record] | Contents, folder: Path) -> list[Path]:
     """Draw every figure that there are runs for; the paths written, as SVG and PNG."""
     cells = collect(records).cells
     drawings: dict[str, Callable[[], Figure | None]] = {

@@ -7,8 +7,10 @@ import pytest
 from make_golden import make_record
 
 from suite.errors import RegistryError
-from suite.report.cells import collect, train_hours
+from suite.report.cells import collect, kilowatt_hours, train_hours
 from suite.report.numbers import summarise
+from suite.report.origins import origins
+from suite.report.text import NOTHING
 from suite.settings import get_setting
 from suite.stats import ci95_seeds, ci95_tasks
 
@@ -105,3 +107,27 @@ def test_a_model_scored_under_three_protocols_was_trained_once() -> None:
     count = len(get_setting("sinusoid").protocols)
     records = [make_record("sinusoid", "maml", 0, level=0.4, protocol=at) for at in range(count)]
     assert train_hours(records) == pytest.approx((1800 + count * 36) / 3600)
+
+
+def test_energy_is_counted_as_hours_are_and_told_where_a_driver_tells_it() -> None:
+    records = [make_record("sinusoid", "maml", 0, level=0.4, protocol=at) for at in range(3)]
+    assert "kWh, of GPUs" not in origins(records)[1].headers
+    told = [
+        msgspec.structs.replace(
+            record,
+            timing=msgspec.structs.replace(
+                record.timing, train_joules=3.6e6, evaluate_joules=0.36e6
+            ),
+            provenance=msgspec.structs.replace(record.provenance, device="cuda: a GPU"),
+        )
+        for record in records
+    ]
+    assert kilowatt_hours(told) == pytest.approx(1.3)
+    silent = make_record("sinusoid", "maml", 1, level=0.4)
+    of_devices = origins([*told, silent])[1]
+    energy = of_devices.headers.index("kWh, of GPUs")
+    assert {row[0]: row[energy] for row in of_devices.rows} == {
+        "cuda: a GPU": "1.30",
+        silent.provenance.device: NOTHING,
+    }
+

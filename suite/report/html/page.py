@@ -24,7 +24,7 @@ _RECORDS_LEAD = (
 )
 
 
-def render_page(records: Iterable[Record], *, results_link: str) -> str:
+def render_page(records: Iterable[Record] | Contents, *, results_link: str) -> str:
     """The page as HTML; `results_link` leads from its file to the registry's root.
 
     The text depends on nothing else. Style and script are inline, and a Content-Security-Policy

@@ -11,7 +11,7 @@ from suite.report.html.charts import Band, Chart, Line, Mark, Point, draw
 from suite.report.html.parts import CELLS_DRAWN, factor
 from suite.report.html.tints import label, tint
 from suite.report.numbers import paper_number, step_means
-from suite.report.selection import Panel, methods_of, panels_of, protocols_of
+from suite.report.selection import SEEDS_DRAWN, Panel, methods_of, panels_of, protocols_of
 from suite.settings import Metric
 from suite.stats import ci95_seeds
 
@@ -98,7 +98,8 @@ def _marks(cell: Cell, methods: Sequence[str]) -> list[Mark]:
     means = [fmean(column) for column in columns]
     marks: list[Mark] = []
     if len(runs) == 2 or cell.setting.metric == "return":
-        marks += [Line(points=list(enumerate(run)), style=f"seed {colour}") for run in runs]
+        drawn = runs[:SEEDS_DRAWN]
+        marks += [Line(points=list(enumerate(run)), style=f"seed {colour}") for run in drawn]
     if len(runs) > 2:
         widths = [ci95_seeds(column) for column in columns]
         halves = [math.nan if width is None else width for width in widths]
