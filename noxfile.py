@@ -116,6 +116,8 @@ def reproduce_rl(session: nox.Session) -> None:
 
 @nox.session
 def benchmark(session: nox.Session) -> None:
-    """Time meta-gradients against other libraries and the floor; writes reports/benchmark.md."""
+    """Time meta-gradients, environments and the registry; writes reports/benchmark*.md."""
     session.run(environment(session), "-m", "pip", "install", "--quiet", *PEERS)
     suite(session, "benchmark", *session.posargs)
+    if not session.posargs:
+        suite(session, "benchmark", "--registry", "10000")

@@ -130,4 +130,3 @@ def test_energy_is_counted_as_hours_are_and_told_where_a_driver_tells_it() -> No
         "cuda: a GPU": "1.30",
         silent.provenance.device: NOTHING,
     }
-
