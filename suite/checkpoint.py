@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _FORMAT = 3
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _TOLD = ("seconds", "resumes", "curve", "commits", "engine")
-_TOLD_LATER = ("policies", "joules")
+_TOLD_LATER = ("policies", "joules", "environment_steps")
 _TENSORS = ("params", "first_moments", "second_moments")
 
 
@@ -48,6 +48,8 @@ class History:
     """What carried out the last iteration; see `suite.inner.engine`."""
     policies: list[tuple[float, float]] = field(default_factory=list)
     """Of policies, a point of the curve: return before adaptation, divergence of the last step."""
+    environment_steps: int = 0
+    """That policies have taken to learn from."""
     joules: float | None = None
     """This seed's share of what the device used; None where that is not known of all iterations."""
 

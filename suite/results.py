@@ -146,6 +146,7 @@ def _timing(
         peak_memory_bytes=environment.peak_memory_bytes(circumstances.device),
         resumes=snapshot.history.resumes,
         seeds_together=circumstances.seeds_together,
+        environment_steps=snapshot.history.environment_steps,
         train_joules=None if joules is None else round(joules, 1),
         evaluate_joules=None if evaluate_joules is None else round(evaluate_joules, 1),
     )

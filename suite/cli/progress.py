@@ -34,13 +34,13 @@ class TrainingProgress:
         self._label, self._metric, self._total, self._bar = label, metric, total, bar
         self._task = bar.add_task(label, total=total, note="") if bar else None
         self._shown = time.monotonic()
-        self._since: tuple[float, int] | None = None
+        self._since: tuple[float, int, int] | None = None
 
     def __call__(self, state: TrainingState) -> None:
         """Show `state`, if it is time to."""
         now = time.monotonic()
         if self._since is None:
-            self._since = now, state.iteration
+            self._since = now, state.iteration, state.histories[0].environment_steps
         every = _LOG_EVERY if self._bar is None else _REFRESH_EVERY
         done = state.iteration == self._total
         if now - self._shown < every and not done:
@@ -53,13 +53,16 @@ class TrainingProgress:
             log.info("%s: %s of %s, %s", self._label, f"{state.iteration:,}", self._total, note)
 
     def _note(self, now: float, state: TrainingState) -> str:
-        began, first = self._since or (now, state.iteration)
+        history = state.histories[0]
+        began, first, steps = self._since or (now, state.iteration, 0)
         rate = (state.iteration - first) / (now - began) if now > began else 0.0
         note = f"{rate:.1f} it/s" if rate >= 1.0 or not rate else f"{1.0 / rate:.1f} s/it"
-        if policies := state.histories[0].policies:
-            (before, divergence), after = policies[-1], state.histories[0].curve[-1][3]
+        if rate and history.environment_steps:
+            note += f", {(history.environment_steps - steps) / (now - began):,.0f} steps/s"
+        if policies := history.policies:
+            (before, divergence), after = policies[-1], history.curve[-1][3]
             return f"{note}, return {before:.1f} -> {after:.1f}, divergence {divergence:.3f}"
-        if state.histories[0].curve:
+        if history.curve:
             value = statistics.fmean(history.curve[-1][3] for history in state.histories)
             text = f"{value:.1%}" if self._metric == "accuracy" else f"{value:.3f}"
             note += f", validation {self._metric} {text}"

@@ -99,6 +99,8 @@ class Timing(_Part, frozen=True, kw_only=True):
     """How often training was taken up from a checkpoint."""
     seeds_together: int = 1
     """How many seeds were trained side by side."""
+    environment_steps: int = 0
+    """That policies took in training."""
     train_joules: float | None = None
     """What the device used, where its driver tells it; this run's share, as of the time."""
     evaluate_joules: float | None = None

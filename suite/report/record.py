@@ -116,6 +116,8 @@ def _origin(record: Record) -> Iterator[Line]:
     rate = "" if speed is None else f" ({speed:.4g} iterations/s)"
     yield "trained in", f"{timing.train_seconds:,.0f} s{rate}, {timing.resumes} resumes"
     yield "scored in", f"{timing.evaluate_seconds:,.0f} s"
+    if timing.environment_steps:
+        yield "environment steps", f"{timing.environment_steps:,} in training"
     if timing.train_joules is not None:
         yield "energy", f"{timing.train_joules / 1000:,.0f} kJ of the GPU for training"
     yield "peak memory", f"{timing.peak_memory_bytes / 2**20:,.0f} MiB"

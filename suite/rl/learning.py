@@ -210,6 +210,7 @@ class PolicyIteration:
                 value.copy_(update.params[name])
         self._after = fmean(meta.outer.returns.tolist())
         self._last = fmean(meta.inner.returns.tolist()), update.divergence
+        state.histories[0].environment_steps += meta.steps
         state.sums += torch.tensor([[-update.gain], [self._after]]).to(state.sums)
         state.iteration += 1
 

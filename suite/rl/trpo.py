@@ -69,6 +69,7 @@ class Meta:
         self.params, self.lr, self.order = params, lr, order
         self.inner, self.old, self.outer = inner, old, outer
         self.tasks = len(inner.returns)
+        self.steps = inner.steps + (outer.steps if outer is not inner else 0)
 
     @staticmethod
     def adapt(params: Params, inner: Trajectories, lr: float, order: Order) -> Params:

@@ -1,6 +1,7 @@
 """Reinforcement learning through the runner: records, resumes, failures, what is scored."""
 
 import math
+import re
 import sys
 
 import msgspec
@@ -74,6 +75,10 @@ def test_a_record_of_each_method(registry, method):
         # Without an inner step before and after are the same.
         assert (point.before == point.validation_metric) == (method in ("pretraining", "oracle"))
     assert (len(set(rows)) == 1) == (method == "oracle")
+    # Navigation ends early at the goal, and a new trajectory begins.
+    batches = {"maml": 2, "fomaml": 2, "random-init": 0}.get(method, 1)
+    steps = 2 * batches * record.config.tasks_per_batch * record.config.k_shot * 100
+    assert steps <= record.timing.environment_steps <= 2 * steps
     assert set(record.selected) == ({"step_size"} if method == "pretraining" else set())
 
 
@@ -233,4 +238,5 @@ def test_progress_tells_of_both_returns(registry, caplog):
     (record,) = registry.records()
     last = record.curve[-1]
     wanted = f"return {last.before:.1f} -> {last.validation_metric:.1f}, divergence"
-    assert any(wanted in message for message in caplog.messages)
+    (told,) = [message for message in caplog.messages if wanted in message]
+    assert float(re.search(r"([\d,]+) steps/s", told)[1].replace(",", "")) > 100.0
