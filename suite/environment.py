@@ -138,6 +138,12 @@ def versions() -> dict[str, str]:
     return found
 
 
+def measured_on(device: torch.device) -> str:
+    """The last line of a page of measurements: the device and the versions."""
+    found = ", ".join(f"{name} {value}" for name, value in versions().items())
+    return f"Measured on {device_name(device)}; {found}."
+
+
 def host() -> str:
     """This machine's name."""
     return socket.gethostname()

@@ -135,8 +135,8 @@ def repeat(
         done = state.iteration == schedule.iterations
         if reason or due or done:
             _add_energy(state, meter.joules())
-        if hooks.checkpoints and (reason or due or done):
-            _save(hooks.checkpoints, state)
+            if hooks.checkpoints:
+                _save(hooks.checkpoints, state)
             saved = time.monotonic()
         if reason and not done:
             raise Stopped(reason)

@@ -66,9 +66,7 @@ def measured_policies(settings: Sequence[str], *, rounds: int, iterations: bool)
         timed = [[each.id, *(_iteration(each, count) for count in threads)] for each in chosen]
         headers = ["setting", *(f"seconds, {_cores(count)}" for count in threads)]
         parts += ["## Meta-iterations", tabulate(timed, headers, tablefmt="github", floatfmt=".2f")]
-    device = torch.device("cpu")
-    versions = ", ".join(f"{name} {value}" for name, value in environment.versions().items())
-    parts.append(f"Measured on {environment.device_name(device)}; {versions}.")
+    parts.append(environment.measured_on(torch.device("cpu")))
     return "\n\n".join(parts) + "\n"
 
 

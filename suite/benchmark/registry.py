@@ -51,13 +51,12 @@ def measured_registry(count: int, results: Path) -> str:
         found = [each[name] for each in rounds]
         rows.append((name, statistics.median(found), min(found), max(found)))
     text = _TEXT.format(count=count, kinds=len(kinds), megabytes=size / 1e6, rounds=_ROUNDS)
-    versions = ", ".join(f"{name} {value}" for name, value in environment.versions().items())
     return "\n".join(
         (
             text,
             tabulate(rows, ("", "median", "least", "greatest"), tablefmt="github", floatfmt=".2f"),
             "",
-            f"Measured on {environment.device_name(torch.device('cpu'))}; {versions}.",
+            environment.measured_on(torch.device("cpu")),
             "",
         )
     )

@@ -173,10 +173,10 @@ class Registry:
             lines += [f"and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
             raise RegistryError("\n  ".join(lines))
 
+    @collector_at_rest()
     def load(self) -> list[Record]:
         """All of `records` at once."""
-        with collector_at_rest():
-            return list(self.records())
+        return list(self.records())
 
     def read(self, path: Path, *, known: bool = False) -> Record:
         """The record at `path`; a `RegistryError` where it is not one, or not in its place.

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _IMAGES = ("omniglot", "miniimagenet", "glyphs")
 
 
+@collector_at_rest()
 def write_report(registry_root: Path, reports_dir: Path, *, page: bool = False) -> list[Path]:
     """Write `tables.md` and `figures/` into `reports_dir`; the paths of all files written.
 
@@ -32,11 +33,7 @@ def write_report(registry_root: Path, reports_dir: Path, *, page: bool = False) 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
     for a record that cannot be read.
     """
-    with collector_at_rest():
-        return _written(collect(Registry(registry_root).load()), registry_root, reports_dir, page)
-
-
-def _written(contents: Contents, registry_root: Path, reports_dir: Path, page: bool) -> list[Path]:
+    contents = collect(Registry(registry_root).load())
     figures = write_figures(contents, reports_dir / "figures")
     names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()
