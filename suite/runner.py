@@ -16,7 +16,7 @@ from suite.errors import CheckpointError, UsageError
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
-from suite.runs import Request, Run, claimed, look_up, resumed, trained
+from suite.runs import Request, Run, claimed, look_up, resumed, take_over_shorter, trained
 from suite.settings import Protocol
 from suite.state import TrainingState, unstack
 from suite.supervised import Supervised
@@ -77,6 +77,9 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
         # Another process may have finished some before we held the locks.
         runs = look_up(request, method, trainer, domain.facts, registry)
         outcome.standing.extend(done[0] for run in runs for done in run.standing if done)
+        pending = [run for run in runs if run.pending]
+        for run in pending:
+            take_over_shorter(run, request, trainer, domain.network, registry)
         job = _Job(
             request=request,
             domain=domain,
@@ -84,7 +87,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
             started=results.now(),
             outcome=outcome,
         )
-        for group, snapshots in resumed(job.domain.network, [run for run in runs if run.pending]):
+        for group, snapshots in resumed(domain.network, pending):
             _train_and_score(job, group, snapshots)
     return outcome
 

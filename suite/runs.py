@@ -16,7 +16,7 @@ from baselines import Method
 from suite import checkpoint
 from suite.checkpoint import Snapshot
 from suite.errors import CheckpointError, UsageError
-from suite.files import cache_dir, remove_leftovers
+from suite.files import atomic_write, cache_dir, remove_leftovers
 from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
@@ -144,6 +144,36 @@ def _identity(
         protocol=protocol,
         data=data,
     )
+
+
+def take_over_shorter(
+    run: Run, request: Request, trainer: Method, network: Network, registry: Registry
+) -> None:
+    """Where nothing of a training is saved yet, begin with the longest shorter one that is.
+
+    What an iteration does hangs on no schedule: the weights, and the curve where its points are as
+    far apart, are those of a training from the start.
+    """
+    wanted = request.schedule
+    if run.rerun or run.checkpoint.exists() or checkpoint.previous(run.checkpoint).exists():
+        return
+    shorter = {
+        record.schedule
+        for record in registry.of_seed(request.setting.id, trainer.name, run.seed)
+        if 0 < record.schedule.iterations < wanted.iterations
+        and record.schedule.validate_every == wanted.validate_every
+    }
+    start = initial_snapshot(network, run.seed)
+    for schedule in sorted(shorter, key=lambda each: each.iterations, reverse=True):
+        identity = msgspec.structs.replace(run.identities[0], schedule=schedule)
+        saved = checkpoint_of(_training(request, trainer, identity), run.checkpoints)
+        if not checkpoint.load(saved, start):
+            continue
+        # The last weights last: after a kill before them, all of this is done again.
+        for of in (checkpoint.best, checkpoint.previous, Path):
+            if of(saved).exists():
+                atomic_write(of(run.checkpoint), of(saved).read_bytes())
+        return
 
 
 def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], list[Snapshot]]]:

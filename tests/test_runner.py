@@ -181,6 +181,31 @@ def test_a_stopped_run_ends_in_the_same_record(registry, monkeypatch, tmp_path):
     assert without_circumstances(resumed) == without_circumstances(undisturbed)
 
 
+def test_a_longer_run_goes_on_from_a_shorter_one(registry, tmp_path, monkeypatch):
+    """And ends where one from the start does; another configuration's is left alone."""
+    last = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="last"),)
+    ((_, shorter),) = run(registry, protocols=last).written
+    trained = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    longer = {"iterations": ITERATIONS + 5, "protocols": last}
+    ((_, extended),) = run(registry, **longer, hooks=hooks).written
+    assert trained == list(range(ITERATIONS + 1, ITERATIONS + 6))
+    assert extended.timing.resumes == 1
+    assert extended.curve[: len(shorter.curve)] == shorter.curve
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    ((_, at_once),) = run(Registry(tmp_path / "other results"), **longer).written
+    assert without_circumstances(extended) == without_circumstances(at_once)
+
+
+def test_a_longer_run_of_another_configuration_starts_from_the_start(registry):
+    run(registry)
+    trained = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    config = msgspec.structs.replace(request().config, inner_lr=0.02)
+    run(registry, iterations=ITERATIONS + 5, config=config, hooks=hooks)
+    assert trained[0] == 1
+
+
 def test_seeds_are_other_runs(registry):
     records = [run(registry, seeds=(seed,)).written[0][1] for seed in (0, 1)]
     assert len({record.key for record in records}) == 2

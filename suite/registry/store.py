@@ -200,6 +200,11 @@ class Registry:
         records = [self.read(path) for path in folder.glob(f"seed-{seed}-{key}*.json")]
         return sorted(records, key=lambda record: record.attempt)
 
+    def of_seed(self, setting: str, method: str, seed: int) -> list[Record]:
+        """All records of one seed, under whatever configuration, schedule and protocol."""
+        folder = self.root / setting / method
+        return [self.read(path) for path in sorted(folder.glob(f"seed-{seed}-*.json"))]
+
     def write(self, record: Record) -> Path:
         """Add `record` as the next attempt of its key; nothing that stands is overwritten."""
         try:
