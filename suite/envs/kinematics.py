@@ -81,5 +81,7 @@ def _turn(sums: Array, axis: Array, angle: Array, rate: Array) -> None:
     x, y, z = axis
     skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     sine, versine = np.sin(angle), 1.0 - np.cos(angle)
-    sums += np.tile(sine, 2) * (skew @ sums) + np.tile(versine, 2) * (skew @ skew @ sums)
-    sums[:, len(angle) :] += rate * (skew @ sums[:, : len(angle)])
+    turned = np.concatenate([skew, skew @ skew]) @ sums
+    both = sums.reshape(3, 2, -1)
+    both += sine * turned[:3].reshape(both.shape) + versine * turned[3:].reshape(both.shape)
+    both[:, 1] += rate * (skew @ both[:, 0])

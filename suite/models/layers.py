@@ -26,14 +26,17 @@ def linear(
 ) -> Tensor:
     """(task, batch, input) by (task, output, input) and (task, output) to (task, batch, output).
 
-    The weight stands on the left, so that its gradient comes out in its own layout. The operands
-    are `rounded`, in the derivatives of every order too.
+    The weight stands on the left, so that its gradient comes out in its own layout; where there is
+    none to come it stands on the right, which is faster for few rows a task. The operands are
+    `rounded`, in the derivatives of every order too.
     """
     if rounded is not None:
         y = (weight.to(rounded) @ x.mT.to(rounded)).mT.to(x.dtype)
         return y if bias is None else y + bias.unsqueeze(1)
     if bias is None:
         return (weight @ x.mT).mT
+    if not torch.is_grad_enabled():
+        return torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
     return torch.baddbmm(bias.unsqueeze(-1), weight, x.mT).mT
 
 

@@ -227,7 +227,7 @@ class PolicyIteration:
             slots = np.repeat(goals, config.k_shot, axis=0)
             batch = world.sample(params, slots[None], len(slots), rng)
             return Meta(params, batch, per_task(params, 1), batch, 0.0, "second")
-        inner = world.sample(per_task(params, len(goals)), goals, config.k_shot, rng)
+        inner = world.sample(params, goals, config.k_shot, rng)
         old = Meta.adapt(params, inner, config.inner_lr, "none")
         outer = world.sample(old, goals, config.n_query, rng)
         return Meta(params, inner, old, outer, config.inner_lr, self._order)

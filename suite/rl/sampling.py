@@ -69,7 +69,7 @@ def sample(
     context: bool = False,
     activation: Activation = F.relu,
 ) -> Trajectories:
-    """Let the policies of `params` (task, ...) act for `goals`.
+    """Let the policies of `params`, (task, ...) or (1, ...) for one of all, act for `goals`.
 
     Those are (task, goal), or of each trajectory's slot (task, slot, goal). With `context` the
     policy is told the goal, after the observation. Discounted sums of rewards less the linear
