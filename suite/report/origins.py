@@ -54,12 +54,13 @@ def _grouped(header: str, records: Sequence[Record], names: Sequence[str]) -> Or
     for name, record in zip(names, records, strict=True):
         groups.setdefault(name, []).append(record)
     energy = {name: kilowatt_hours(group) for name, group in groups.items()}
+    told = any(energy.values())
     headers, rows = [header, "records", "hours"], []
     for name in sorted(groups):
         rows.append([name, str(len(groups[name])), f"{train_hours(groups[name]):.1f}"])
-        if any(energy.values()):
+        if told:
             rows[-1].append(f"{energy[name]:.2f}" if energy[name] else NOTHING)
-    if any(energy.values()):
+    if told:
         headers.append("kWh, of GPUs")
     return Origins(headers=tuple(headers), rows=rows)
 
