@@ -103,9 +103,9 @@ FOOTNOTES: dict[str, str] = {
         "test is the first's times `later_step_share`, as in the scripts."
     ),
     "rl-fisher": (
-        "TRPO's Fisher products are exact here, where the authors took finite differences. Those "
-        "of a body are over some of the tasks and steps only (`fisher_tasks`, `fisher_every`), for "
-        "speed; gradient, surrogate and divergence are over all."
+        "TRPO's Fisher products are exact here, where the authors took finite differences, and "
+        "over some of the tasks (`fisher_tasks`; in navigation all) and of the adapted policies' "
+        "steps (`fisher_every`) only, for speed; gradient, surrogate and divergence are over all."
     ),
     "rl-pretraining": (
         "One policy trained by TRPO on fresh goals in every iteration, as the paper's text has it; "
