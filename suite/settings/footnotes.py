@@ -104,8 +104,8 @@ FOOTNOTES: dict[str, str] = {
     ),
     "rl-fisher": (
         "TRPO's Fisher products are exact here, where the authors took finite differences, and "
-        "over some of the tasks (`fisher_tasks`; in navigation all) and of the adapted policies' "
-        "steps (`fisher_every`) only, for speed; gradient, surrogate and divergence are over all."
+        "over some of the tasks and steps only (`fisher_tasks`, `fisher_every`), for speed; "
+        "gradient, surrogate and divergence are over all."
     ),
     "rl-pretraining": (
         "One policy trained by TRPO on fresh goals in every iteration, as the paper's text has it; "

@@ -74,7 +74,7 @@ def _setting(
     inner_lr: float,
     trust_region: float = 0.01,
     later_step_share: float = 0.5,
-    fisher: tuple[int | None, int],
+    fisher: tuple[int, int],
     iterations: int,
     short_iterations: int,
     test_trajectories: int,
@@ -84,8 +84,8 @@ def _setting(
     pretraining: tuple[int, int, int, int],
     oracle: tuple[int, int, int, int],
 ) -> Setting:
-    """`fisher` are tasks, None for all, and every how many-th step; of `pretraining` and `oracle`
-    goals an iteration, trajectories a goal, every how many-th step, and iterations."""
+    """`fisher` are tasks and every how many-th step; of `pretraining` and `oracle` goals an
+    iteration, trajectories a goal, every how many-th step, and iterations."""
     config = Config(
         dataset=cast(Dataset, setting_id),
         network="gaussian-mlp",
@@ -186,7 +186,7 @@ _SOURCES = {
     "images_per_batch": "no images here",
     "discount": "authors' scripts",
     "trust_region": "authors' stored results: 0.02 for cheetah-direction, else 0.01",
-    "fisher_tasks": "authors' code: all; fewer for a body (this suite, for speed)",
+    "fisher_tasks": "this suite, for speed; the authors took all",
     "fisher_every": "this suite, for speed; the authors took all",
     "later_step_share": "authors' test scripts",
     "activation": "paper 5.3; tanh for random-init in navigation, as in the authors' script",
@@ -203,7 +203,7 @@ REINFORCEMENT = (
         tasks=20,
         trajectories=20,
         inner_lr=0.5,
-        fisher=(None, 10),
+        fisher=(10, 4),
         iterations=100,
         short_iterations=20,
         test_trajectories=40,
