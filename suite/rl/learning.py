@@ -1,6 +1,7 @@
 """Reinforcement learning: how its runs are trained and scored."""
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -190,6 +191,11 @@ class PolicyIteration:
             raise UsageError("trust_region: TRPO needs one")
         if config.activation != "relu":
             raise UsageError(f"activation={config.activation}: only ReLU policies are trained")
+        if self._order is not None and math.gcd(config.fisher_every, config.n_query) > 1:
+            raise UsageError(
+                f"fisher_every={config.fisher_every} has a divisor in common with "
+                f"n_query={config.n_query}: steps of some trajectories only would count"
+            )
         self._region = Region(
             divergence=config.trust_region,
             fisher_tasks=config.fisher_tasks,

@@ -37,7 +37,11 @@ class Region:
     fisher_tasks: int | None = None
     """Tasks that Fisher products are taken over; None for all."""
     fisher_every: int = 1
-    """And every how many-th sample of the adapted policies; those of the inner step always all."""
+    """And every how many-th sample of the adapted policies; those of the inner step always all.
+
+    Samples are in the order of time and then of trajectories: with a divisor in common with their
+    number only some trajectories count, and too few of them lead astray.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,8 +84,9 @@ def _setting(
     pretraining: tuple[int, int, int, int],
     oracle: tuple[int, int, int, int],
 ) -> Setting:
-    """`fisher` are tasks and every how many-th step; of `pretraining` and `oracle` goals an
-    iteration, trajectories a goal, every how many-th step, and iterations."""
+    """`fisher` are tasks and every how many-th step, which shares no divisor with the number of
+    trajectories; of `pretraining` and `oracle` goals an iteration, trajectories a goal, every how
+    many-th step, and iterations."""
     config = Config(
         dataset=cast(Dataset, setting_id),
         network="gaussian-mlp",
@@ -154,7 +155,13 @@ def _setting(
             "pretraining": at_once(*pretraining),
             "oracle": at_once(*oracle),
             "random-init": Own(
-                config=replace(config, inner_lr=random_lr, activation=random_units),
+                config=replace(
+                    config,
+                    inner_lr=random_lr,
+                    activation=random_units,
+                    fisher_tasks=None,
+                    fisher_every=1,
+                ),
                 iterations=iterations,
                 short_iterations=short_iterations,
                 protocols=(protocol,),
@@ -203,7 +210,7 @@ REINFORCEMENT = (
         tasks=20,
         trajectories=20,
         inner_lr=0.5,
-        fisher=(10, 4),
+        fisher=(10, 3),
         iterations=100,
         short_iterations=20,
         test_trajectories=40,
@@ -220,7 +227,7 @@ REINFORCEMENT = (
         tasks=40,
         trajectories=10,
         inner_lr=0.1,
-        fisher=(10, 10),
+        fisher=(20, 11),
         iterations=475,
         short_iterations=20,
         test_trajectories=20,
@@ -237,7 +244,7 @@ REINFORCEMENT = (
         trajectories=20,
         inner_lr=0.1,
         trust_region=0.02,
-        fisher=(20, 10),
+        fisher=(20, 11),
         iterations=100,
         short_iterations=10,
         test_trajectories=20,
@@ -253,7 +260,7 @@ REINFORCEMENT = (
         tasks=40,
         trajectories=20,
         inner_lr=0.1,
-        fisher=(20, 10),
+        fisher=(20, 11),
         iterations=375,
         short_iterations=5,
         test_trajectories=20,
@@ -270,7 +277,7 @@ REINFORCEMENT = (
         trajectories=40,
         inner_lr=0.1,
         later_step_share=0.01,
-        fisher=(20, 10),
+        fisher=(20, 11),
         iterations=575,
         short_iterations=3,
         test_trajectories=40,

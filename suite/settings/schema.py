@@ -87,7 +87,8 @@ class Config(_Value, frozen=True, kw_only=True):
     fisher_tasks: Count | None = None
     """Tasks of a meta-batch that Fisher products are taken over; None for all."""
     fisher_every: Count = 1
-    """Of those tasks every how many-th step of the adapted policies they are taken over."""
+    """Of those tasks every how many-th step of the adapted policies they are taken over, of all
+    trajectories at a time and then of the next time."""
     later_step_share: Positive | None = None
     """At test, the size of the second and further steps as a share of the first's."""
     activation: Literal["relu", "tanh"] = "relu"

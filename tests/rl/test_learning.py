@@ -127,6 +127,18 @@ def test_seeds_train_one_by_one(registry):
         execute(request(seeds=(0, 1)), registry, None)
 
 
+def test_fisher_products_are_not_of_some_trajectories_only(registry):
+    count = request().config.n_query
+    with pytest.raises(UsageError, match=f"fisher_every={count} .* n_query={count}"):
+        execute(request(changes={"fisher_every": count}), registry, None)
+
+
+@pytest.mark.parametrize("setting", ["point-navigation", "cheetah-velocity", "ant-direction"])
+def test_the_settings_own_fisher_products_are_of_all_trajectories(setting):
+    config = get_setting(setting).config
+    assert math.gcd(config.fisher_every, config.n_query) == 1 < config.fisher_every
+
+
 def test_trained_policies_have_relu(registry):
     with pytest.raises(UsageError, match="only ReLU"):
         execute(request(changes={"activation": "tanh"}), registry, None)
