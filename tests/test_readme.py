@@ -27,10 +27,12 @@ def narrow(row):
     return re.sub(r"\s+", " ", re.sub(r"-{2,}", "-", row))
 
 
-def test_links_lead_somewhere():
-    links = re.findall(r"\]\(((?!http)[^)#]+)\)", README)
+@pytest.mark.parametrize("page", ["README.md", "docs/reinforcement-learning.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    links = re.findall(r"\]\(((?!http)[^)#]+)\)", path.read_text(encoding="utf-8"))
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not (path.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("session", re.findall(r"nox -s ([a-z-]+)", README))
