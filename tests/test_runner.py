@@ -182,7 +182,7 @@ def test_a_stopped_run_ends_in_the_same_record(registry, monkeypatch, tmp_path):
 
 
 def test_a_longer_run_goes_on_from_a_shorter_one(registry, tmp_path, monkeypatch):
-    """And ends where one from the start does; another configuration's is left alone."""
+    """And ends where one from the start does."""
     last = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="last"),)
     ((_, shorter),) = run(registry, protocols=last).written
     trained = []

@@ -1,6 +1,7 @@
 """Reinforcement learning: how its runs are trained and scored."""
 
 import hashlib
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -191,10 +192,12 @@ class PolicyIteration:
             raise UsageError("trust_region: TRPO needs one")
         if config.activation != "relu":
             raise UsageError(f"activation={config.activation}: only ReLU policies are trained")
-        if self._order is not None and math.gcd(config.fisher_every, config.n_query) > 1:
+        every, slots = config.fisher_every, config.n_query
+        if self._order is not None and math.gcd(every, slots) > 1:
+            better = next(n for n in itertools.count(every) if math.gcd(n, slots) == 1)
             raise UsageError(
-                f"fisher_every={config.fisher_every} has a divisor in common with "
-                f"n_query={config.n_query}: steps of some trajectories only would count"
+                f"fisher_every={every} has a divisor in common with n_query={slots}: steps of some "
+                f"trajectories only would count; take --set fisher_every={better}"
             )
         self._region = Region(
             divergence=config.trust_region,
