@@ -120,6 +120,15 @@ def save_best(path: Path, snapshot: Snapshot) -> None:
         atomic_write(best(path), data)
 
 
+def copy(path: Path, to: Path) -> None:
+    """What is saved at `path`, the best weights and the last but one too; errors as of `save`."""
+    # The best before the last: once there is a last one, a training goes on from it.
+    for of in (best, Path, previous):
+        if of(path).exists():
+            with _told(of(to)):
+                atomic_write(of(to), of(path).read_bytes())
+
+
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
     try:

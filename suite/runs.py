@@ -16,7 +16,7 @@ from baselines import Method
 from suite import checkpoint
 from suite.checkpoint import Snapshot
 from suite.errors import CheckpointError, UsageError
-from suite.files import atomic_write, cache_dir, remove_leftovers
+from suite.files import cache_dir, remove_leftovers
 from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
@@ -167,13 +167,9 @@ def take_over_shorter(
     for schedule in sorted(shorter, key=lambda each: each.iterations, reverse=True):
         identity = msgspec.structs.replace(run.identities[0], schedule=schedule)
         saved = checkpoint_of(_training(request, trainer, identity), run.checkpoints)
-        if not checkpoint.load(saved, start):
-            continue
-        # The last weights last: after a kill before them, all of this is done again.
-        for of in (checkpoint.best, checkpoint.previous, Path):
-            if of(saved).exists():
-                atomic_write(of(run.checkpoint), of(saved).read_bytes())
-        return
+        if checkpoint.load(saved, start):
+            checkpoint.copy(saved, run.checkpoint)
+            return
 
 
 def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], list[Snapshot]]]:
