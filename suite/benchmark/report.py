@@ -55,33 +55,38 @@ def measured(
     budget: float,
     compiled: Sequence[str],
     with_memory: bool = True,
+    brief: bool = False,
 ) -> str:
     """Measure, and describe in Markdown. `budget` is seconds for each table row.
 
-    `compiled` are the settings that are measured compiled too; compiling takes minutes.
+    `compiled` are the settings that are measured compiled too; compiling takes minutes. A `brief`
+    page has the second order alone, and no growth.
     """
     rates = measure_rates(device)
     peaks = {setting: _peaks(setting, device) for setting in settings if with_memory}
-    timings = list(_timings(device, settings, rates, budget, compiled, peaks))
+    orders: tuple[Order, ...] = ("second",) if brief else ("second", "first")
+    timings = list(_timings(device, settings, orders, rates, budget, compiled, peaks))
     floor = _FLOOR.format(gflops=rates.flops / 1e9, gigabytes=rates.traffic / 1e9)
     parts = [_INTRODUCTION, "## Speed", _speed_table(timings)]
     parts += ["## Ratios", _ratio_table(timings), "## Distance from the floor", floor]
     parts += [_floor_table(timings)]
     if with_memory:
         parts += ["## Memory", _MEMORY, _memory_table(peaks)]
-    parts += ["## Growth", _GROWTH, _growth_tables(growth(device, budget)), _facts(device)]
+    if not brief:
+        parts += ["## Growth", _GROWTH, _growth_tables(growth(device, budget))]
+    parts += [_facts(device)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _timings(
     device: torch.device,
     settings: Sequence[str],
+    orders: Sequence[Order],
     rates: Rates,
     budget: float,
     compiled: Sequence[str],
     peaks: Mapping[str, Peaks],
 ) -> Iterator[Timing]:
-    orders: tuple[Order, ...] = ("second", "first")
     for setting in settings:
         too_large = [name for name, peak in peaks.get(setting, {}).items() if peak is None]
         if REFERENCE in too_large:

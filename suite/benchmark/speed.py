@@ -1,5 +1,6 @@
 """Interleaved timing: what else the machine does hits all variants; read the ratios."""
 
+import functools
 import importlib.util
 import logging
 import statistics
@@ -11,7 +12,7 @@ import msgspec
 import torch
 
 from baselines import METHODS
-from suite.benchmark.floor import Rates, counted, seconds
+from suite.benchmark.floor import Rates, Work, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.environment import free_memory_bytes
@@ -25,7 +26,7 @@ from suite.settings import SETTINGS, Config
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], object]
+Call = Callable[[], object]
 
 REFERENCE = "per-task higher"
 TOGETHER = 5
@@ -54,7 +55,7 @@ class Timing:
         return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> Work:
+def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> Call:
     """One eager meta-gradient of all tasks of all seeds."""
     learner = initial_learner(config, build_network(config), device, seeds)
     batch = random_batch(config, device, seeds)
@@ -75,12 +76,12 @@ def variants(
     *,
     compiled: bool,
     without: Collection[str] = (),
-) -> dict[str, Work]:
+) -> dict[str, Call]:
     """The ways to one meta-gradient of one seed that can be had here, `without` some rivals."""
     learner = initial_learner(config, build_network(config), device)
     batch = random_batch(config, device)
     own = {name: value[0].detach() for name, value in learner.params.items()}
-    found: dict[str, Work] = {}
+    found: dict[str, Call] = {}
     for name in rivals(order):
         if name not in without:
             found[name] = partial(RIVALS[name], config, own, batch, order)
@@ -101,13 +102,18 @@ def variants(
     return found
 
 
+@functools.cache
+def counted_work(config: Config, order: Order) -> Work:
+    """Of one meta-gradient, its convolutions as such, whatever carries them out on a device."""
+    return counted(ours(config, torch.device("cpu"), order))
+
+
 def fits(config: Config, device: torch.device, seeds: int) -> bool:
     """Whether memory is likely to hold the meta-gradients of so many seeds.
 
     What autograd keeps was an operand or a result, so the counted traffic is about a bound.
     """
-    one = counted(ours(config, device, "second"))
-    return seeds * one.traffic < free_memory_bytes(device)
+    return seeds * counted_work(config, "second").traffic < free_memory_bytes(device)
 
 
 def timing(
@@ -123,7 +129,7 @@ def timing(
     """Time the variants in turns: as many rounds as about `budget` seconds hold, three at least."""
     config = SETTINGS[setting].config
     work = variants(config, device, order, compiled=compiled, without=without)
-    least = rates.floor(counted(ours(config, device, order)))
+    least = rates.floor(counted_work(config, order))
     rounds = interleaved(work, device, budget)
     if OURS_TOGETHER in rounds:
         rounds[OURS_TOGETHER] = [each / TOGETHER for each in rounds[OURS_TOGETHER]]
@@ -131,7 +137,7 @@ def timing(
 
 
 def interleaved(
-    work: dict[str, Work], device: torch.device, budget: float
+    work: dict[str, Call], device: torch.device, budget: float
 ) -> dict[str, list[float]]:
     """Seconds of each, in turns, after a round that does not count."""
     # A graph is captured at its fourth call.
@@ -173,7 +179,7 @@ def _grown(
     config = SETTINGS[setting].config
     if quantity == "seeds":
         values = [value for value in values if value == 1 or fits(config, device, value)]
-    work: dict[str, Work] = {}
+    work: dict[str, Call] = {}
     for value in values:
         if quantity == "image side":
             work[str(value)] = _of_side(config, value, device)
@@ -188,7 +194,7 @@ def _grown(
     return Growth(setting=setting, quantity=quantity, values=values, medians=medians)
 
 
-def _of_side(config: Config, side: int, device: torch.device) -> Work:
+def _of_side(config: Config, side: int, device: torch.device) -> Call:
     learner = initial_learner(config, build_network(config), device)
     batch = random_batch(config, device, side=side)
     return partial(meta_gradient, METHODS["maml"]().objective, learner, batch)

@@ -27,6 +27,7 @@ def benchmark_command(
     budget: float,
     *,
     memory: bool,
+    brief: bool,
 ) -> int:
     """See `suite.cli.commands.benchmark`; the exit code."""
     if budget < 0:
@@ -41,7 +42,12 @@ def benchmark_command(
         compiled = supervised if device.type == "cuda" else _COMPILED_ON_CPU
         page = "benchmark.md" if device.type == "cpu" else f"benchmark-{device.type}.md"
         pages[page] = measured(
-            device, supervised, budget=budget, compiled=compiled, with_memory=memory
+            device,
+            supervised,
+            budget=budget,
+            compiled=() if brief else compiled,
+            with_memory=memory,
+            brief=brief,
         )
     if policies := [name for name in chosen if name in ENVIRONMENTS]:
         pages["benchmark-rl.md"] = measured_policies(

@@ -183,6 +183,7 @@ def benchmark(
     settings: tuple[str, ...] = (),
     budget: float = 20.0,
     memory: bool = True,
+    brief: bool = False,
     registry: int | None = None,
 ) -> int:
     """Time meta-gradients and environment steps against other ways, and against what is possible.
@@ -198,6 +199,7 @@ def benchmark(
         budget: Seconds for the rounds of one row of a table; there are three at least. With 0 no
             meta-iterations of reinforcement learning are timed.
         memory: Measure peak memory too.
+        brief: Of meta-gradients only the second order, neither compiled nor how it grows.
         registry: Only this: how long so many records take to load, to check and to become the
             report. They are made of those in results/; writes benchmark-registry.md.
     """
@@ -205,7 +207,7 @@ def benchmark(
 
     if registry is not None:
         return benchmark_registry(reports, registry)
-    return benchmark_command(reports, device, threads, settings, budget, memory=memory)
+    return benchmark_command(reports, device, threads, settings, budget, memory=memory, brief=brief)
 
 
 def data(

@@ -3,6 +3,10 @@
 Convolution, its gradient for the input and its gradient for the weight are three bilinear maps, and
 their derivatives are each other. Written so, every order of derivative runs the fast kernels;
 torch's own double backward of a grouped convolution loops over the groups, which is slow.
+
+On a GPU the maps of several tasks are matrix products, one a task, of what the kernel sees at each
+place (im2col): cuDNN's grouped convolutions are made for groups of few channels. Their results lie
+in memory channel by channel, as the products give them.
 """
 
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 _convolution = torch.ops.aten.convolution.default
 _convolution_backward = torch.ops.aten.convolution_backward.default
@@ -26,9 +31,14 @@ class _How:
     groups: int
     rounded: torch.dtype | None
     """What operands are rounded to; results have the dtype that the operands had."""
+    products: bool
+    """Whether the maps are matrix products."""
 
     def output(self, x: Tensor, weight: Tensor) -> Tensor:
         """y = F(x, w)."""
+        if self.products:
+            x_seen, w = self._operand(x), self._operand(weight)
+            return _output(x_seen, w, self.stride, self.groups).to(x.dtype)
         step = [self.stride, self.stride]
         arguments = (None, step, _PADDING, _UNIT, False, [0, 0], self.groups)
         y: Tensor = _convolution(self._operand(x), self._operand(weight), *arguments)
@@ -36,6 +46,11 @@ class _How:
 
     def gradient(self, grad_y: Tensor, x: Tensor, weight: Tensor, *, of_input: bool) -> Tensor:
         """D(gy, w), where `x` has the shape of the result, or W(x, gy), where `weight` has it."""
+        if self.products:
+            seen, x, weight = (self._operand(each) for each in (grad_y, x, weight))
+            how = (self.stride, self.groups)
+            found = _of_input(seen, x, weight, *how) if of_input else _of_weight(seen, x, *how)
+            return found.to(grad_y.dtype)
         step = [self.stride, self.stride]
         operands = [self._operand(each) for each in (grad_y, x, weight)]
         wanted = [of_input, not of_input, False]
@@ -46,6 +61,50 @@ class _How:
 
     def _operand(self, value: Tensor) -> Tensor:
         return value if self.rounded is None else value.to(self.rounded)
+
+
+def _output(x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
+    """The convolution as a product of the weights of each task with its columns."""
+    height, width = ((side - 1) // stride + 1 for side in x.shape[-2:])
+    y = weight.reshape(groups, -1, weight[0].numel()) @ _columns(x, stride, groups)
+    by_channel: Tensor = y.view(-1, x.shape[0], height, width)
+    return by_channel.transpose(0, 1)
+
+
+def _of_input(grad_y: Tensor, x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
+    """Its gradient for the input."""
+    by_task = weight.unflatten(0, (groups, -1))  # (task, output, input, 3, 3)
+    if stride == 1:
+        turned = by_task.flip((3, 4)).transpose(1, 2).flatten(0, 1)
+        return _output(grad_y, turned, 1, groups)
+    batch, inputs = len(x), weight.shape[1]
+    columns = by_task.flatten(2).mT @ _rows(grad_y, groups)  # (task, input*9, batch*place)
+    images = columns.unflatten(2, (batch, -1)).transpose(1, 2).flatten(0, 1)
+    summed: Tensor = F.fold(images, x.shape[-2:], 3, padding=1, stride=stride)
+    shape = (groups, batch, inputs, *x.shape[-2:])
+    return summed.view(shape).transpose(0, 1).flatten(1, 2)
+
+
+def _of_weight(grad_y: Tensor, x: Tensor, stride: int, groups: int) -> Tensor:
+    """Its gradient for the weight."""
+    gradient: Tensor = _rows(grad_y, groups) @ _columns(x, stride, groups).mT
+    return gradient.reshape(grad_y.shape[1], -1, 3, 3)
+
+
+def _rows(y: Tensor, groups: int) -> Tensor:
+    """(batch, task*channel, height, width) to (task, channel, batch*place)."""
+    rows: Tensor = y.transpose(0, 1).flatten(1).unflatten(0, (groups, -1))
+    return rows
+
+
+def _columns(x: Tensor, stride: int, groups: int) -> Tensor:
+    """What a 3x3 kernel sees at each place.
+
+    (batch, task*channel, height, width) to (task, channel*9, batch*place).
+    """
+    padded = F.pad(x.transpose(0, 1), (1, 1, 1, 1))
+    seen = padded.unfold(2, 3, stride).unfold(3, 3, stride)  # (t*c, batch, h', w', 3, 3)
+    return seen.permute(0, 4, 5, 1, 2, 3).reshape(groups, -1, seen[0, ..., 0, 0].numel())
 
 
 class _Output(torch.autograd.Function):
@@ -110,13 +169,24 @@ class _WeightGradient(torch.autograd.Function):
         )
 
 
-def conv2d(x: Tensor, weight: Tensor, *, stride: int, rounded: torch.dtype | None = None) -> Tensor:
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    *,
+    stride: int,
+    rounded: torch.dtype | None = None,
+    products: bool | None = None,
+) -> Tensor:
     """3x3 convolution with padding 1, every task by its own weights.
 
     `x` is (batch, task*input, height, width) and `weight` (task, output, input, 3, 3); the result
     is (batch, task*output, height', width'). The operands are `rounded`, in the derivatives of
-    every order too.
+    every order too. Whether the maps are matrix `products` changes rounding and speed; by default
+    they are where several tasks are on a GPU.
     """
-    how = _How(stride=stride, groups=weight.shape[0], rounded=rounded)
+    tasks = weight.shape[0]
+    if products is None:
+        products = False
+    how = _How(stride=stride, groups=tasks, rounded=rounded, products=products)
     y: Tensor = _Output.apply(x, weight.flatten(0, 1), how)
     return y

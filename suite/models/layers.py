@@ -44,9 +44,23 @@ def normalise(x: Tensor) -> Tensor:
     """`x` (batch, channel, ...) less its channels' means, over their standard deviations.
 
     Batch statistics, biased, eps 1e-3. Torch's own batch normalisation is exact to every order
-    here; under `torch.func.vmap` its second derivative is not.
+    here; under `torch.func.vmap` its second derivative is not. What lies in memory channel by
+    channel, as convolutions by products have it, stays so.
     """
+    by_channel = x.transpose(0, 1)
+    if x.ndim > 2 and by_channel.is_contiguous():
+        seen = by_channel.flatten(1)[None]
+        y = F.batch_norm(seen, None, None, training=True, eps=BATCH_NORM_EPS)
+        return y.view_as(by_channel).transpose(0, 1)
     return F.batch_norm(x, None, None, training=True, eps=BATCH_NORM_EPS)
+
+
+def max_pool(x: Tensor) -> Tensor:
+    """2x2 maxima of `x` (batch, channel, height, width); what lies by channel stays so."""
+    by_channel = x.transpose(0, 1)
+    if by_channel.is_contiguous():
+        return F.max_pool2d(by_channel, 2).transpose(0, 1)
+    return F.max_pool2d(x, 2)
 
 
 def normalise_by_first(x: Tensor, count: int) -> Tensor:

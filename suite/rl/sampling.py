@@ -118,6 +118,8 @@ def _roll_out(
     copies = len(told)
     inputs = environment.observation_size + (told.shape[1] if context else 0)
     record = _empty(2 * horizon, copies, inputs, environment.action_size)
+    # Where the environments are: a step is too little work to send it to a GPU.
+    params = {name: value.cpu() for name, value in params.items()}
     state = environment.initial(copies, rng)
     age = np.zeros(copies, dtype=np.int64)
     going = np.ones(copies, dtype=np.bool_)
@@ -187,7 +189,7 @@ def _by_slot(record: _Record, times: int, tasks: int) -> _Record:
 def act(
     params: Params, observations: Array, noise: Array, activation: Activation = F.relu
 ) -> Array:
-    """One action a copy, (copy, action)."""
+    """One action a copy, (copy, action), by weights on the CPU."""
     like = params["log_std"]
     tasks = like.shape[0]
     with torch.no_grad():
@@ -195,7 +197,7 @@ def act(
         mean, log_std = distribution(params, seen, activation)
         drawn = torch.from_numpy(noise).to(like).view_as(mean)
         chosen = mean + torch.exp(log_std) * drawn
-    return chosen.flatten(0, 1).double().cpu().numpy()
+    return chosen.flatten(0, 1).double().numpy()
 
 
 def _discounted(record: _Record, discount: float) -> Array:

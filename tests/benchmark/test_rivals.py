@@ -114,3 +114,7 @@ def test_the_report_has_every_part(tmp_path, monkeypatch):
     for wanted in (*IMAGES, *("per-task higher", "torch.func vmap"), "floor", "threads: "):
         assert wanted in text
     assert "nan" not in text
+    brief = report.measured(
+        CPU, ["sinusoid"], budget=0.0, compiled=(), with_memory=False, brief=True
+    )
+    assert ("| second" in brief, "| first" in brief, "## Growth" in brief) == (True, False, False)

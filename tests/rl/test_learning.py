@@ -252,3 +252,17 @@ def test_progress_tells_of_both_returns(registry, caplog):
     wanted = f"return {last.before:.1f} -> {last.validation_metric:.1f}, divergence"
     (told,) = [message for message in caplog.messages if wanted in message]
     assert float(re.search(r"([\d,]+) steps/s", told)[1].replace(",", "")) > 100.0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_the_gpu_trains_as_the_cpu_does(tmp_path):
+    curves = []
+    for name in ("cpu", "cuda"):
+        where = {"device": torch.device(name), "checkpoints": tmp_path / f"{name} checkpoints"}
+        curves.append(run(Registry(tmp_path / name), iterations=1, **where).curve)
+    (one,), (other,) = curves
+    assert other.before == pytest.approx(one.before)
+    assert other.validation_metric == pytest.approx(one.validation_metric, rel=1e-3)
+    assert other.train_loss == pytest.approx(one.train_loss, rel=1e-2)
+    assert other.divergence == pytest.approx(one.divergence, rel=1e-2)
