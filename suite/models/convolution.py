@@ -186,7 +186,7 @@ def conv2d(
     """
     tasks = weight.shape[0]
     if products is None:
-        products = False
+        products = x.is_cuda and tasks > 1
     how = _How(stride=stride, groups=tasks, rounded=rounded, products=products)
     y: Tensor = _Output.apply(x, weight.flatten(0, 1), how)
     return y
