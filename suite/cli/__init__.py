@@ -42,6 +42,9 @@ _DESCRIPTION = (
 
 def main() -> None:
     """Run the command in `sys.argv`. A user's mistake is one line on stderr and exit code 2."""
+    # numpy's BLAS would wake a thread for every core at each dot product of a policy's conjugate
+    # gradients, and they wait busily for the next: on 16 cores that costs all of them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     level = os.environ.get("SUITE_LOG", "INFO").upper()
     logging.basicConfig(
         level=level if level in logging.getLevelNamesMapping() else "INFO",

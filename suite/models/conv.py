@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
-from suite.models.layers import Statistics, linear, max_pool, normalise, operand_dtype
+from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
@@ -47,7 +47,7 @@ def conv_features(config: Config, params: Params, images: Tensor, normalised: No
     for layer in range(len(config.hidden)):
         x = F.relu(normalised(f"conv{layer}", convolve(x, params[f"conv{layer}.weight"])))
         if not strided:
-            x = max_pool(x)
+            x = F.max_pool2d(x, 2)
     x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
     features: Tensor = x.unflatten(1, (tasks, -1)).transpose(0, 1)
     return features

@@ -5,8 +5,10 @@ their derivatives are each other. Written so, every order of derivative runs the
 torch's own double backward of a grouped convolution loops over the groups, which is slow.
 
 On a GPU the maps of several tasks are matrix products, one a task, of what the kernel sees at each
-place (im2col): cuDNN's grouped convolutions are made for groups of few channels. Their results lie
-in memory channel by channel, as the products give them.
+place (im2col), where the stride is 2: Omniglot's take a half to a third of the time that cuDNN's
+grouped convolutions take. mini-ImageNet's large images take more than twice as long as products:
+the reduction over all places of all images, for a gradient of few weights, is slow
+(reports/benchmark-cuda.md). The results of products lie in memory channel by channel.
 """
 
 from dataclasses import dataclass
@@ -48,9 +50,9 @@ class _How:
         """D(gy, w), where `x` has the shape of the result, or W(x, gy), where `weight` has it."""
         if self.products:
             seen, x, weight = (self._operand(each) for each in (grad_y, x, weight))
-            how = (self.stride, self.groups)
-            found = _of_input(seen, x, weight, *how) if of_input else _of_weight(seen, x, *how)
-            return found.to(grad_y.dtype)
+            if of_input:
+                return _of_input(seen, x, weight, self.stride, self.groups, grad_y.dtype)
+            return _of_weight(seen, x, self.stride, self.groups).to(grad_y.dtype)
         step = [self.stride, self.stride]
         operands = [self._operand(each) for each in (grad_y, x, weight)]
         wanted = [of_input, not of_input, False]
@@ -71,14 +73,13 @@ def _output(x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
     return by_channel.transpose(0, 1)
 
 
-def _of_input(grad_y: Tensor, x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
-    """Its gradient for the input."""
-    by_task = weight.unflatten(0, (groups, -1))  # (task, output, input, 3, 3)
-    if stride == 1:
-        turned = by_task.flip((3, 4)).transpose(1, 2).flatten(0, 1)
-        return _output(grad_y, turned, 1, groups)
+def _of_input(
+    grad_y: Tensor, x: Tensor, weight: Tensor, stride: int, groups: int, dtype: torch.dtype
+) -> Tensor:
+    """Its gradient for the input, summed over the kernel in `dtype`."""
     batch, inputs = len(x), weight.shape[1]
-    columns = by_task.flatten(2).mT @ _rows(grad_y, groups)  # (task, input*9, batch*place)
+    by_task = weight.reshape(groups, -1, weight[0].numel())  # (task, output, input*9)
+    columns = (by_task.mT @ _rows(grad_y, groups)).to(dtype)  # (task, input*9, batch*place)
     images = columns.unflatten(2, (batch, -1)).transpose(1, 2).flatten(0, 1)
     summed: Tensor = F.fold(images, x.shape[-2:], 3, padding=1, stride=stride)
     shape = (groups, batch, inputs, *x.shape[-2:])
@@ -182,11 +183,11 @@ def conv2d(
     `x` is (batch, task*input, height, width) and `weight` (task, output, input, 3, 3); the result
     is (batch, task*output, height', width'). The operands are `rounded`, in the derivatives of
     every order too. Whether the maps are matrix `products` changes rounding and speed; by default
-    they are where several tasks are on a GPU.
+    they are for several tasks on a GPU with stride 2.
     """
     tasks = weight.shape[0]
     if products is None:
-        products = x.is_cuda and tasks > 1
+        products = x.is_cuda and tasks > 1 and stride == 2
     how = _How(stride=stride, groups=tasks, rounded=rounded, products=products)
     y: Tensor = _Output.apply(x, weight.flatten(0, 1), how)
     return y

@@ -55,14 +55,6 @@ def normalise(x: Tensor) -> Tensor:
     return F.batch_norm(x, None, None, training=True, eps=BATCH_NORM_EPS)
 
 
-def max_pool(x: Tensor) -> Tensor:
-    """2x2 maxima of `x` (batch, channel, height, width); what lies by channel stays so."""
-    by_channel = x.transpose(0, 1)
-    if by_channel.is_contiguous():
-        return F.max_pool2d(by_channel, 2).transpose(0, 1)
-    return F.max_pool2d(x, 2)
-
-
 def normalise_by_first(x: Tensor, count: int) -> Tensor:
     """`x` (batch, channel, ...) likewise, by the statistics of its first `count` examples."""
     over = [0, *range(2, x.ndim)]

@@ -1,6 +1,10 @@
 """The command line: a mistake costs one line and exit code 2; a run prints where its record is."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -236,3 +240,24 @@ def test_a_change_of_the_wrong_kind_is_a_mistake(change):
     with pytest.raises(UsageError, match="--set") as caught:
         changed(get_setting("sinusoid").config, (change,))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux has them")
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has one thread anyway")
+def test_numpy_has_one_thread():
+    code = (
+        "import os, sys; sys.argv = ['suite', 'schema']\n"
+        "from suite.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "import numpy\n"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+
+    def threads(**asked: str) -> int:
+        own = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=own | asked)
+        return int(done.stdout.splitlines()[-1])
+
+    assert threads() == threads(OPENBLAS_NUM_THREADS="1") < threads(OPENBLAS_NUM_THREADS="2")

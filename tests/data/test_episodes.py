@@ -212,4 +212,7 @@ def test_the_gpu_draws_the_same_tasks():
     ours = stream(device="cuda").batch(10**6, 64, 2, 3)
     cpu = stream().batch(10**6, 64, 2, 3)
     for field in FIELDS:
-        assert torch.equal(getattr(ours, field).cpu(), getattr(cpu, field))
+        # A GPU divides by 255 with another last bit.
+        torch.testing.assert_close(
+            getattr(ours, field).cpu(), getattr(cpu, field), rtol=2e-7, atol=0
+        )

@@ -256,13 +256,7 @@ def test_progress_tells_of_both_returns(registry, caplog):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_the_gpu_trains_as_the_cpu_does(tmp_path):
-    curves = []
-    for name in ("cpu", "cuda"):
-        where = {"device": torch.device(name), "checkpoints": tmp_path / f"{name} checkpoints"}
-        curves.append(run(Registry(tmp_path / name), iterations=1, **where).curve)
-    (one,), (other,) = curves
-    assert other.before == pytest.approx(one.before)
-    assert other.validation_metric == pytest.approx(one.validation_metric, rel=1e-3)
-    assert other.train_loss == pytest.approx(one.train_loss, rel=1e-2)
-    assert other.divergence == pytest.approx(one.divergence, rel=1e-2)
+def test_a_gpu_trains(registry):
+    record = run(registry, iterations=3, device=torch.device("cuda"))
+    assert all(0.0 < point.divergence <= 0.01 for point in record.curve)
+    assert all(point.train_loss < 0.0 for point in record.curve)

@@ -1,12 +1,14 @@
 """Gradient, Fisher product and step, against autograd through the whole graph in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from suite.rl.adapt import surrogate
 from suite.rl.policy import distribution, divergence, log_density
-from suite.rl.trpo import Region, flat, trpo_step, unflat
+from suite.rl.trpo import Meta, Region, flat, trpo_step, unflat
 
 LR = 0.5
 
@@ -81,6 +83,29 @@ def test_fisher_product(meta, tasks):
     assert relative(flat(fisher(vector)), wanted) < 1e-12
     # Once more: the graphs are kept.
     assert relative(flat(fisher(vector)), wanted) < 1e-12
+
+
+def on_gpu(meta):
+    def moved(batch):
+        names = ("observations", "actions", "advantages", "weights")
+        return replace(batch, **{name: getattr(batch, name).cuda() for name in names})
+
+    params, old = ({n: v.cuda() for n, v in each.items()} for each in (meta.params, meta.old))
+    return Meta(params, moved(meta.inner), old, moved(meta.outer), meta.lr, meta.order)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("order", ["second", "first"])
+def test_a_gpu_does_the_same(meta, order):
+    here = meta(order)
+    there = on_gpu(here)
+    assert relative(flat(there.gradient()), flat(here.gradient())) < 1e-12
+    products = (each.fisher(Region(divergence=0.01))(each.gradient()) for each in (here, there))
+    one, other = map(flat, products)
+    assert relative(other, one) < 1e-12
+    steps = [flat(trpo_step(each, Region(divergence=0.01)).params) for each in (here, there)]
+    assert relative(steps[1], steps[0]) < 1e-6
 
 
 def test_a_step_gains_within_the_region(meta):
