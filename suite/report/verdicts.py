@@ -10,13 +10,20 @@ from suite.report.cells import Cell
 from suite.report.notes import method_label
 from suite.report.numbers import Summary, outcomes, summarise
 from suite.settings import SETTINGS, PaperNumber, Protocol, Setting
-from suite.stats import NOT_RUN, Components, Verdict, judge, variance_components
+from suite.stats import (
+    NOT_RUN,
+    Components,
+    Verdict,
+    judge,
+    pi95_seed,
+    variance_components,
+)
 from suite.stats.verdicts import LEAST_SEEDS, LEVEL
 
 _SHOWN = ("reproduced", "differs")
 _HEADERS = (
     *("setting", "method", "paper", "ours ± over seeds", "ours - paper, 95 %", "margin"),
-    *("verdict", "seeds", "sd of seeds", "sd of tasks"),
+    *("verdict", "seeds", "sd of seeds", "sd of tasks", "one more seed, 95 %"),
 )
 
 
@@ -35,11 +42,20 @@ class Judged:
     """The greatest difference that is of no matter, in the unit of the number."""
     verdict: Verdict
     components: Components | None
+    next_seed: tuple[float, float] | None
+    """Where the mean of one more training run would lie; None below three seeds."""
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Of our runs."""
         return () if self.cell is None else tuple(record.seed for record in self.cell.records)
+
+    @property
+    def is_one_more(self) -> bool:
+        """Whether the paper's number lies where one more run of ours would."""
+        return self.next_seed is not None and (
+            self.next_seed[0] <= self.printed.value <= self.next_seed[1]
+        )
 
     @property
     def name(self) -> str:
@@ -78,7 +94,7 @@ def _judge(
 ) -> Judged:
     margin = setting.margin * (printed.value if setting.metric == "mse" else 1.0)
     summary = None if cell is None else summarise(cell, step)
-    verdict, components = NOT_RUN, None
+    verdict, components, next_seed = NOT_RUN, None, None
     if cell is not None and summary is not None:
         scores = [outcomes(record, setting.metric, step) for record in cell.records]
         means = [math.fsum(each) / len(each) for each in scores]
@@ -86,6 +102,10 @@ def _judge(
         width = printed.ci95_tasks or summary.ci95_tasks or margin
         verdict = judge(means, printed.value, width, margin, tasks=protocol.tasks)
         components = variance_components(scores)
+        reach = pi95_seed(means) if len(means) >= LEAST_SEEDS else None
+        if reach is not None:
+            middle = math.fsum(means) / len(means)
+            next_seed = (middle - reach, middle + reach)
     return Judged(
         setting=setting,
         protocol=protocol,
@@ -96,6 +116,7 @@ def _judge(
         margin=margin,
         verdict=verdict,
         components=components,
+        next_seed=next_seed,
     )
 
 
@@ -103,11 +124,13 @@ def render_summary(rows: Sequence[Judged]) -> list[str]:
     """The blocks of the summary: how many numbers are reproduced, and the table of verdicts."""
     counts = Counter(row.verdict.outcome for row in rows)
     run = len(rows) - counts["not run"]
+    within = sum(row.is_one_more for row in rows if row.verdict.outcome == "differs")
     tested = sum(_seeds(row.cell) >= LEAST_SEEDS for row in rows)
     return [
         "## Summary",
         f"Of {len(rows)} published numbers {run} have runs at the paper's schedule: "
-        f"{counts['reproduced']} reproduced, {counts['differs']} differ, "
+        f"{counts['reproduced']} reproduced, {counts['differs']} differ ({within} of them lie "
+        "where one more training run of ours would), "
         f"{counts['not enough seeds']} have not enough seeds; {counts['not run']} are not run. "
         "`suite list --missing` prints the commands that fill the rest.",
         text.table(_HEADERS, [_row(row) for row in rows]),
@@ -130,7 +153,10 @@ _READING = f"""\
   error a share of the paper's number, for returns a twentieth of what lies between random
   initialization and the oracle. The sinusoid's was chosen when its runs stood, all others before.
 - **sd of seeds, sd of tasks**: between trained models, and between the test tasks of one model, by
-  a nested analysis of variance. Seeds alone tell how far another training run may lie."""
+  a nested analysis of variance.
+- **one more seed, 95 %**: where the mean of another training run of ours would lie, by Student's
+  prediction interval, which takes seeds to be normal. The paper's number is one run: within these
+  bounds it may be one of ours, though our mean differs from it."""
 
 
 def _row(row: Judged) -> list[str]:
@@ -148,6 +174,7 @@ def _row(row: Judged) -> list[str]:
         str(_seeds(row.cell)),
         told.sd_seeds,
         told.sd_tasks,
+        told.next_seed,
     ]
 
 
@@ -168,6 +195,7 @@ class Numbers:
     margin: str
     sd_seeds: str
     sd_tasks: str
+    next_seed: str
 
 
 def numbers(row: Judged) -> Numbers:
@@ -184,6 +212,9 @@ def numbers(row: Judged) -> Numbers:
     if components is not None:
         both = (components.seed, components.task)
         deviations = [text.number(each, setting, decimals) for each in both]
+    next_seed = text.NOTHING
+    if row.next_seed is not None:
+        next_seed = " to ".join(text.number(each, setting, decimals) for each in row.next_seed)
     return Numbers(
         paper=text.paper_cell(row.printed, setting),
         ours=text.NOTHING if row.summary is None else text.our_cell(row.summary, setting),
@@ -191,4 +222,5 @@ def numbers(row: Judged) -> Numbers:
         margin=f"± {text.number(row.margin, setting, decimals)}",
         sd_seeds=deviations[0],
         sd_tasks=deviations[1],
+        next_seed=next_seed,
     )

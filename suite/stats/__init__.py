@@ -2,7 +2,7 @@
 
 from suite.stats.components import Components, variance_components
 from suite.stats.gate import Comparison, compare
-from suite.stats.intervals import Outcomes, ci95_seeds, ci95_tasks
+from suite.stats.intervals import Outcomes, ci95_seeds, ci95_tasks, pi95_seed
 from suite.stats.paired import Difference, paired_difference
 from suite.stats.verdicts import NOT_RUN, Verdict, judge
 
@@ -18,5 +18,6 @@ __all__ = [
     "compare",
     "judge",
     "paired_difference",
+    "pi95_seed",
     "variance_components",
 ]

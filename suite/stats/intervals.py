@@ -42,6 +42,16 @@ def ci95_seeds(seed_means: Outcomes) -> float | None:
     return _finite(float(stats.t.ppf(0.975, values.size - 1)), values, ddof=1)
 
 
+def pi95_seed(seed_means: Outcomes) -> float | None:
+    """Half-width of Student's 95 % prediction interval for the mean of one more training seed.
+
+    About the mean of `seed_means`, which holds one number a seed, in their unit: the interval holds
+    the next seed's mean in 95 % of experiments where seeds are normal. None as for `ci95_seeds`.
+    """
+    width = ci95_seeds(seed_means)
+    return None if width is None else width * math.sqrt(1.0 + len(seed_means))
+
+
 def _flat(values: Outcomes) -> npt.NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from suite.stats import ci95_seeds, ci95_tasks, judge
+from suite.stats import ci95_seeds, ci95_tasks, judge, pi95_seed
 
 REPETITIONS, TASKS, QUERIES = 4000, 600, 5
 LEVEL, SEED_SD, TASK_SD = 0.487, 0.01, 0.2
@@ -23,6 +23,16 @@ def scores(data: str, seeds: int, rng: np.random.Generator) -> np.ndarray:
 def test_over_seeds(data, seeds):
     draws = scores(data, seeds, np.random.default_rng(seeds))
     covered = [abs(row.mean() - LEVEL) <= ci95_seeds(row) for row in draws]
+    assert 0.93 < np.mean(covered) < 0.97
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("data", DATA)
+def test_of_one_more_seed(data, seeds):
+    rng = np.random.default_rng(seeds)
+    draws, following = scores(data, seeds, rng), scores(data, 1, rng)[:, 0]
+    pairs = zip(draws, following, strict=True)
+    covered = [abs(row.mean() - one) <= pi95_seed(row) for row, one in pairs]
     assert 0.93 < np.mean(covered) < 0.97
 
 
