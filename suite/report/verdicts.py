@@ -125,12 +125,12 @@ def render_summary(rows: Sequence[Judged]) -> list[str]:
     counts = Counter(row.verdict.outcome for row in rows)
     run = len(rows) - counts["not run"]
     within = sum(row.is_one_more for row in rows if row.verdict.outcome == "differs")
+    told = f" ({within} of them lie where one more training run of ours would)" if within else ""
     tested = sum(_seeds(row.cell) >= LEAST_SEEDS for row in rows)
     return [
         "## Summary",
         f"Of {len(rows)} published numbers {run} have runs at the paper's schedule: "
-        f"{counts['reproduced']} reproduced, {counts['differs']} differ ({within} of them lie "
-        "where one more training run of ours would), "
+        f"{counts['reproduced']} reproduced, {counts['differs']} differ{told}, "
         f"{counts['not enough seeds']} have not enough seeds; {counts['not run']} are not run. "
         "`suite list --missing` prints the commands that fill the rest.",
         text.table(_HEADERS, [_row(row) for row in rows]),

@@ -91,6 +91,19 @@ def test_the_summary_counts():
     assert "1 numbers have 3 seeds or more" in text
 
 
+def test_a_single_run_may_differ_from_our_mean_and_be_one_of_ours():
+    levels = (0.90, 0.92, 0.94, 0.96, 0.93, 0.95)
+    made = [make_record(OMNIGLOT, "maml", seed, level=0.9) for seed in range(6)]
+    records = [exactly(record, level) for record, level in zip(made, levels, strict=True)]
+    found = row(*records)
+    assert found.verdict.outcome == "differs"
+    assert found.is_one_more
+    text = "\n".join(render_summary(judged(collect(records).cells)))
+    assert "1 differ (1 of them lie where one more training run of ours would)" in text
+    assert "87.3 to 99.4" in text
+    assert row(*records[:2]).next_seed is None
+
+
 def test_methods_are_compared_on_the_seeds_that_both_have():
     others = runs(0.9, 4, method="fomaml")[1:]
     text = "\n".join(render_paired(collect([*runs(0.98, 3), *others]).cells))
