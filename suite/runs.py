@@ -127,7 +127,7 @@ def _training(request: Request, trainer: Method, identity: Identity) -> str:
 
 def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:
     key = run_key(identity)
-    attempts = registry.attempts(identity.setting, identity.method, identity.seed, key)
+    attempts = registry.of_seed(identity.setting, identity.method, identity.seed, key)
     return [record for record in attempts if record.status == "completed"]
 
 

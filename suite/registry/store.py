@@ -194,16 +194,11 @@ class Registry:
             )
         return record
 
-    def attempts(self, setting: str, method: str, seed: int, key: str) -> list[Record]:
-        """The records of one key, by attempt."""
+    def of_seed(self, setting: str, method: str, seed: int, key: str = "") -> list[Record]:
+        """All records of one seed, or those of one key: by attempt, then by key."""
         folder = self.root / setting / method
-        records = [self.read(path) for path in folder.glob(f"seed-{seed}-{key}*.json")]
-        return sorted(records, key=lambda record: record.attempt)
-
-    def of_seed(self, setting: str, method: str, seed: int) -> list[Record]:
-        """All records of one seed, under whatever configuration, schedule and protocol."""
-        folder = self.root / setting / method
-        return [self.read(path) for path in sorted(folder.glob(f"seed-{seed}-*.json"))]
+        paths = sorted(folder.glob(f"seed-{seed}-{key}*.json"))
+        return sorted(map(self.read, paths), key=lambda record: record.attempt)
 
     def write(self, record: Record) -> Path:
         """Add `record` as the next attempt of its key; nothing that stands is overwritten."""

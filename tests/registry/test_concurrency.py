@@ -82,7 +82,7 @@ def test_writers_that_are_killed_take_nothing_from_the_others(registry, make_rec
         assert numbers(process) == [-signal.SIGKILL] * 4
     # The lock of a process that is dead is nobody's.
     registry.write(record)
-    found = registry.attempts(record.setting, record.method, record.seed, record.key)
+    found = registry.of_seed(record.setting, record.method, record.seed, record.key)
     assert [each.attempt for each in found] == list(range(len(registry.paths())))
     assert not list(registry.root.rglob("*.tmp"))
 

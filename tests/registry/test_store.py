@@ -26,7 +26,7 @@ def test_a_record_comes_back_as_it_was(registry, make_record):
     path = registry.write(record)
     assert path == registry.root / record.setting / "maml" / f"seed-3-{record.key}.json"
     assert list(registry.records()) == [record]
-    assert registry.attempts(record.setting, "maml", 3, record.key) == [record]
+    assert registry.of_seed(record.setting, "maml", 3, record.key) == [record]
 
 
 def test_a_file_can_be_reviewed_line_by_line(registry, make_record):
@@ -154,7 +154,7 @@ def test_a_record_that_stands_is_never_overwritten(registry, make_record):
         f"seed-3-{key}-attempt1.json",
         f"seed-3-{key}-attempt2.json",
     ]
-    attempts = registry.attempts(first.setting, "maml", 3, key)
+    attempts = registry.of_seed(first.setting, "maml", 3, key)
     assert attempts[0] == first
     assert [(each.attempt, each.status) for each in attempts] == [
         (0, "failed"),
@@ -193,7 +193,7 @@ def test_processes_that_write_the_same_key_at_once_lose_nothing(registry, make_r
     command = [sys.executable, "-c", WRITER, str(registry.root), str(source)]
     writers = [subprocess.Popen([*command, str(tmp_path / f"ready-{each}")]) for each in "ab"]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
-    attempts = registry.attempts(record.setting, "maml", 3, record.key)
+    attempts = registry.of_seed(record.setting, "maml", 3, record.key)
     assert [each.attempt for each in attempts] == list(range(20))
 
 
