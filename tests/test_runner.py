@@ -11,12 +11,12 @@ from filelock import FileLock
 
 from baselines import METHODS
 from baselines.maml import Maml
-from suite import environment, runner, runs
+from suite import checkpoint, environment, runner, runs
 from suite.errors import UsageError
 from suite.files import cache_dir
-from suite.registry import Registry
+from suite.registry import Registry, training_key
 from suite.runner import execute
-from suite.runs import Request
+from suite.runs import Request, checkpoint_of
 from suite.settings import Protocol, get_setting
 from suite.train import Hooks, Stopped
 
@@ -195,6 +195,33 @@ def test_a_longer_run_goes_on_from_a_shorter_one(registry, tmp_path, monkeypatch
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
     ((_, at_once),) = run(Registry(tmp_path / "other results"), **longer).written
     assert without_circumstances(extended) == without_circumstances(at_once)
+
+
+@pytest.mark.parametrize("copied", [0, 1])
+def test_a_kill_while_the_shorter_ones_checkpoints_are_copied_costs_nothing(
+    registry, monkeypatch, copied
+):
+    last = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="last"),)
+    run(registry, protocols=last)
+    write, written = checkpoint.atomic_write, []
+
+    def killed(path, data):
+        if len(written) == copied:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, data)
+
+    monkeypatch.setattr(checkpoint, "atomic_write", killed)
+    longer = {"iterations": ITERATIONS + 5, "protocols": last}
+    with pytest.raises(KeyboardInterrupt):
+        run(registry, **longer)
+    monkeypatch.setattr(checkpoint, "atomic_write", write)
+    trained = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    ((_, extended),) = run(registry, **longer, hooks=hooks).written
+    assert trained == list(range(ITERATIONS + 1, ITERATIONS + 6))
+    found = checkpoint_of(training_key(extended))
+    assert checkpoint.best(found).exists()
 
 
 def test_a_longer_run_of_another_configuration_starts_from_the_start(registry):
