@@ -112,7 +112,8 @@ def reproduce(
         methods: Only these.
         data: Folder that holds the data sets; by default SUITE_DATA, else a download.
         results: The registry.
-        jobs: Runs at a time; by default one a CPU core, or one where there is a GPU.
+        jobs: Runs at a time; by default one a CPU core; where there is a GPU one, of policies one
+            for two cores.
         time_limit: Stop cleanly before so much time has passed, for example 9m or 1h30m.
     """
     from suite.cli.reproduce import reproduce_command

@@ -16,7 +16,7 @@ from suite.data.images import load_image_data
 from suite.launch.grouping import seeds_that_pay
 from suite.launch.local import Relay, run_jobs
 from suite.launch.plans import Job, merged, plan
-from suite.settings import SETTINGS
+from suite.settings import ENVIRONMENTS, SETTINGS
 
 
 def reproduce_command(
@@ -47,7 +47,8 @@ def reproduce_command(
     )
     device = environment.choose_device("auto")
     jobs = merged(jobs, lambda job: seeds_that_pay(SETTINGS[job.setting].config, device) is None)
-    at_once = _at_once(jobs_at_once)
+    policies = all(job.setting in ENVIRONMENTS for job in jobs)
+    at_once = jobs_at_once or _at_once(policies)
     # Here and not in each job: a missing data set is told once, and decoded once.
     settings_run = (SETTINGS[job.setting] for job in jobs)
     for dataset in dict.fromkeys(
@@ -56,7 +57,8 @@ def reproduce_command(
         load_image_data(dataset, root=data, progress=over)
     options = ["--results", str(results)]
     options += [] if data is None else ["--data", str(data)]
-    options += [] if torch.cuda.is_available() else ["--threads", str(_threads(at_once))]
+    if policies or not torch.cuda.is_available():
+        options += ["--threads", str(_threads(at_once))]
     environment.git_state()
     limits.listen()
     return run_all(jobs, options, at_once, limits)
@@ -80,8 +82,11 @@ def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -
     return 1 if failed else 0
 
 
-def _at_once(asked: int | None) -> int:
-    return asked or (1 if torch.cuda.is_available() else environment.cores())
+def _at_once(policies: bool) -> int:
+    """One training fills a GPU, but policies act on the CPU for most of an iteration."""
+    if not torch.cuda.is_available():
+        return environment.cores()
+    return max(1, environment.cores() // 2) if policies else 1
 
 
 def _threads(at_once: int) -> int:

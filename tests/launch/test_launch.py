@@ -2,11 +2,14 @@
 
 import sys
 import time
+from importlib import import_module
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from baselines import METHODS
+from suite import environment
 from suite.errors import UsageError
 from suite.launch import local
 from suite.launch.grouping import seed_groups, seeds_that_pay
@@ -121,3 +124,37 @@ def test_what_pays_together():
     assert seeds_that_pay(sinusoid, cpu) is None
     assert seeds_that_pay(omniglot, cpu) == 1
     assert seeds_that_pay(omniglot, gpu) is None
+
+
+@pytest.mark.parametrize(
+    ("gpu", "name", "at_once", "threads"),
+    [
+        (False, "rl", 16, ["--threads", "1"]),
+        (False, "omniglot", 16, ["--threads", "1"]),
+        (True, "omniglot", 1, []),
+        (True, "rl", 8, ["--threads", "2"]),
+    ],
+)
+def test_how_many_runs_at_a_time(monkeypatch, tmp_path, gpu, name, at_once, threads):
+    reproduce = import_module("suite.cli.reproduce")  # the package has a function of that name
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(environment, "cores", lambda: 16)
+    monkeypatch.setattr(reproduce, "load_image_data", lambda *_, **__: None)
+    monkeypatch.setattr(reproduce, "Limits", Mock())
+    monkeypatch.setattr(
+        reproduce, "run_all", lambda jobs, options, count, limits: asked.append((options, count))
+    )
+    reproduce.reproduce_command(
+        name=name,
+        seeds=(),
+        short=False,
+        iterations=None,
+        settings=(),
+        methods=(),
+        data=None,
+        results=tmp_path,
+        jobs_at_once=None,
+        time_limit=None,
+    )
+    assert asked == [(["--results", str(tmp_path), *threads], at_once)]
