@@ -1,5 +1,8 @@
 """Convolutions by matrix products are the grouped ones, in every derivative."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -66,3 +69,8 @@ def test_the_gpu_convolves_as_the_cpu_does(stride):
     there = twice_differentiated(*operands(SHAPES[1], device="cuda"), stride=stride)
     for one, other in zip(here, there, strict=True):
         assert torch.allclose(one, other.cpu(), rtol=1e-10, atol=1e-10)
+
+
+def test_the_ways_that_wait_to_be_timed_are_right():
+    path = Path(__file__).parents[2] / "docs" / "convolutions_on_a_gpu.py"
+    runpy.run_path(str(path))["check"]()
