@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from suite.errors import CheckpointError
-from suite.files import atomic_path, atomic_write, disk_of
+from suite.files import atomic_path, atomic_write, disk_of, synced
 from suite.models import Params
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,8 @@ def save(path: Path, snapshot: Snapshot) -> None:
     data = _encoded(snapshot)
     with _told(path), atomic_path(path) as temporary:
         temporary.write_bytes(data)
-        # After the write, so that a full disk takes neither of the two that stand.
+        # After it is on the disk, so that a full one takes neither of the two that stand.
+        synced(temporary)
         if path.exists():
             path.replace(previous(path))
 

@@ -39,13 +39,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        synced(temporary)
         os.replace(temporary, path)  # noqa: PTH105 - the name of the system call that is atomic
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
+
+
+def synced(path: Path) -> None:
+    """Return once what was written to `path` is on the disk; an `OSError` where it does not fit."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def atomic_write(path: Path, data: bytes) -> None:

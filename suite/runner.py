@@ -16,7 +16,16 @@ from suite.errors import CheckpointError, UsageError
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
-from suite.runs import Request, Run, claimed, look_up, resumed, take_over_shorter, trained
+from suite.runs import (
+    Request,
+    Run,
+    claimed,
+    how_to_train,
+    look_up,
+    resumed,
+    take_over_shorter,
+    trained,
+)
 from suite.settings import Protocol
 from suite.state import TrainingState, unstack
 from suite.supervised import Supervised
@@ -134,9 +143,11 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
 def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
     request, places = job.request, [run.place for run in group]
     if not request.trains and state.iteration < request.schedule.iterations:
+        run = group[0]
+        of_run = (request.setting, request.method, request.config, request.schedule, run.seed)
         raise UsageError(
-            f"the weights of {request.setting.id} {request.method} seed {group[0].seed} are not in "
-            f"{group[0].checkpoint.parent}; train them with: suite run"
+            f"the weights of {request.setting.id} {request.method} seed {run.seed} are not in "
+            f"{run.checkpoint.parent}; train them with: {how_to_train(*of_run)}"
         )
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
     job.domain.train(places, state, hooks)
@@ -182,7 +193,7 @@ def _weights(run: Run, last: Snapshot, best: Snapshot | None, protocol: Protocol
     if best is None:
         raise UsageError(
             f"no best-validation weights of seed {run.seed} in {run.checkpoint.parent}; "
-            "train it again with --rerun"
+            "train it again, with another registry: --results DIR"
         )
     return replace(last, params=best.params)
 

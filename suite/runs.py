@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -75,6 +76,30 @@ class Run:
         """Where its training is saved."""
         name = self.training + (f"-rerun{self.rerun}" if self.rerun else "")
         return checkpoint_of(name, self.checkpoints)
+
+
+def how_to_train(
+    setting: Setting, method: str, config: Config, schedule: Schedule, seed: int
+) -> str:
+    """The command that trains weights whose record stands into the cache once more.
+
+    With a registry of its own, since a run that stands is not run again.
+    """
+    own = setting.config_of(method)
+    changes = [
+        shlex.quote(f"{name}={msgspec.json.encode(value).decode()}")
+        for name, value in msgspec.structs.asdict(config).items()
+        if value != getattr(own, name)
+    ]
+    length = schedule.iterations
+    parts = ["suite run", setting.id, method, f"--seeds {seed}"]
+    parts += (
+        [f"--iterations {length}"]
+        if length not in (0, setting.schedule(None, method).iterations)
+        else []
+    )
+    parts += ["--set", *changes] if changes else []
+    return " ".join([*parts, "--results build/again"])
 
 
 def checkpoint_of(training: str, checkpoints: Path | None = None) -> Path:

@@ -122,10 +122,11 @@ def repeat(
     while state.iteration < schedule.iterations:
         began = time.monotonic()
         iterate()
-        if state.iteration % schedule.validate_every == 0:
-            _require_finite(state)
-            _add_curve_point(schedule, validate(), state)
-            _keep_best(hooks.checkpoints, state, sign=1 if higher_is_better else -1)
+        at_point = state.iteration % schedule.validate_every == 0
+        lost = _lost(state) if at_point else ()
+        if at_point and len(lost) < len(state.histories):
+            _add_curve_point(schedule, validate(), state, lost)
+            _keep_best(hooks.checkpoints, state, lost, sign=1 if higher_is_better else -1)
         for history in state.histories:
             history.seconds += (time.monotonic() - began) / len(state.histories)
             history.engine = iterate.engine
@@ -133,11 +134,14 @@ def repeat(
         reason = hooks.stop()
         due = time.monotonic() - saved > hooks.checkpoint_seconds
         done = state.iteration == schedule.iterations
-        if reason or due or done:
+        if reason or due or done or lost:
+            lost = lost or _lost(state)
             _add_energy(state, meter.joules())
             if hooks.checkpoints:
-                _save(hooks.checkpoints, state)
+                _save(hooks.checkpoints, state, lost)
             saved = time.monotonic()
+        if lost:
+            raise Diverged(f"the weights are not finite at iteration {state.iteration}", lost)
         if reason and not done:
             raise Stopped(reason)
 
@@ -160,32 +164,40 @@ def _add_energy(state: TrainingState, joules: float | None) -> None:
             history.joules += joules / len(state.histories)
 
 
-def _save(paths: Sequence[Path], state: TrainingState) -> None:
-    _require_finite(state)
-    for path, snapshot in zip(paths, unstack(state), strict=True):
-        checkpoint.save(path, snapshot)
+def _save(paths: Sequence[Path], state: TrainingState, lost: Sequence[int]) -> None:
+    """All seeds but those at the `lost` places."""
+    for place, (path, snapshot) in enumerate(zip(paths, unstack(state), strict=True)):
+        if place not in lost:
+            checkpoint.save(path, snapshot)
 
 
-def _add_curve_point(schedule: Schedule, validation: list[float], state: TrainingState) -> None:
+def _add_curve_point(
+    schedule: Schedule, validation: list[float], state: TrainingState, lost: Sequence[int]
+) -> None:
     losses, metrics = (state.sums / schedule.validate_every).tolist()
     points = zip(state.histories, losses, metrics, validation, strict=True)
-    for history, *values in points:
-        history.curve.append((state.iteration, *values))
+    for place, (history, *values) in enumerate(points):
+        if place not in lost:
+            history.curve.append((state.iteration, *values))
     state.sums.zero_()
 
 
-def _keep_best(paths: Sequence[Path], state: TrainingState, *, sign: int) -> None:
+def _keep_best(
+    paths: Sequence[Path], state: TrainingState, lost: Sequence[int], *, sign: int
+) -> None:
     """Save each seed whose validation metric, times `sign`, is greater than ever before."""
     values = [[sign * point[-1] for point in history.curve] for history in state.histories]
-    better = [not before or last > max(before) for *before, last in values]
+    better = [
+        place not in lost and (len(seen) == 1 or seen[-1] > max(seen[:-1]))
+        for place, seen in enumerate(values)
+    ]
     if any(better):
         for path, snapshot, is_best in zip(paths, unstack(state), better, strict=bool(paths)):
             if is_best:
                 checkpoint.save_best(path, snapshot)
 
 
-def _require_finite(state: TrainingState) -> None:
+def _lost(state: TrainingState) -> tuple[int, ...]:
+    """The places of the seeds whose weights are not finite."""
     finite = torch.stack([v.isfinite().flatten(1).all(1) for v in state.params.values()]).all(0)
-    places = tuple(place for place, fine in enumerate(finite.tolist()) if not fine)
-    if places:
-        raise Diverged(f"the weights are not finite at iteration {state.iteration}", places)
+    return tuple(place for place, fine in enumerate(finite.tolist()) if not fine)

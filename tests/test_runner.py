@@ -285,7 +285,7 @@ def test_seeds_at_other_iterations_train_apart(registry):
     assert {record.timing.seeds_together for _, record in outcome.written} == {1}
 
 
-def test_of_seeds_together_only_the_one_that_diverges_fails(registry, monkeypatch):
+def test_of_seeds_together_only_the_one_that_diverges_fails(registry, tmp_path, monkeypatch):
     initial = runs.initial_snapshot
 
     def poisoned(network, seed):
@@ -302,6 +302,19 @@ def test_of_seeds_together_only_the_one_that_diverges_fails(registry, monkeypatc
     assert {(r.seed, r.status) for r in registry.records()} == {
         *((0, "completed"), (1, "failed"), (2, "completed"))
     }
+    survivors = [record for _, record in outcome.written]
+    for record in survivors:
+        found = checkpoint_of(training_key(record))
+        assert found.exists()
+        assert checkpoint.best(found).exists()
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    alone = run(Registry(tmp_path / "other results"), seeds=(0, 2)).written
+    for record, (_, expected) in zip(survivors, alone, strict=True):
+        assert len(record.curve) == len(expected.curve) > 0
+        for point, wanted in zip(record.curve, expected.curve, strict=True):
+            assert point.iteration == wanted.iteration
+            assert point.train_loss == pytest.approx(wanted.train_loss, rel=1e-3)
+            assert point.validation_metric == pytest.approx(wanted.validation_metric, rel=1e-3)
 
 
 def test_methods_are_scored_on_the_same_tasks(registry):

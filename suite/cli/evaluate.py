@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from baselines import method_of
 from suite import environment, results
 from suite.cli.checks import method_for, protocols_named
 from suite.cli.run import load_images, print_outcome
@@ -117,6 +118,8 @@ def _line(setting: Setting, protocol: Protocol, mean: float | None, width: float
 def _protocols(setting: Setting, method: str, names: Sequence[str]) -> tuple[Protocol, ...]:
     known = protocols_by_name(setting, method)
     chosen = names or [name for name in known if not _counts_steps(name)]
+    if not names and not method_of(setting, method).trains:
+        chosen = [name for name in chosen if known[name].checkpoint == "last"]
     return protocols_named(chosen, known, f"{setting.id} {method}")
 
 

@@ -71,7 +71,8 @@ def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -
         relay(f"{len(jobs)} runs, {at_once} at a time")
         for job, code in run_jobs(jobs, options, at_once=at_once, stop=limits.reason, relay=relay):
             advance()
-            if code is not None and code not in (0, 130, 143):
+            # What ends a run from outside counts as stopped only where all of them were stopped.
+            if code not in (None, 0) and not (code in (130, 143) and limits.reason()):
                 seeds = " ".join(map(str, job.seeds))
                 failed.append(f"{job.setting} {job.method} seed {seeds} (exit code {code})")
     if limits.reason():

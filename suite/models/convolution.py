@@ -8,7 +8,7 @@ On a GPU the maps of several tasks are matrix products, one a task, of what the 
 place (im2col), where the stride is 2: Omniglot's take a half to a third of the time that cuDNN's
 grouped convolutions take. mini-ImageNet's large images take more than twice as long as products:
 the reduction over all places of all images, for a gradient of few weights, is slow
-(reports/benchmark-cuda.md). The results of products lie in memory channel by channel.
+(docs/gpu.md). The results of products lie in memory channel by channel.
 """
 
 from dataclasses import dataclass

@@ -32,6 +32,12 @@ from suite.settings import Config, Protocol
 from suite.state import TrainingState, stack
 from suite.train import Diverged, Hooks, repeat
 
+# Fields of a configuration that nothing of policies reads.
+_UNREAD = (
+    *("network", "weight_init", "head_init", "batch_norm", "adapt_beta", "n_way", "rotations"),
+    *("loss_scale", "inner_steps", "meta_lr", "meta_grad_clip", "images_per_batch"),
+)
+
 # Raised when an environment's code changes what it does.
 _VERSION = 1
 
@@ -82,6 +88,7 @@ class Reinforcement:
 
     def __init__(self, request: Request, method: PolicyMethod) -> None:
         config = request.config
+        _require_effect(config, request.setting.config_of(request.method))
         self._request, self._method = request, method
         self._world = world_of(config, told=method.told)
         self.network = method.network(config)
@@ -142,6 +149,17 @@ class Reinforcement:
             return float(returns_of(steps)[1:].mean().nan_to_num(nan=-torch.inf))
 
         return max(self._method.step_sizes, key=value)
+
+
+def _require_effect(config: Config, own: Config) -> None:
+    """A change that changes nothing would stand in the tables as if it did."""
+    for name in _UNREAD:
+        if getattr(config, name) != getattr(own, name):
+            raise UsageError(
+                f"{name}={getattr(config, name)}: nothing of a policy heeds it; leave it out"
+            )
+    if config.precision == "bfloat16":
+        raise UsageError("precision=bfloat16: policies are trained in float32 or tf32")
 
 
 def policies_by_step(

@@ -50,7 +50,7 @@ def _paper(setting: str, figure: str) -> tuple[PaperNumber, ...]:
     )
 
 
-def _protocol(trajectories: int) -> Protocol:
+def _protocol(trajectories: int, version: int) -> Protocol:
     return Protocol(
         name="paper",
         k_shot=trajectories,
@@ -60,7 +60,7 @@ def _protocol(trajectories: int) -> Protocol:
         report_step=1,
         batch_norm="none",
         checkpoint="last",
-        version=1,
+        version=version,
     )
 
 
@@ -78,6 +78,7 @@ def _setting(
     iterations: int,
     short_iterations: int,
     test_trajectories: int,
+    test_version: int = 1,
     margin: float,
     random_lr: float,
     random_units: Literal["relu", "tanh"] = "relu",
@@ -113,7 +114,7 @@ def _setting(
         fisher_every=fisher[1],
         later_step_share=later_step_share,
     )
-    protocol = _protocol(test_trajectories)
+    protocol = _protocol(test_trajectories, test_version)
 
     def at_once(goals: int, each: int, every: int, count: int) -> Own:
         """One policy for all goals: no inner step in training."""
@@ -159,6 +160,7 @@ def _setting(
                     config,
                     inner_lr=random_lr,
                     activation=random_units,
+                    later_step_share=0.5,
                     fisher_tasks=None,
                     fisher_every=1,
                 ),
@@ -281,6 +283,7 @@ REINFORCEMENT = (
         iterations=575,
         short_iterations=3,
         test_trajectories=40,
+        test_version=2,
         margin=26.0,
         random_lr=1.0,
         pretraining=(100, 1, 4, 2_000),

@@ -28,6 +28,8 @@ MISTAKES = {
     "run glyphs-5way-1shot fine-tuning --protocols authors": "it has: inductive",
     "run omniglot-5way-1shot maml --data nowhere": "no Omniglot in nowhere",
     "run sinusoid maml --set bogus=1": "write FIELD=VALUE with one of: dataset, network",
+    "run point-navigation maml --set inner_steps=3": "inner_steps=3: nothing of a policy heeds it",
+    "run point-navigation maml --set precision=bfloat16": "policies are trained in float32 or tf32",
     "run sinusoid maml --set inner_lr": "write FIELD=VALUE with one of: dataset, network",
     "run sinusoid maml --set inner_lr=fast": "Expected `float`, got `str` - at `$.inner_lr`",
     "run sinusoid maml --set inner_lr=NaN": "Expected `float`, got `str` - at `$.inner_lr`",

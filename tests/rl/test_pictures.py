@@ -1,5 +1,6 @@
 """Pictures of policies: what is on them, and what is said where they cannot be drawn."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -102,14 +103,21 @@ def test_without_opengl_the_message_says_what_to_install(record, monkeypatch):
         draw_policy(record("ant-direction", "random-init"))
 
 
-def test_weights_that_are_not_there_or_not_those(record, monkeypatch, tmp_path):
+def test_weights_that_are_not_there_can_be_trained_again(record, monkeypatch, tmp_path, caplog):
     found = record("point-navigation", "maml")
-    other = msgspec.structs.replace(found.provenance, weights_sha256="0" * 64)
-    with pytest.raises(UsageError, match="suite run point-navigation maml --seeds 0"):
-        draw_policy(msgspec.structs.replace(found, provenance=other))
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "elsewhere"))
-    with pytest.raises(UsageError, match="are not in"):
+    with pytest.raises(UsageError, match="are not in") as caught:
         draw_policy(found)
+    monkeypatch.chdir(tmp_path)
+    _, _, command = str(caught.value).partition("train them here with: ")
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 0
+    assert len(draw_policy(found).axes) == 3
+    other = msgspec.structs.replace(found.provenance, weights_sha256="0" * 64)
+    draw_policy(msgspec.structs.replace(found, provenance=other))
+    assert "trained again here" in caplog.text
 
 
 def test_the_command(record, monkeypatch, capsys, tmp_path):
