@@ -14,6 +14,7 @@ from suite.stats import (
     NOT_RUN,
     Components,
     Verdict,
+    ci95_tasks,
     judge,
     pi95_seed,
     variance_components,
@@ -100,8 +101,15 @@ def _judge(
         means = [math.fsum(each) / len(each) for each in scores]
         # Where none is printed: one model on as many tasks is known no better than ours.
         width = printed.ci95_tasks or summary.ci95_tasks or margin
+        same_tasks = all(len(each) == len(printed.per_task) for each in scores)
+        if same_tasks:
+            differences = [
+                math.fsum(of_task) / len(means) - theirs
+                for *of_task, theirs in zip(*scores, printed.per_task, strict=True)
+            ]
+            width = ci95_tasks(differences) or width
         verdict = judge(means, printed.value, width, margin, tasks=protocol.tasks)
-        components = variance_components(scores)
+        components = variance_components(scores, same_tasks=same_tasks)
         reach = pi95_seed(means) if len(means) >= LEAST_SEEDS else None
         if reach is not None:
             middle = math.fsum(means) / len(means)
@@ -147,13 +155,14 @@ _READING = f"""\
 - **differs**: they are not, and the 95 % interval of the difference excludes zero.
 - **not enough seeds**: neither is shown, or there are fewer than {LEAST_SEEDS} seeds.
 - **ours - paper**: its interval joins our seeds with the paper's ± over tasks. Where the paper
-  prints none, that of our own models stands in. The paper's number is of one training run, and how
+  prints none, that of our own models stands in. For returns, whose test goals are the paper's own,
+  it is the ± of the differences goal by goal. The paper's number is of one training run, and how
   far that lies from the mean of its method nobody knows.
 - **margin**: a default of the setting (`Setting.margin`): percentage points, for a mean squared
   error a share of the paper's number, for returns a twentieth of what lies between random
   initialization and the oracle. The sinusoid's was chosen when its runs stood, all others before.
 - **sd of seeds, sd of tasks**: between trained models, and between the test tasks of one model, by
-  a nested analysis of variance.
+  an analysis of variance: nested, and crossed for returns, where all seeds have the same goals.
 - **one more seed, 95 %**: where the mean of another training run of ours would lie, by Student's
   prediction interval, which takes seeds to be normal. The paper's number is one run: within these
   bounds it may be one of ours, though our mean differs from it."""

@@ -1,7 +1,9 @@
 """Trajectories of many tasks at once, and the advantages of their actions.
 
-As rllab's vectorised sampler has it, the batch holds whole trajectories: each of a task's slots
-starts new ones until it has as many steps as the horizon, and then ends the last.
+The batch holds whole trajectories: each of a task's slots starts new ones until it has as many
+steps as the horizon, and then ends the last. rllab's sampler stops all slots once a task has as
+many steps as slots times the horizon, and drops what has not ended: where trajectories end early,
+ours has more steps (navigation about 7 %, a random ant 20 to 40 %).
 """
 
 from dataclasses import dataclass

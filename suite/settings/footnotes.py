@@ -95,7 +95,9 @@ FOOTNOTES: dict[str, str] = {
         "Scored on the 40 goals of the authors' test scripts, drawn from their seeds, the same for "
         "every seed of ours; a step adapts the policy by the very trajectories that scored it, and "
         "no goal was trained on. The paper's ± is over these goals, for one trained model a curve, "
-        "which its authors chose by its return in training."
+        "which its authors chose by its return in training. Where trajectories end early, a batch "
+        "has more steps than the authors': each of its slots runs to the horizon at least, and its "
+        "last trajectory to its end; and the divergence is the mean over tasks, not over steps."
     ),
     "rl-values": (
         "Step sizes, trajectories, trust region and iterations are those of the stored results; "
@@ -110,12 +112,13 @@ FOOTNOTES: dict[str, str] = {
     "rl-pretraining": (
         "One policy trained by TRPO on fresh goals in every iteration, as the paper's text has it; "
         "in the published script an environment kept the first goal that it drew, and navigation "
-        "was trained by Adam. The step size at test is the best of eight on validation goals and "
-        "stands in the record."
+        "was trained by Adam, with a baseline for each goal. The step size at test is the best of "
+        "eight on validation goals and stands in the record."
     ),
     "rl-random": (
         "With the step sizes of the authors' test scripts and, in navigation only, tanh units, the "
-        "default there."
+        "default there. Later steps are half the first, as the stored returns of the ant's "
+        "directions show, where the script has a hundredth."
     ),
     "rl-navigation": (
         "The reward is the negative distance, as in the authors' code; the paper prints its square."

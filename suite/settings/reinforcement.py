@@ -44,6 +44,7 @@ def _paper(setting: str, figure: str) -> tuple[PaperNumber, ...]:
             value=round(fmean(row), 2),
             ci95_tasks=round(1.96 * pstdev(row) / math.sqrt(len(row)), 2),
             source=f"authors' stored results of {figure}",
+            per_task=tuple(row),
         )
         for method, rows in _RETURNS[setting].items()
         for step, row in enumerate(rows[: _STEPS + 1])
@@ -86,8 +87,8 @@ def _setting(
     oracle: tuple[int, int, int, int],
 ) -> Setting:
     """`fisher` are tasks and every how many-th step, which shares no divisor with the number of
-    trajectories; of `pretraining` and `oracle` goals an iteration, trajectories a goal, every how
-    many-th step, and iterations."""
+    trajectories a task; of `pretraining` and `oracle` goals an iteration, trajectories a goal, every
+    how many-th step, and iterations."""
     config = Config(
         dataset=cast(Dataset, setting_id),
         network="gaussian-mlp",

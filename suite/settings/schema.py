@@ -146,6 +146,8 @@ class PaperNumber(_Value, frozen=True, kw_only=True):
     value: float
     ci95_tasks: float | None
     source: str
+    per_task: tuple[float, ...] = ()
+    """What it is the mean of, where that was stored and our test tasks are the same."""
 
 
 class Own(_Value, frozen=True, kw_only=True):

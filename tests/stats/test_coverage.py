@@ -62,6 +62,22 @@ def test_of_the_difference_from_a_printed_number(data, seeds, paper_ci95):
 
 
 @pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_of_the_difference_goal_by_goal(seeds):
+    """Both are scored on the same 40 goals, which differ much more than models do."""
+    rng = np.random.default_rng(seeds)
+    covered = []
+    for _ in range(REPETITIONS):
+        goals = rng.normal(0.0, 50.0, size=40)
+        ours = goals + 5.0 * rng.normal(size=(seeds, 1)) + 8.0 * rng.normal(size=(seeds, 40))
+        theirs = goals + 30.0 + 8.0 * rng.normal(size=40)
+        means = ours.mean(1)
+        width = ci95_tasks(ours.mean(0) - theirs)
+        verdict = judge(means, theirs.mean(), width, 10.0, tasks=40)
+        covered.append(abs(verdict.difference + 30.0) <= verdict.ci95)
+    assert 0.93 < np.mean(covered) < 0.985
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_few_verdicts_are_wrong(seeds):
     """Five in a hundred of each kind at most, and as many again for the noise of this test."""
     rng = np.random.default_rng(seeds)

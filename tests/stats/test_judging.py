@@ -52,19 +52,28 @@ def test_components_are_told_apart():
     rng = np.random.default_rng(0)
     models = rng.normal(0.5, 0.03, size=400)
     runs = [model + rng.normal(0.0, 0.2, size=100) for model in models]
-    found = variance_components(runs)
+    found = variance_components(runs, same_tasks=False)
     assert found.seed == pytest.approx(0.03, rel=0.1)
     assert found.task == pytest.approx(0.2, rel=0.02)
 
 
+def test_what_the_same_tasks_add_to_all_is_no_part_of_the_seeds():
+    rng = np.random.default_rng(0)
+    tasks = rng.normal(0.0, 1.0, size=40)
+    models = rng.normal(0.5, 0.05, size=(400, 1))
+    runs = list(models + tasks + rng.normal(0.0, 0.2, size=(400, 40)))
+    assert variance_components(runs, same_tasks=True).seed == pytest.approx(0.05, rel=0.1)
+    assert variance_components(runs, same_tasks=False).seed == 0.0
+
+
 def test_without_a_spread_of_seeds_that_component_is_zero():
     rows = [np.array([0.0, 1.0] * 50), np.array([1.0, 0.0] * 50)]
-    assert variance_components(rows).seed == 0.0
+    assert variance_components(rows, same_tasks=False).seed == 0.0
 
 
 @pytest.mark.parametrize("runs", [[], [[0.1, 0.2]], [[0.1], [0.2]], [[0.1, math.inf], [0.1, 0.2]]])
 def test_no_components_of_too_little(runs):
-    assert variance_components(runs) is None
+    assert variance_components(runs, same_tasks=False) is None
 
 
 def test_pairs_by_hand():
