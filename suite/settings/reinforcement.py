@@ -87,8 +87,8 @@ def _setting(
     oracle: tuple[int, int, int, int],
 ) -> Setting:
     """`fisher` are tasks and every how many-th step, which shares no divisor with the number of
-    trajectories a task; of `pretraining` and `oracle` goals an iteration, trajectories a goal, every
-    how many-th step, and iterations."""
+    trajectories a task; of `pretraining` and `oracle` goals an iteration, trajectories a goal,
+    every how many-th step, and iterations."""
     config = Config(
         dataset=cast(Dataset, setting_id),
         network="gaussian-mlp",
