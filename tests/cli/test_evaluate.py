@@ -135,3 +135,12 @@ def test_protocols_differ_from_the_first_in_one_value():
             }
             assert "name" in differs
             assert len(differs) == 2 or differs == {"name", "steps", "report_step"}
+
+
+def test_what_is_not_trained_has_no_best_weights(suite, tmp_path):
+    assert suite("run sinusoid random-init --threads 1 --protocols 5-shot")[0] == 0
+    (record,) = Registry(tmp_path / "results").records()
+    assert suite(f"evaluate {record.key} --threads 1")[0] == 0
+    names = {each.protocol.name for each in Registry(tmp_path / "results").records()}
+    assert "6000-tasks" in names
+    assert "best-validation" not in names

@@ -158,3 +158,14 @@ def test_how_many_runs_at_a_time(monkeypatch, tmp_path, gpu, name, at_once, thre
         time_limit=None,
     )
     assert asked == [(["--results", str(tmp_path), *threads], at_once)]
+
+
+@pytest.mark.parametrize(("reason", "expected"), [(None, 1), ("stopped by SIGTERM", 143)])
+def test_a_run_that_somebody_else_stops_is_missing(monkeypatch, capsys, reason, expected):
+    reproduce = import_module("suite.cli.reproduce")
+    ended = [(JOBS[0], 0), (JOBS[1], 143)]
+    monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
+    limits = Mock(reason=lambda: reason, exit_code=lambda: 143)
+    assert reproduce.run_all(JOBS, [], 1, limits) == expected
+    told = capsys.readouterr().out
+    assert ("failed: sinusoid maml seed 1 (exit code 143)" in told) == (reason is None)
