@@ -126,6 +126,8 @@ def _paths(title: str, goals: Array, traces: dict[int, list[Array]]) -> Figure:
         axes.set_aspect("equal")
         axes.set_xlim(-0.75, 0.75)
         axes.set_ylim(-0.75, 0.75)
+        axes.set_xticks((-0.5, 0.0, 0.5))
+        axes.set_yticks((-0.5, 0.0, 0.5))
     star = Line2D([], [], color="black", marker="*", linestyle="none", label="goal")
     figure.legend(handles=[star], loc="outside lower center")
     return figure

@@ -121,7 +121,10 @@ FOOTNOTES: dict[str, str] = {
         "directions show, where the script has a hundredth."
     ),
     "rl-navigation": (
-        "The reward is the negative distance, as in the authors' code; the paper prints its square."
+        "The reward is the negative distance, as in the authors' code; the paper prints its "
+        "square. The step size is the paper's 0.1. The name of the model that its authors scored "
+        "says 0.5: with that (a variant) the returns after one step are the paper's, with 0.1 "
+        "those after one and two."
     ),
     "rl-bodies": (
         "rllab's dynamics and rewards (one physics step an action, velocity of the centre of mass) "

@@ -73,6 +73,7 @@ def _setting(
     tasks: int,
     trajectories: int,
     inner_lr: float,
+    unused_lr: float | None = None,
     trust_region: float = 0.01,
     later_step_share: float = 0.5,
     fisher: tuple[int, int],
@@ -88,7 +89,8 @@ def _setting(
 ) -> Setting:
     """`fisher` are tasks and every how many-th step, which shares no divisor with the number of
     trajectories a task; of `pretraining` and `oracle` goals an iteration, trajectories a goal,
-    every how many-th step, and iterations."""
+    every how many-th step, and iterations. `unused_lr` stands in their configurations as it did
+    when they were run, and nothing heeds it."""
     config = Config(
         dataset=cast(Dataset, setting_id),
         network="gaussian-mlp",
@@ -123,6 +125,7 @@ def _setting(
             config=replace(
                 config,
                 inner_steps=0,
+                inner_lr=inner_lr if unused_lr is None else unused_lr,
                 trust_region=0.01,
                 tasks_per_batch=goals,
                 k_shot=each,
@@ -187,7 +190,7 @@ _SOURCES = {
     "rotations": "no images here",
     "loss": "paper 5.3: REINFORCE",
     "loss_scale": "authors' maml_npo.py: mean over all steps of a task",
-    "inner_lr": "authors' stored results; paper 5.3 prints 0.1 throughout",
+    "inner_lr": "paper 5.3; authors' test scripts for what is not meta-trained",
     "inner_steps": "paper 5.3",
     "meta_lr": "TRPO: paper 5.3",
     "tasks_per_batch": "authors' stored results: meta batch size",
@@ -212,7 +215,8 @@ REINFORCEMENT = (
         "Figure 4",
         tasks=20,
         trajectories=20,
-        inner_lr=0.5,
+        inner_lr=0.1,
+        unused_lr=0.5,
         fisher=(10, 3),
         iterations=100,
         short_iterations=20,

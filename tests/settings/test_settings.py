@@ -38,7 +38,7 @@ HYPERPARAMETERS = {
 # iterations, trajectories at test; step size of random initialization; iterations of pretraining
 # and of the oracle.
 POLICIES = {
-    "point-navigation": ((20, 20, 0.5, 0.01, 100, 40), 0.5, (100, 100)),
+    "point-navigation": ((20, 20, 0.1, 0.01, 100, 40), 0.5, (100, 100)),
     "cheetah-velocity": ((40, 10, 0.1, 0.01, 475, 20), 0.1, (475, 975)),
     "cheetah-direction": ((40, 20, 0.1, 0.02, 100, 20), 0.5, (1_000, 1_000)),
     "ant-velocity": ((40, 20, 0.1, 0.01, 375, 20), 1.0, (575, 550)),
