@@ -190,19 +190,23 @@ def test_reading_a_checkpoint_runs_no_code(path, caplog, tmp_path, container):
     assert marker.exists()
 
 
-def test_a_kill_while_saving_leaves_the_last_checkpoint(path, monkeypatch):
+@pytest.mark.parametrize(("at_sync", "place"), [(1, Path), (2, checkpoint.previous)])
+def test_a_kill_while_saving_leaves_the_last_checkpoint(path, monkeypatch, at_sync, place):
+    """Before it is moved aside, and after that."""
     first = trained()
     checkpoint.save(path, first)
+    syncs = iter(range(1, 9))
 
     def killed(descriptor):
-        raise KeyboardInterrupt
+        if next(syncs) == at_sync:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", killed)
         with pytest.raises(KeyboardInterrupt):
             checkpoint.save(path, trained(2))
-    assert checkpoint.load(path, fresh()) is None
-    found = checkpoint.load(checkpoint.previous(path), fresh())
+    assert [each.exists() for each in (path, checkpoint.previous(path))].count(True) == 1
+    found = checkpoint.load(place(path), fresh())
     assert weights_sha256(found.params) == weights_sha256(first.params)
 
 
