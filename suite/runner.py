@@ -144,10 +144,9 @@ def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
     request, places = job.request, [run.place for run in group]
     if not request.trains and state.iteration < request.schedule.iterations:
         run = group[0]
-        of_run = (request.setting, request.method, request.config, request.schedule, run.seed)
         raise UsageError(
             f"the weights of {request.setting.id} {request.method} seed {run.seed} are not in "
-            f"{run.checkpoint.parent}; train them with: {how_to_train(*of_run)}"
+            f"{run.checkpoint.parent}; train them with: {how_to_train(run.identities[0])}"
         )
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
     job.domain.train(places, state, hooks)

@@ -22,7 +22,7 @@ from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
 from suite.registry.schema import DataFacts, Identity
-from suite.settings import Config, Protocol, Schedule, Setting
+from suite.settings import Config, Protocol, Schedule, Setting, get_setting
 from suite.train import Hooks, Stopped, initial_snapshot
 
 log = logging.getLogger(__name__)
@@ -78,27 +78,24 @@ class Run:
         return checkpoint_of(name, self.checkpoints)
 
 
-def how_to_train(
-    setting: Setting, method: str, config: Config, schedule: Schedule, seed: int
-) -> str:
+def how_to_train(identity: Identity) -> str:
     """The command that trains weights whose record stands into the cache once more.
 
     With a registry of its own, since a run that stands is not run again.
     """
+    setting, method = get_setting(identity.setting), identity.method
+    length = identity.schedule.iterations
     own = setting.config_of(method)
     changes = [
         shlex.quote(f"{name}={msgspec.json.encode(value).decode()}")
-        for name, value in msgspec.structs.asdict(config).items()
+        for name, value in msgspec.structs.asdict(identity.config).items()
         if value != getattr(own, name)
     ]
-    length = schedule.iterations
-    parts = ["suite run", setting.id, method, f"--seeds {seed}"]
-    parts += (
-        [f"--iterations {length}"]
-        if length not in (0, setting.schedule(None, method).iterations)
-        else []
-    )
-    parts += ["--set", *changes] if changes else []
+    parts = ["suite run", setting.id, method, f"--seeds {identity.seed}"]
+    if length not in (0, setting.schedule(None, method).iterations):
+        parts.append(f"--iterations {length}")
+    if changes:
+        parts += ["--set", *changes]
     return " ".join([*parts, "--results build/again"])
 
 

@@ -73,11 +73,9 @@ def _weights(record: Record, start: Snapshot) -> Params:
     path = checkpoint_of(training_key(record))
     found = checkpoint.load(path, start)
     if found is None:
-        setting = get_setting(record.setting)
-        of_run = (setting, record.method, record.config, record.schedule, record.seed)
         raise UsageError(
             f"the weights of {record.key} are not in {path.parent}; train them here with: "
-            f"{how_to_train(*of_run)}"
+            f"{how_to_train(record)}"
         )
     if weights_sha256(found.params) != record.provenance.weights_sha256:
         log.warning("%s: trained again here, its weights are others by rounding", record.key)
