@@ -184,6 +184,7 @@ def take_over_shorter(
         for record in registry.of_seed(request.setting.id, trainer.name, run.seed)
         if 0 < record.schedule.iterations < wanted.iterations
         and record.schedule.validate_every == wanted.validate_every
+        and record.schedule.version == wanted.version
     }
     start = initial_snapshot(network, run.seed)
     for schedule in sorted(shorter, key=lambda each: each.iterations, reverse=True):

@@ -197,6 +197,16 @@ def test_a_longer_run_goes_on_from_a_shorter_one(registry, tmp_path, monkeypatch
     assert without_circumstances(extended) == without_circumstances(at_once)
 
 
+def test_a_longer_run_does_not_go_on_from_older_code(registry):
+    last = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="last"),)
+    run(registry, protocols=last)
+    schedule = msgspec.structs.replace(SETTING.schedule(ITERATIONS + 5), version=2)
+    trained = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    run(registry, schedule=schedule, protocols=last, hooks=hooks)
+    assert trained[0] == 1
+
+
 @pytest.mark.parametrize("copied", [0, 1])
 def test_a_kill_while_the_shorter_ones_checkpoints_are_copied_costs_nothing(
     registry, monkeypatch, copied

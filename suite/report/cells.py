@@ -19,6 +19,9 @@ from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting, get_se
 UNTRAINED = frozenset({"random-init"})
 """Methods that are right with no training at all."""
 
+_SCHEDULE_CHANGES = {"validate_every": "validate_every", "version": "training.version"}
+"""The fields of a schedule that may differ from the setting's, and what the tables call them."""
+
 Place = Literal["paper", "variant", "shortened", "lengthened", "none"]
 
 
@@ -54,22 +57,31 @@ class Cell:
 
     @cached_property
     def changes(self) -> tuple[str, ...]:
-        """What differs from the setting, as `name=value`; the length of training is not told."""
-        protocols = self.setting.protocols_of(self.method)
-        base = {protocol.name: protocol for protocol in protocols}
-        protocol = base.get(self.protocol.name, protocols[0])
+        """What differs from the setting, as `name=value`; the length of training is left out."""
+        protocol = self._planned_protocol
         planned = self.setting.schedule(self.schedule.iterations, self.method)
-        validate_every = planned.validate_every
-        every = (
-            ()
-            if self.schedule.validate_every == validate_every
-            else (f"validate_every={self.schedule.validate_every}",)
-        )
         return (
             *differences(self.config, self.setting.config_of(self.method)),
             *(f"protocol.{text}" for text in differences(self.protocol, protocol)),
-            *every,
+            *(
+                f"{shown}={getattr(self.schedule, name)}"
+                for name, shown in _SCHEDULE_CHANGES.items()
+                if getattr(self.schedule, name) != getattr(planned, name)
+            ),
         )
+
+    @cached_property
+    def outdated(self) -> bool:
+        """Whether older code trained or scored these runs, which today's need not reproduce."""
+        planned = self.setting.schedule(self.schedule.iterations, self.method)
+        scoring = self._planned_protocol.version
+        return self.schedule.version < planned.version or self.protocol.version < scoring
+
+    @property
+    def _planned_protocol(self) -> Protocol:
+        """The setting's protocol of the same name, else the one that others vary."""
+        protocols = self.setting.protocols_of(self.method)
+        return next((each for each in protocols if each.name == self.protocol.name), protocols[0])
 
 
 @dataclass(frozen=True, kw_only=True)

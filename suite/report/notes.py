@@ -40,6 +40,7 @@ _EXPLAINS = {
     "mini-batch": ("tasks_per_batch",),
     "sinusoid-lr": ("inner_lr",),
     "rl-fisher": ("fisher_tasks", "fisher_every"),
+    "rl-goals": ("protocol.version",),
 }
 """The values that a footnote explains: it does not hold for a variant that changes one."""
 
@@ -117,6 +118,17 @@ def exclusions(
         runs = ", ".join(_named(record, results_link) for record in repeated)
         lines.append(f"- {_count(len(repeated), 'rerun')} of a seed that is counted once: {runs}")
     return lines
+
+
+def outdated(cells: Iterable[Cell]) -> list[str]:
+    """A line on the runs that older code trained or scored."""
+    runs = sum(len(cell.records) for cell in cells if cell.outdated)
+    if not runs:
+        return []
+    return [
+        f"- {_count(runs, 'run')} by an older version of the training or scoring code "
+        "(`training.version`, `protocol.version`) stand beside today's, not in their place"
+    ]
 
 
 def warnings(cells: Iterable[Cell]) -> list[str]:

@@ -86,6 +86,7 @@ def render_section(
     failed = [record for record in contents.failed if record.setting in ids]
     repeated = [record for record in contents.repeated if record.setting in ids]
     blocks += ["\n".join(notes.exclusions(failed, repeated, results_link))]
+    blocks += ["\n".join(notes.outdated(section.cells))]
     blocks += ["\n".join(notes.warnings(section.cells))]
     blocks += ["\n".join(notes.footnotes(section.numbering))]
     return [block for block in blocks if block]

@@ -113,6 +113,9 @@ class Schedule(_Value, frozen=True, kw_only=True):
     validate_every: Count
     """Iterations between two points of the training curve; one meta-batch is validated at each.
     Reinforcement learning draws fresh tasks anyway: the last meta-batch is also the validation."""
+    version: Count = 1
+    """The version of the training code. It is raised when that code gives other numbers than
+    before, so that the records of the older code keep their keys: `Setting.training_versions`."""
 
 
 class Protocol(_Value, frozen=True, kw_only=True):
@@ -186,6 +189,8 @@ class Setting(_Value, frozen=True, kw_only=True):
     """Test tasks of such a look, where all would take too long."""
     own: dict[str, Own] = {}
     """Method to what it has of its own; the fields above are for all others."""
+    training_versions: dict[str, Count] = {}
+    """Method to the version of the code that trains it today; 1 for all others."""
 
     @property
     def all_protocols(self) -> tuple[Protocol, ...]:
@@ -229,4 +234,5 @@ class Setting(_Value, frozen=True, kw_only=True):
         else:
             name = "paper" if count == planned else "lengthened"
         every = min(self.validate_every, max(1, count // 20))
-        return Schedule(name=name, iterations=count, validate_every=every)
+        version = self.training_versions.get(method or "", 1)
+        return Schedule(name=name, iterations=count, validate_every=every, version=version)

@@ -5,8 +5,11 @@ import math
 import msgspec
 import pytest
 from make_golden import make_record
+from msgspec.structs import replace
 
 from suite.errors import RegistryError
+from suite.registry import run_key
+from suite.registry.key import canonical
 from suite.report.cells import collect, kilowatt_hours, train_hours
 from suite.report.numbers import summarise
 from suite.report.origins import origins
@@ -81,6 +84,16 @@ def test_a_schedule_named_after_the_paper_must_have_its_length_too() -> None:
     short = msgspec.structs.replace(record.schedule, iterations=10)
     (cell,) = collect([msgspec.structs.replace(record, schedule=short)]).cells
     assert cell.place == "shortened"
+
+
+def test_a_run_of_older_training_code_stands_apart_under_its_own_key() -> None:
+    today = make_record("point-navigation", "oracle", 0, level=-10.0)
+    older = replace(today, schedule=replace(today.schedule, version=1))
+    assert run_key(older) != run_key(today)
+    assert b"version" not in canonical(older.schedule)
+    first, second = sorted(collect([today, older]).cells, key=lambda cell: cell.outdated)
+    assert (first.place, first.changes) == ("paper", ())
+    assert (second.place, second.changes) == ("variant", ("training.version=1",))
 
 
 def test_a_trained_random_initialization_is_none() -> None:
