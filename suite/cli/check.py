@@ -10,18 +10,22 @@ from suite import environment
 from suite.cli.limits import Limits
 from suite.cli.reproduce import run_all
 from suite.data.images import load_image_data
-from suite.errors import DataError, UsageError
+from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
 from suite.registry import Record, Registry
+from suite.registry.history import altered
 from suite.registry.references import Reference, References, read_references, write_references
 from suite.report.cells import Cell, cell_key, collect
 from suite.report.check import (
     PASSED,
+    Check,
     annotations,
     as_json,
     as_table,
+    check_history,
     check_runs,
     check_verdicts,
+    check_versions,
     differences,
     exit_code,
     seed_scores,
@@ -47,7 +51,8 @@ def check_command(
         if code not in (PASSED, RUN_FAILED):
             return code
     cells = collect(_of_this_commit(Registry(runs))).cells
-    rows = judged(collect(Registry(results).records()).cells)
+    registered = collect(Registry(results).records()).cells
+    rows = judged(registered)
     if known is None:
         if without:
             raise UsageError(f"references of all data sets are needed, also {', '.join(without)}")
@@ -56,11 +61,25 @@ def check_command(
         write_references(References(gate=gate, verdicts=verdicts), references)
         print(f"wrote {references}: {len(gate)} cells of the gate, {len(verdicts)} verdicts")
         return 0
-    checks = check_runs(known, cells, without) + check_verdicts(known, rows)
+    checks = [
+        *check_runs(known, cells, without),
+        *check_verdicts(known, rows),
+        *check_versions(registered),
+        *_check_history(results),
+    ]
     print(as_json(checks) if json else as_table(checks))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         print("\n".join(annotations(checks)))
     return exit_code(checks)
+
+
+def _check_history(results: Path) -> list[Check]:
+    """Whether all committed records are there as they were first committed; see `altered`."""
+    try:
+        return check_history(altered(results))
+    except RegistryError as error:
+        detail = f"cannot tell whether committed records were changed: {error}"
+        return [Check(name="records", status="left out", detail=detail)]
 
 
 def _absent() -> list[str]:

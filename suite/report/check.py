@@ -1,7 +1,7 @@
 """The gate: records of now against the references of the last release."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -90,6 +90,25 @@ def check_verdicts(references: References, rows: Iterable[Judged]) -> list[Check
         if before != "not run":
             checks.append(Check(name=name, status=status, detail=f"{outcome}, was {before}"))
     return checks
+
+
+def check_versions(cells: Iterable[Cell]) -> list[Check]:
+    """A line on the runs that older code trained or scored; they count for no verdict."""
+    runs = sum(len(cell.records) for cell in cells if cell.outdated)
+    detail = f"{runs} of an older version of the training or scoring code: no verdict counts them"
+    return [Check(name="records", status="left out", detail=detail)] if runs else []
+
+
+def check_history(altered: Mapping[str, str]) -> list[Check]:
+    """A line on each record that is not as it was first committed: file to what befell it."""
+    return [
+        Check(
+            name=f"record {path}",
+            status="failed",
+            detail=f"{what} since it was committed; bring it back, and give a new run its own key",
+        )
+        for path, what in altered.items()
+    ]
 
 
 def exit_code(checks: Sequence[Check]) -> int:

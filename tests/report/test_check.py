@@ -4,6 +4,7 @@ import json
 
 import pytest
 from make_golden import make_record
+from msgspec.structs import replace
 
 from suite.launch.gate import MARGINS
 from suite.registry.references import Reference, References
@@ -12,8 +13,10 @@ from suite.report.check import (
     annotations,
     as_json,
     as_table,
+    check_history,
     check_runs,
     check_verdicts,
+    check_versions,
     exit_code,
     seed_scores,
 )
@@ -136,3 +139,19 @@ def test_for_programs_and_for_github():
     assert line.startswith(f"::error title=accuracy of {SETTING} maml")
     assert "fell" in as_table(checks)
     assert annotations(check_runs(references(reference(*cells(0.9))), cells(0.9))) == []
+
+
+def test_a_changed_record_fails_by_name():
+    (found,) = check_history({"sinusoid/maml/seed-0-aaaaaaaaaaaa.json": "deleted"})
+    assert exit_code([found]) == 1
+    assert "seed-0-aaaaaaaaaaaa.json" in found.name
+    assert check_history({}) == []
+
+
+def test_runs_of_older_code_are_counted_and_fail_nothing():
+    today = make_record("point-navigation", "pretraining", 0, level=-10.0)
+    older = replace(today, schedule=replace(today.schedule, version=1))
+    assert check_versions(collect([today]).cells) == []
+    (found,) = check_versions(collect([older]).cells)
+    assert found.status == "left out"
+    assert found.detail.startswith("1 of an older version")
