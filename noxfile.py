@@ -21,7 +21,10 @@ ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".nox" / "suite"
 CONSTRAINTS = ROOT / ".ci" / "constraints.txt"
 # Gymnasium's own bodies import the last two.
-PEERS = ("torchopt==0.7.3", "glfw==2.11.0", "imageio==2.38.1")
+PEERS = ("torchopt==0.7.3", "jax==0.10.2", "glfw==2.11.0", "imageio==2.38.1")
+# Its release does not build: the suite takes two files of its source.
+SOURCE_PEER = "learn2learn==0.2.0"
+PEERS_FOLDER = Path("build", "peers")
 QUICKSTART = Path("build", "quickstart")
 
 
@@ -117,7 +120,12 @@ def reproduce_rl(session: nox.Session) -> None:
 @nox.session
 def benchmark(session: nox.Session) -> None:
     """Time meta-gradients, environments and the registry; writes reports/benchmark*.md."""
-    session.run(environment(session), "-m", "pip", "install", "--quiet", *PEERS)
+    python = environment(session)
+    session.run(python, "-m", "pip", "install", "--quiet", *PEERS)
+    download = ("--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(PEERS_FOLDER))
+    session.run(python, "-m", "pip", "download", *download, SOURCE_PEER, success_codes=[0, 1])
+    for archive in PEERS_FOLDER.glob("*.tar.gz"):
+        shutil.unpack_archive(archive, PEERS_FOLDER, filter="data")
     suite(session, "benchmark", *session.posargs)
     if not session.posargs:
         suite(session, "benchmark", "--registry", "10000")

@@ -47,7 +47,7 @@ def _measure(
         learner = initial_learner(config, build_network(config), device)
         batch = random_batch(config, device)
         params = {name: value[0].detach() for name, value in learner.params.items()}
-        work = lambda: RIVALS[variant](config, params, batch, "second")  # noqa: E731
+        work = lambda: RIVALS[variant].gradient(config, params, batch, "second")  # noqa: E731
     before = environment.peak_memory_bytes(device)
     if device.type == "cpu":
         # So that an allocation fails, and not the machine.

@@ -9,6 +9,7 @@ from tabulate import tabulate
 from suite import environment
 from suite.benchmark.floor import Rates, measure_rates
 from suite.benchmark.memory import peak_bytes
+from suite.benchmark.rivals import RIVALS
 from suite.benchmark.speed import (
     OURS_TOGETHER,
     REFERENCE,
@@ -33,7 +34,9 @@ milliseconds: the ways to compute it take turns in one process, so that what els
 hits all of them. Times are medians over the rounds. A ratio is the median over the rounds of
 per-task `higher` / the variant, with the least and the greatest; above 1 is faster than per task.
 "ours, 5 seeds" computes the meta-gradients of five seeds together; its time is that of one of them.
-All variants compute the same gradient (float64: `tests/benchmark`, `tests/inner`).
+All variants compute the same gradient (float64: `tests/benchmark`, `tests/inner`). TorchOpt has no
+first order. JAX is in its fastest form on a CPU (`suite/benchmark/jax_rival.py`), its compilation
+not counted.
 """
 
 _FLOOR = """The **floor** is what the machine's best rates allow for the arithmetic of the
@@ -67,7 +70,7 @@ def measured(
     orders: tuple[Order, ...] = ("second",) if brief else ("second", "first")
     timings = list(_timings(device, settings, orders, rates, budget, compiled, peaks))
     floor = _FLOOR.format(gflops=rates.flops / 1e9, gigabytes=rates.traffic / 1e9)
-    parts = [_INTRODUCTION, "## Speed", _speed_table(timings)]
+    parts = [_INTRODUCTION, "## Speed", *_absent(), _speed_table(timings)]
     parts += ["## Ratios", _ratio_table(timings), "## Distance from the floor", floor]
     parts += [_floor_table(timings)]
     if with_memory:
@@ -76,6 +79,12 @@ def measured(
         parts += ["## Growth", _GROWTH, _growth_tables(growth(device, budget))]
     parts += [_facts(device)]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _absent() -> list[str]:
+    """A line on the rivals that are not installed."""
+    names = [rival.package for rival in RIVALS.values() if rival.package and not rival.is_here()]
+    return [f"Missing, since not installed: {', '.join(names)}."] if names else []
 
 
 def _timings(

@@ -4,12 +4,16 @@ All work on the reference network, whose batch normalisation is made of primitiv
 derivative of torch's own is not exact under `vmap`.
 """
 
+import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
+from suite.benchmark import learn2learn_rival
+from suite.benchmark.jax_rival import with_jax
 from suite.data.tasks import TaskBatch
 from suite.inner.loop import Order
 from suite.inner.losses import task_losses
@@ -18,8 +22,19 @@ from suite.models import Params
 from suite.models.modules import ReferenceNetwork
 from suite.settings import Config
 
-Rival = Callable[[Config, Params, TaskBatch, Order], Params]
+MetaGradient = Callable[[Config, Params, TaskBatch, Order], Params]
 """The gradient of the mean query loss by weight name, of weights without any leading axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rival:
+    """Somebody else's way."""
+
+    gradient: MetaGradient
+    orders: tuple[Order, ...] = ("second", "first")
+    package: str | None = None
+    """What has to be installed for it."""
+    is_here: Callable[[], bool] = lambda: True
 
 
 def per_task(config: Config, params: Params, batch: TaskBatch, order: Order) -> Params:
@@ -79,6 +94,23 @@ def with_torchopt(config: Config, params: Params, batch: TaskBatch, order: Order
     return {names[name]: value for name, value in zip(own, found, strict=True)}
 
 
+def with_learn2learn(config: Config, params: Params, batch: TaskBatch, order: Order) -> Params:
+    """learn2learn's `MAML`, a loop over the tasks: a clone of the network adapts to each."""
+    module, names, own = _module(config, params)
+    learner = learn2learn_rival.maml()(
+        _Adapted(module, config), lr=config.inner_lr, first_order=order == "first"
+    )
+    tasks = batch.support_x.shape[0]
+    total = torch.zeros((), dtype=batch.support_x.dtype, device=batch.support_x.device)
+    for task in range(tasks):
+        fast = learner.clone()
+        for _ in range(config.inner_steps):
+            fast.adapt(fast.module.loss(batch.support_x[task], batch.support_y[task]))
+        total = total + fast.module.loss(batch.query_x[task], batch.query_y[task]) / tasks
+    found = torch.autograd.grad(total, list(own.values()))
+    return {names[name]: value for name, value in zip(own, found, strict=True)}
+
+
 class _Adapted(torch.nn.Module):
     """The network as one whose parameters are those that the inner loop adapts."""
 
@@ -111,8 +143,21 @@ def _module(config: Config, params: Params) -> tuple[ReferenceNetwork, dict[str,
     return module, names, own
 
 
-RIVALS: dict[str, Rival] = {
-    "per-task higher": per_task,
-    "torch.func vmap": with_vmap,
-    "torchopt": with_torchopt,
+def _installed(package: str) -> Callable[[], bool]:
+    return lambda: importlib.util.find_spec(package) is not None
+
+
+RIVALS = {
+    "per-task higher": Rival(gradient=per_task),
+    "torch.func vmap": Rival(gradient=with_vmap),
+    "torchopt": Rival(
+        gradient=with_torchopt,
+        orders=("second",),
+        package="torchopt",
+        is_here=_installed("torchopt"),
+    ),
+    "learn2learn": Rival(
+        gradient=with_learn2learn, package="learn2learn", is_here=learn2learn_rival.is_here
+    ),
+    "JAX": Rival(gradient=with_jax, package="jax", is_here=_installed("jax")),
 }

@@ -1,7 +1,6 @@
 """Interleaved timing: what else the machine does hits all variants; read the ratios."""
 
 import functools
-import importlib.util
 import logging
 import statistics
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -65,8 +64,7 @@ def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> 
 
 def rivals(order: Order) -> list[str]:
     """The names of `RIVALS` that can be had here."""
-    torchopt = order == "second" and importlib.util.find_spec("torchopt") is not None
-    return [name for name in RIVALS if torchopt or name != "torchopt"]
+    return [name for name, rival in RIVALS.items() if order in rival.orders and rival.is_here()]
 
 
 def variants(
@@ -84,7 +82,7 @@ def variants(
     found: dict[str, Call] = {}
     for name in rivals(order):
         if name not in without:
-            found[name] = partial(RIVALS[name], config, own, batch, order)
+            found[name] = partial(RIVALS[name].gradient, config, own, batch, order)
     eager: Gradient = partial(meta_gradient, METHODS[_METHOD[order]]().objective)
     gradients = {"ours, eager": eager}
     if compiled:

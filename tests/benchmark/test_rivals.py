@@ -1,6 +1,6 @@
 """What the benchmark compares computes the same, and its floor counts what there is to do."""
 
-import importlib.util
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -32,8 +32,8 @@ def small(setting: str):
 @pytest.mark.parametrize("rival", RIVALS)
 @pytest.mark.parametrize("setting", ["sinusoid", *IMAGES])
 def test_rivals_compute_our_meta_gradient(setting, rival, order):
-    if rival == "torchopt" and (order == "first" or not importlib.util.find_spec("torchopt")):
-        pytest.skip("torchopt is not installed, or has no first order")
+    if rival not in speed.rivals(order):
+        pytest.skip(f"{rival} is not installed, or has no {order} order")
     config = small(setting)
     learner = initial_learner(config, build_network(config), CPU)
     params = {name: value.detach().double() for name, value in learner.params.items()}
@@ -42,7 +42,9 @@ def test_rivals_compute_our_meta_gradient(setting, rival, order):
         learner.params[name] = value.requires_grad_()
     method = speed.METHODS[{"second": "maml", "first": "fomaml"}[order]]()
     ours = meta_gradient(method.objective, learner, batch).gradients
-    theirs = RIVALS[rival](config, {n: v[0].detach() for n, v in params.items()}, batch, order)
+    theirs = RIVALS[rival].gradient(
+        config, {n: v[0].detach() for n, v in params.items()}, batch, order
+    )
     assert set(theirs) == set(ours)
     error = torch.cat([(ours[name][0] - theirs[name]).flatten() for name in ours])
     scale = torch.cat([value.flatten() for value in ours.values()])
@@ -118,3 +120,13 @@ def test_the_report_has_every_part(tmp_path, monkeypatch):
         CPU, ["sinusoid"], budget=0.0, compiled=(), with_memory=False, brief=True
     )
     assert ("| second" in brief, "| first" in brief, "## Growth" in brief) == (True, False, False)
+
+
+def test_a_rival_that_is_not_installed_is_named(monkeypatch):
+    absent = replace(RIVALS["torchopt"], is_here=lambda: False)
+    monkeypatch.setitem(RIVALS, "torchopt", absent)
+    assert "torchopt" not in speed.rivals("second")
+    (line,) = report._absent()
+    assert line.startswith("Missing")
+    assert "torchopt" in line
+    assert speed.rivals("first")[0] == speed.REFERENCE
