@@ -82,6 +82,20 @@ def step_means(record: Record, metric: str) -> list[float]:
     return [math.nan if mean is None else mean for mean in record.metrics[metric].by_step]
 
 
+def best_trained(cell: Cell) -> Record | None:
+    """The run whose training return was the greatest at the end of its curve.
+
+    The authors chose their printed runs so. None where fewer than two runs have a curve to choose
+    by.
+    """
+    found = {
+        record.curve[-1].train_metric: record
+        for record in reversed(cell.records)
+        if record.curve and record.curve[-1].train_metric is not None
+    }
+    return found[max(found)] if len(cell.records) > 1 and found else None
+
+
 def outcomes(record: Record, metric: str, step: int) -> list[float]:
     """Of each task after `step` gradient steps; infinite where it diverged."""
     return [math.inf if value is None else value for value in record.per_task[metric][step]]

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from suite.report import notes, text
 from suite.report.cells import Cell, Contents, Place, method_order
-from suite.report.numbers import paper_number, summarise
+from suite.report.numbers import best_trained, paper_number, step_means, summarise
 from suite.settings import SETTINGS, Metric, Protocol, Setting
 
 _OTHER: dict[Place, str] = {
@@ -17,6 +17,7 @@ _OTHER: dict[Place, str] = {
 }
 _OURS = "ours ± over seeds"
 _TASKS = "± over tasks, median of runs"
+_CHOSEN = "ours, chosen: the seed with the best training return"
 _TAIL = ["seeds", "iterations", "records"]
 
 
@@ -215,6 +216,9 @@ def _step_rows(
     empty = [""] * len(_TAIL)
     paper = [text.paper_cell(number, setting) for number in printed]
     paper_rows = [[*plain, "paper", *paper, *empty]] if any(printed) else []
+    for run in (run for run in setting.authors_runs if run.method == method):
+        theirs = [text.number(run.by_step[step], setting, 1) for step in steps]
+        paper_rows.append([*plain, run.label, *theirs, *empty])
     if cell is None:
         return [*paper_rows, [*head, _OURS, *[text.NOT_RUN] * len(steps), *section.tail(None)]]
     summaries = [summarise(cell, step) for step in steps]
@@ -229,6 +233,12 @@ def _step_rows(
         pairs = zip(summaries, printed, strict=True)
         gaps = [text.difference_cell(summary, number, setting) for summary, number in pairs]
         rows.append([*plain, "ours - paper", *gaps, *empty])
+    best = best_trained(cell) if setting.metric == "return" else None
+    if best is not None and any(printed):
+        chosen = [step_means(best, setting.metric)[step] for step in steps]
+        numbers = [text.number(mean, setting, 1) for mean in chosen]
+        seed = text.link(best, str(best.seed), section.results_link)
+        rows.append([*plain, _CHOSEN, *numbers, "1", empty[0], seed])
     return rows
 
 

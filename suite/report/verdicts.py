@@ -16,10 +16,9 @@ from suite.stats import (
     Verdict,
     ci95_tasks,
     judge,
-    pi95_seed,
     variance_components,
 )
-from suite.stats.verdicts import LEAST_SEEDS, LEVEL
+from suite.stats.verdicts import LEAST_SEEDS, LEVEL, SEEDS_TO_PREDICT, WIDE
 
 _SHOWN = ("reproduced", "differs")
 _HEADERS = (
@@ -40,11 +39,18 @@ class Judged:
     """Our runs at the paper's schedule; None without any."""
     summary: Summary | None
     margin: float
-    """The greatest difference that is of no matter, in the unit of the number."""
+    """The greatest difference that does not matter, in the unit of the number."""
     verdict: Verdict
     components: Components | None
-    next_seed: tuple[float, float] | None
-    """Where the mean of one more training run would lie; None below three seeds."""
+
+    @property
+    def next_seed(self) -> tuple[float, float] | None:
+        """Where the mean of one more training run of ours would lie; None below three seeds."""
+        difference, reach = self.verdict.difference, self.verdict.pi95
+        if difference is None or reach is None or len(self.seeds) < LEAST_SEEDS:
+            return None
+        middle = self.printed.value + difference
+        return middle - reach, middle + reach
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -52,11 +58,17 @@ class Judged:
         return () if self.cell is None else tuple(record.seed for record in self.cell.records)
 
     @property
-    def is_one_more(self) -> bool:
-        """Whether the paper's number lies where one more run of ours would."""
-        return self.next_seed is not None and (
-            self.next_seed[0] <= self.printed.value <= self.next_seed[1]
+    def told(self) -> str:
+        """The verdict in words, with by how much ours is better where that is shown."""
+        words = self.verdict.outcome + (", wide" if self.verdict.wide else "")
+        difference = self.verdict.difference
+        gain = (
+            0.0 if difference is None else difference * (-1 if self.setting.metric == "mse" else 1)
         )
+        if not self.verdict.shown or gain <= 0.0:
+            return words
+        by = text.number(gain, self.setting, text.digits(self.printed.value, self.setting))
+        return f"{words}, better by {by}"
 
     @property
     def name(self) -> str:
@@ -95,7 +107,7 @@ def _judge(
 ) -> Judged:
     margin = setting.margin * (printed.value if setting.metric == "mse" else 1.0)
     summary = None if cell is None else summarise(cell, step)
-    verdict, components, next_seed = NOT_RUN, None, None
+    verdict, components = NOT_RUN, None
     if cell is not None and summary is not None:
         scores = [outcomes(record, setting.metric, step) for record in cell.records]
         means = [math.fsum(each) / len(each) for each in scores]
@@ -110,10 +122,6 @@ def _judge(
             width = ci95_tasks(differences) or width
         verdict = judge(means, printed.value, width, margin, tasks=protocol.tasks)
         components = variance_components(scores, same_tasks=same_tasks)
-        reach = pi95_seed(means) if len(means) >= LEAST_SEEDS else None
-        if reach is not None:
-            middle = math.fsum(means) / len(means)
-            next_seed = (middle - reach, middle + reach)
     return Judged(
         setting=setting,
         protocol=protocol,
@@ -124,7 +132,6 @@ def _judge(
         margin=margin,
         verdict=verdict,
         components=components,
-        next_seed=next_seed,
     )
 
 
@@ -132,40 +139,49 @@ def render_summary(rows: Sequence[Judged]) -> list[str]:
     """The blocks of the summary: how many numbers are reproduced, and the table of verdicts."""
     counts = Counter(row.verdict.outcome for row in rows)
     run = len(rows) - counts["not run"]
-    within = sum(row.is_one_more for row in rows if row.verdict.outcome == "differs")
-    told = f" ({within} of them lie where one more training run of ours would)" if within else ""
+    wide = sum(row.verdict.wide for row in rows)
+    told = f" ({wide} of them wide)" if wide else ""
     tested = sum(_seeds(row.cell) >= LEAST_SEEDS for row in rows)
     return [
         "## Summary",
         f"Of {len(rows)} published numbers {run} have runs at the paper's schedule: "
-        f"{counts['reproduced']} reproduced, {counts['differs']} differ{told}, "
-        f"{counts['not enough seeds']} have not enough seeds; {counts['not run']} are not run. "
+        f"{counts['reproduced']} reproduced, {counts['consistent']} consistent{told}, "
+        f"{counts['differs']} differ, {counts['not enough seeds']} have not enough seeds; "
+        f"{counts['not run']} are not run. "
         "`suite list --missing` prints the commands that fill the rest.",
         text.table(_HEADERS, [_row(row) for row in rows]),
         _READING,
-        f"Expected false alarms: {tested} numbers have {LEAST_SEEDS} seeds or more. Did none of "
-        f"them differ in truth, at most {LEVEL * tested:.1f} of them would be said to, by chance; "
-        f"did each by its margin, at most {LEVEL * tested:.1f} would be called reproduced.",
+        f"Expected false alarms: {tested} numbers have {LEAST_SEEDS} seeds or more. Were each of "
+        f"them one more run of ours, at most {LEVEL * tested:.1f} would be said to differ, by "
+        "chance; did each printed model differ from our mean by its margin, at most "
+        f"{LEVEL * tested:.1f} would be called reproduced. `docs/verdicts.md` has how often each "
+        "verdict is said, by simulation.",
     ]
 
 
 _READING = f"""\
-- **reproduced**: ours and the paper's are equivalent. Two one-sided tests at the level {LEVEL:g}
-  reject a difference of the margin. A smaller difference may be shown all the same.
-- **differs**: they are not, and the 95 % interval of the difference excludes zero.
-- **not enough seeds**: neither is shown, or there are fewer than {LEAST_SEEDS} seeds.
+The paper's number is of one training run, so two things are asked: whether our mean agrees with it
+to within the margin, and whether it could be one more run of ours.
+
+- **reproduced**: our mean is equivalent to the printed number. Two one-sided tests at the level
+  {LEVEL:g} reject a difference of the margin. A smaller difference may be shown all the same:
+  *better by* names one that is in our favour.
+- **consistent**: that is not shown, and from {SEEDS_TO_PREDICT} seeds on the number does not differ
+  either: it may be one more run of ours. *Wide*: the interval for one more run reaches over more
+  than {WIDE:g} margins to either side, so that much would be consistent.
+- **differs**: the difference is greater than the margin and than its own 95 % interval, and the
+  number lies outside the 95 % interval for one more run of ours.
+- **not enough seeds**: none of these, or there are fewer than {LEAST_SEEDS} seeds.
 - **ours - paper**: its interval joins our seeds with the paper's ± over tasks. Where the paper
   prints none, that of our own models stands in. For returns, whose test goals are the paper's own,
-  it is the ± of the differences goal by goal. The paper's number is of one training run, and how
-  far that lies from the mean of its method nobody knows.
+  it is the ± of the differences goal by goal.
 - **margin**: a default of the setting (`Setting.margin`): percentage points, for a mean squared
   error a share of the paper's number, for returns a twentieth of what lies between random
   initialization and the oracle. The sinusoid's was chosen when its runs stood, all others before.
 - **sd of seeds, sd of tasks**: between trained models, and between the test tasks of one model, by
   an analysis of variance: nested, and crossed for returns, where all seeds have the same goals.
 - **one more seed, 95 %**: where the mean of another training run of ours would lie, by Student's
-  prediction interval, which takes seeds to be normal. The paper's number is one run: within these
-  bounds it may be one of ours, though our mean differs from it."""
+  prediction interval, which takes seeds to be normal."""
 
 
 def _row(row: Judged) -> list[str]:
@@ -179,7 +195,7 @@ def _row(row: Judged) -> list[str]:
         told.ours,
         told.difference,
         told.margin,
-        f"**{outcome}**" if outcome in _SHOWN else outcome,
+        row.told.replace(outcome, f"**{outcome}**") if outcome in _SHOWN else row.told,
         str(_seeds(row.cell)),
         told.sd_seeds,
         told.sd_tasks,

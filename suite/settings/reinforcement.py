@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from msgspec.structs import replace
 
-from suite.settings.schema import Config, Dataset, Own, PaperNumber, Protocol, Setting
+from suite.settings.schema import AuthorsRun, Config, Dataset, Own, PaperNumber, Protocol, Setting
 
 _GOALS = 40
 _STEPS = 3
@@ -157,6 +157,7 @@ def _setting(
         ),
         sources=_SOURCES,
         training_versions=_TRAINING_VERSIONS,
+        authors_runs=_AUTHORS_RUNS.get(setting_id, ()),
         own={
             "pretraining": at_once(*pretraining),
             "oracle": at_once(*oracle),
@@ -213,6 +214,22 @@ _SOURCES = {
 # training of a policy amplifies it: the oracle of navigation with seed 2 went from -2.89 to -17.79.
 # All records of MAML at the configuration of today are of the newer code.
 _TRAINING_VERSIONS = {"pretraining": 2, "oracle": 2}
+
+# Authors' maml_rl at 7fe27d7, "ICML deadline final state".
+_SUBMITTED = "authors' run of February 2017"
+_AUTHORS_RUNS = {
+    "cheetah-direction": (
+        AuthorsRun(method="maml", label=_SUBMITTED, by_step=(-33.8, 172.0, 237.0, 258.0)),
+    ),
+    "ant-direction": (
+        AuthorsRun(method="maml", label=_SUBMITTED, by_step=(4.0, 273.0, 337.0, 349.0)),
+        AuthorsRun(
+            method="maml",
+            label="authors' run with 20 trajectories",
+            by_step=(12.9, 434.0, 426.0, 412.0),
+        ),
+    ),
+}
 
 # The margin is a twentieth of what lies between random initialization and the oracle.
 REINFORCEMENT = (

@@ -153,6 +153,15 @@ class PaperNumber(_Value, frozen=True, kw_only=True):
     """What it is the mean of, where that was stored and our test tasks are the same."""
 
 
+class AuthorsRun(_Value, frozen=True, kw_only=True):
+    """A run that the authors stored and did not print: how far apart two runs of theirs are."""
+
+    method: str
+    label: str
+    by_step: tuple[float, ...]
+    """The mean over test tasks after 0, 1, ... gradient steps."""
+
+
 class Own(_Value, frozen=True, kw_only=True):
     """What a method has of its own in a setting, where it is not trained or scored as MAML is."""
 
@@ -189,6 +198,8 @@ class Setting(_Value, frozen=True, kw_only=True):
     """Test tasks of such a look, where all would take too long."""
     own: dict[str, Own] = {}
     """Method to what it has of its own; the fields above are for all others."""
+    authors_runs: tuple[AuthorsRun, ...] = ()
+    """Other runs of the authors, which tables show beside the printed one."""
     training_versions: dict[str, Count] = {}
     """Method to the version of the code that trains it today; 1 for all others."""
 

@@ -5,6 +5,7 @@ pin down the score of one trained model, `ci95_seeds` how much the score of a me
 training run to the next.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +40,7 @@ def ci95_seeds(seed_means: Outcomes) -> float | None:
     values = _flat(seed_means)  # (seed,)
     if values.size < 2:
         return None
-    return _finite(float(stats.t.ppf(0.975, values.size - 1)), values, ddof=1)
+    return _finite(_quantile(values.size - 1), values, ddof=1)
 
 
 def pi95_seed(seed_means: Outcomes) -> float | None:
@@ -50,6 +51,11 @@ def pi95_seed(seed_means: Outcomes) -> float | None:
     """
     width = ci95_seeds(seed_means)
     return None if width is None else width * math.sqrt(1.0 + len(seed_means))
+
+
+@functools.cache
+def _quantile(degrees: int) -> float:
+    return float(stats.t.ppf(0.975, degrees))
 
 
 def _flat(values: Outcomes) -> npt.NDArray[np.float64]:

@@ -1,5 +1,10 @@
-"""Whether the runs of a cell say what the paper says: equivalence first, difference second."""
+"""Whether the runs of a cell say what the paper says.
 
+The paper prints one training run. So a method's mean over seeds is held to it first, and then the
+printed run to what one more run of ours would give.
+"""
+
+import functools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -7,15 +12,18 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from suite.stats.intervals import Outcomes
+from suite.stats.intervals import Outcomes, pi95_seed
 
-Outcome = Literal["reproduced", "differs", "not enough seeds", "not run"]
+Outcome = Literal["reproduced", "consistent", "differs", "not enough seeds", "not run"]
 
 LEAST_SEEDS = 3
 """With fewer, the spread between trained models is hardly known."""
+SEEDS_TO_PREDICT = 5
+"""With fewer, where one more run would lie is hardly known."""
+WIDE = 5.0
+"""A prediction interval whose half-width is so many margins says little; tables call it wide."""
 LEVEL = 0.05
-"""Of each test: how often `differs` is said of a cell where nothing differs, and how often
-`reproduced` of one whose true difference is the margin."""
+"""The level of each test. `docs/verdicts.md` has how often each verdict is said by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +36,20 @@ class Verdict:
     ci90: float | None = None
     """Half-width of the 90 % interval of the difference; None below two seeds."""
     ci95: float | None = None
-    """Of the 95 % interval."""
+    """Half-width of the 95 % interval of the difference."""
+    pi95: float | None = None
+    """Half-width of the 95 % prediction interval for one more run of ours; None below two seeds."""
+    wide: bool = False
+    """Whether the outcome is `consistent` by a prediction interval that says little; see `WIDE`."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference of the means is shown not to be zero."""
+        return (
+            self.difference is not None
+            and self.ci95 is not None
+            and abs(self.difference) > self.ci95
+        )
 
 
 NOT_RUN = Verdict(outcome="not run")
@@ -41,15 +62,19 @@ def judge(
 
     `seed_means` holds one number a seed, `paper` is the printed number and `paper_ci95` its
     half-width over the `tasks` test tasks of one trained model, `margin` the greatest difference
-    that is of no matter; all are in one unit. The standard error of the difference joins that of
-    the mean over our seeds and that of the paper's number over its tasks; the quantile is Cochran's
-    and Cox's, since Welch's covers too little at three seeds. What the choice of the paper's own
-    seed adds nobody knows: it is one run.
+    that does not matter; all are in one unit. The standard error of the difference joins that of
+    the mean over our seeds and that of the paper's number over its tasks. Its quantile is Cochran's
+    and Cox's, since Welch's covers too little at three seeds.
 
-    `reproduced` where two one-sided t tests at `LEVEL` both reject a difference of the margin
-    (Schuirmann 1987), that is where the 90 % interval lies within it; else `differs` where the 95 %
-    interval excludes zero; else `not enough seeds`. A mean that is not finite `differs`. Raises
-    `ValueError` for a margin or an interval that is not positive.
+    - `reproduced`, from three seeds on: two one-sided t tests at `LEVEL` both reject a difference
+      of the margin (Schuirmann 1987), that is, the 90 % interval of the difference lies within it.
+    - `differs`, from three seeds on: the difference is greater than the margin and than its own
+      95 % interval, and the printed run lies outside the 95 % prediction interval for one more run
+      of ours. A mean that is not finite differs too.
+    - `consistent`, from five seeds on: neither. The printed run may be one of ours.
+    - `not enough seeds`: none of these.
+
+    Raises `ValueError` for a margin or an interval that is not positive.
     """
     if not (margin > 0.0 and paper_ci95 > 0.0):
         raise ValueError(f"margin {margin} and paper_ci95 {paper_ci95} must be positive")
@@ -64,15 +89,32 @@ def judge(
     ours, theirs = float(means.var(ddof=1)) / means.size, (paper_ci95 / 1.96) ** 2
 
     def width(level: float) -> float:
-        quantiles = (stats.t.isf(level / 2.0, means.size - 1), stats.t.isf(level / 2.0, tasks - 1))
+        quantiles = (_quantile(level, means.size - 1), _quantile(level, tasks - 1))
         quantile = float(np.average(quantiles, weights=(ours, theirs)))
         return quantile * math.sqrt(ours + theirs)
 
     ci90, ci95 = width(2.0 * LEVEL), width(LEVEL)
+    pi95 = pi95_seed(means)
+    assert pi95 is not None
     outcome: Outcome = "not enough seeds"
     if means.size >= LEAST_SEEDS:
         if abs(difference) + ci90 < margin:
             outcome = "reproduced"
-        elif abs(difference) > ci95:
+        elif abs(difference) > max(pi95, ci95, margin):
             outcome = "differs"
-    return Verdict(outcome=outcome, difference=difference, ci90=ci90, ci95=ci95)
+        elif means.size >= SEEDS_TO_PREDICT:
+            outcome = "consistent"
+    return Verdict(
+        outcome=outcome,
+        difference=difference,
+        ci90=ci90,
+        ci95=ci95,
+        pi95=pi95,
+        wide=outcome == "consistent" and pi95 > WIDE * margin,
+    )
+
+
+@functools.cache
+def _quantile(level: float, degrees: int) -> float:
+    """What Student's t exceeds in absolute value with probability `level`."""
+    return float(stats.t.isf(level / 2.0, degrees))

@@ -11,7 +11,7 @@ from suite.errors import RegistryError
 from suite.registry import run_key
 from suite.registry.key import canonical
 from suite.report.cells import collect, kilowatt_hours, train_hours
-from suite.report.numbers import summarise
+from suite.report.numbers import best_trained, summarise
 from suite.report.origins import origins
 from suite.report.text import NOTHING
 from suite.settings import get_setting
@@ -143,3 +143,16 @@ def test_energy_is_counted_as_hours_are_and_told_where_a_driver_tells_it() -> No
         "cuda: a GPU": "1.30",
         silent.provenance.device: NOTHING,
     }
+
+
+def test_the_run_with_the_best_training_return_is_chosen() -> None:
+    records = [make_record("point-navigation", "maml", seed, level=-10.0) for seed in range(3)]
+    (first, *_), returns = records[0].curve, (-12.0, -8.0, None)
+    trained = [
+        replace(record, curve=(replace(first, train_metric=value),))
+        for record, value in zip(records, returns, strict=True)
+    ]
+    (cell,) = collect(trained).cells
+    assert best_trained(cell) is cell.records[1]
+    (alone,) = collect(trained[:1]).cells
+    assert best_trained(alone) is None

@@ -87,7 +87,7 @@ def test_a_mean_that_is_not_finite_differs_and_is_shown():
 def test_the_summary_counts():
     text = "\n".join(render_summary(judged(collect(runs(0.987)).cells)))
     assert "89 published numbers 1 have runs" in text
-    assert "1 reproduced, 0 differ, 0 have not enough seeds; 88 are not run" in text
+    assert "1 reproduced, 0 consistent, 0 differ, 0 have not enough seeds; 88 are not run" in text
     assert "1 numbers have 3 seeds or more" in text
 
 
@@ -96,12 +96,17 @@ def test_a_single_run_may_differ_from_our_mean_and_be_one_of_ours():
     made = [make_record(OMNIGLOT, "maml", seed, level=0.9) for seed in range(6)]
     records = [exactly(record, level) for record, level in zip(made, levels, strict=True)]
     found = row(*records)
-    assert found.verdict.outcome == "differs"
-    assert found.is_one_more
+    assert found.verdict.shown
+    assert found.told == "consistent, wide"
     text = "\n".join(render_summary(judged(collect(records).cells)))
-    assert "1 differ (1 of them lie where one more training run of ours would)" in text
+    assert "1 consistent (1 of them wide), 0 differ" in text
     assert "87.3 to 99.4" in text
     assert row(*records[:2]).next_seed is None
+
+
+def test_a_difference_in_our_favour_is_told_in_words():
+    assert row(*runs(0.9925)).told == "reproduced, better by 0.5"
+    assert row(*runs(0.9815)).told == "reproduced"
 
 
 def test_methods_are_compared_on_the_seeds_that_both_have():

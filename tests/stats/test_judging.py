@@ -21,11 +21,25 @@ CLOSE = [0.486, 0.487, 0.488, 0.487, 0.487]
         (CLOSE, 0.4771, "reproduced"),
         (CLOSE, 0.44, "differs"),
         ([0.40, 0.48, 0.58], 0.487, "not enough seeds"),
+        # Within two margins of a mean that three runs know to a tenth of one.
+        ([0.520, 0.521, 0.522], 0.487, "differs"),
+        # A mean far off, where one run may lie as far off as the printed one.
+        ([0.30, 0.45, 0.35, 0.42, 0.38], 0.487, "consistent"),
+        ([0.30, 0.45, 0.35, 0.42], 0.487, "not enough seeds"),
+        # Outside of where one more run would lie, by less than matters.
+        ([0.503, 0.504, 0.505, 0.504, 0.506], 0.487, "consistent"),
         ([0.48, math.inf], 0.487, "differs"),
     ],
 )
 def test_outcomes(means, paper, outcome):
     assert judge(means, paper, 0.004, 0.02, tasks=600).outcome == outcome
+
+
+def test_a_prediction_over_more_than_five_margins_is_wide():
+    spread = [0.2, 0.4, 0.6, 0.5, 0.3]
+    assert judge(spread, 0.45, 0.004, 0.08, tasks=600).outcome == "consistent"
+    assert not judge(spread, 0.45, 0.004, 0.10, tasks=600).wide
+    assert judge(spread, 0.45, 0.004, 0.08, tasks=600).wide
 
 
 def test_the_interval_by_hand():

@@ -23,10 +23,11 @@ _PAPER_Y, _OURS_Y = 13.0, 27.0
 _HEADERS = ("method", "", "paper", "ours ± over seeds", "ours - paper, 95 %", "margin", "verdict")
 _LEAD = (
     "Each strip has the paper's number in its middle and is counted in margins: within the shaded "
-    "part a difference is of no matter. The diamond is the paper's number with its ± over the test "
+    "part a difference does not matter. The diamond is the paper's number with its ± over the test "
     "tasks of one model, the dot is ours with its ± over seeds. Reproduced: the 90 % interval of "
-    "the difference, which joins both, lies within the margin. Differs: it does not, and the 95 % "
-    "interval excludes zero. An arrow points at what lies beyond three margins."
+    "the difference, which joins both, lies within the margin. Consistent: that is not shown, but "
+    "the number may be one more run of ours. Differs: it lies beyond the margin and beyond where "
+    "one more run of ours would. An arrow points at what lies beyond three margins."
 )
 
 
@@ -56,9 +57,9 @@ def forest(rows: Sequence[Judged]) -> Section:
     return Section(id="numbers", title="Paper against ours", content=lead + legend + content)
 
 
-def verdict_mark(outcome: str) -> str:
-    """The verdict as a word with a sign before it, so that colour is not all that tells it."""
-    return element("span", escape(outcome), class_=f"verdict {verdict_class(outcome)}")
+def verdict_mark(outcome: str, told: str) -> str:
+    """The verdict in words with a sign before it, so that colour is not all that tells it."""
+    return element("span", escape(told), class_=f"verdict {verdict_class(outcome)}")
 
 
 def verdict_class(outcome: str) -> str:
@@ -87,7 +88,7 @@ def _row(row: Judged) -> str:
     name = ", ".join((name, *steps_told(row)))
     seeds = 0 if row.cell is None else len(row.cell.records)
     count = f"{seeds} seed{'' if seeds == 1 else 's'}" if seeds else ""
-    verdict = verdict_mark(row.verdict.outcome) + element("small", count)
+    verdict = verdict_mark(row.verdict.outcome, row.told) + element("small", count)
     cells = [
         element("th", escape(name), role="rowheader", scope="row", class_="name"),
         element("td", _strip(row, name, told), role="cell", class_="strip"),
@@ -130,7 +131,7 @@ def _strip(row: Judged, name: str, told: Numbers) -> str:
     x, y, size = _x(0), _PAPER_Y, 4.5
     diamond = path([(x, y - size), (x + size, y), (x, y + size), (x - size, y)]) + "Z"
     theirs = element("g", paper + element("path", class_="diamond", d=diamond), class_="paper")
-    title = f"{row.setting.title}, {name}: {row.verdict.outcome}"
+    title = f"{row.setting.title}, {name}: {row.told}"
     outcome = f"Paper {told.paper}; ours {told.ours}; margin {told.margin}."
     ident = f"strip-{row_id(row)}"
     return element(

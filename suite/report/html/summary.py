@@ -8,7 +8,9 @@ from suite.report.html.markup import element, escape
 from suite.report.verdicts import Judged, steps_told
 from suite.stats.verdicts import Outcome
 
-_OUTCOMES: tuple[Outcome, ...] = ("reproduced", "differs", "not enough seeds", "not run")
+_OUTCOMES: tuple[Outcome, ...] = (
+    *("reproduced", "consistent", "differs", "not enough seeds", "not run"),
+)
 
 
 def summary(rows: Sequence[Judged]) -> str:
@@ -43,7 +45,7 @@ def _rank(row: Judged) -> int:
 
 def _square(row: Judged) -> str:
     parts = (row.setting.title, row.printed.method, *steps_told(row))
-    told = f"{', '.join(parts)}: {row.verdict.outcome}"
+    told = f"{', '.join(parts)}: {row.told}"
     seen = element("span", escape(told), class_="unseen")
     link = element("a", seen, href=f"#{row_id(row)}", title=told)
     return element("li", link, class_=verdict_class(row.verdict.outcome))
