@@ -1,18 +1,19 @@
 """What is needed to go on with the training of one seed, and the file that keeps it.
 
 The position in the task stream is the iteration: tasks are a function of it (`suite.rng`).
-A file is the sha256 of the rest and then what `torch.save` writes; it is read with the weights-only
-loader, which runs no code. The last file but one is kept too: seeds that train together are saved
-one after another, and after a kill between two of them go on from what all have.
+A file says whose training it holds (`Training`) and is not read as another's. The last file but
+one is kept too: seeds that train together are saved one after another, and after a kill between
+two of them go on from what all have.
 """
 
 import hashlib
-import io
+import itertools
 import logging
-import warnings
+import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +21,41 @@ import msgspec
 import torch
 from torch import Tensor
 
-from suite.errors import CheckpointError
+from suite.errors import CheckpointError, one_line
 from suite.files import atomic_path, atomic_write, disk_of, synced
 from suite.models import Params
+from suite.sealed import Unusable, sealed, unsealed
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 3
-_DIGEST_BYTES = hashlib.sha256().digest_size
+_FORMAT = 4
+# It does not say whose it is, and is taken for that of the training whose folder it lies in.
+_NAMELESS_FORMAT = 3
 _TOLD = ("seconds", "resumes", "curve", "commits", "engine")
 _TOLD_LATER = ("policies", "joules", "environment_steps")
 _TENSORS = ("params", "first_moments", "second_moments")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Whose a checkpoint is, and how far it can have come."""
+
+    name: str = ""
+    """Its training key, with `-rerun1` behind it where it is run again; also that of its folder."""
+    title: str = ""
+    """It in words, for messages."""
+    iterations: int = sys.maxsize
+    """The length of its schedule."""
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.name})" if self.title else self.name
 
 
 @dataclass(kw_only=True)
 class History:
     """What is told of a training, by seed."""
 
+    training: Training = field(default_factory=Training)
     curve: list[tuple[int, float, float, float]] = field(default_factory=list)
     """Iteration, training loss, training metric, validation metric."""
     seconds: float = 0.0
@@ -68,7 +87,7 @@ class Snapshot:
     history: History
 
 
-def initial(params: Params) -> Snapshot:
+def initial(params: Params, training: Training | None = None) -> Snapshot:
     """The start of a training from these weights."""
     return Snapshot(
         params=params,
@@ -76,7 +95,7 @@ def initial(params: Params) -> Snapshot:
         second_moments={name: torch.zeros_like(value) for name, value in params.items()},
         iteration=0,
         sums=torch.zeros(2, dtype=torch.float64),
-        history=History(),
+        history=History(training=training or Training()),
     )
 
 
@@ -121,13 +140,22 @@ def save_best(path: Path, snapshot: Snapshot) -> None:
         atomic_write(best(path), data)
 
 
-def copy(path: Path, to: Path) -> None:
-    """What is saved at `path`, the best weights and the last but one too; errors as of `save`."""
+def take_over(path: Path, like: Snapshot, to: Path, training: Training) -> bool:
+    """Let `training`, to be saved at `to`, begin with the one that is saved at `path`, if one is.
+
+    `like` is as for `load`, of the training at `path`. Says whether there was something. Errors are
+    those of `load` and `save`.
+    """
     # The best before the last: once there is a last one, a training goes on from it.
-    for of in (best, Path, previous):
-        if of(path).exists():
+    found = {of: _usable(of(path), like) for of in (best, Path, previous)}
+    if found[Path] is None:
+        return False
+    for of, snapshot in found.items():
+        if snapshot is not None:
+            own = replace(snapshot, history=replace(snapshot.history, training=training))
             with _told(of(to)):
-                atomic_write(of(to), of(path).read_bytes())
+                atomic_write(of(to), _encoded(own))
+    return True
 
 
 @contextmanager
@@ -144,68 +172,104 @@ def _told(path: Path) -> Iterator[None]:
 def _encoded(snapshot: Snapshot) -> bytes:
     history = snapshot.history
     content: dict[str, Any] = {"format": _FORMAT, "sums": snapshot.sums}
+    content["training"] = {"name": history.training.name, "title": history.training.title}
     content |= {name: getattr(snapshot, name) for name in (*_TENSORS, "iteration")}
     content |= {name: getattr(history, name) for name in (*_TOLD, *_TOLD_LATER)}
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    payload = buffer.getvalue()
-    return hashlib.sha256(payload).digest() + payload
+    return sealed(content)
 
 
 def load(path: Path, like: Snapshot) -> Snapshot | None:
     """What `path` holds; None, and a logged reason, where it is of no use.
 
-    `like` is a snapshot of the same network: other names or shapes are refused.
+    `like` is a snapshot of the same training: other names or shapes of weights are of no use, and
+    the checkpoint of another training raises a `CheckpointError`.
     """
+    found = _usable(path, like)
+    if found is not None:
+        found.history.resumes += 1
+    return found
+
+
+def _usable(path: Path, like: Snapshot) -> Snapshot | None:
     try:
-        return _load(path, like)
+        return _decoded(path, like)
     except FileNotFoundError:
         return None
-    except (OSError, _Unusable) as error:
+    except (OSError, Unusable) as error:
         log.warning("the checkpoint %s cannot be used (%s)", path, error)
         return None
 
 
-class _Unusable(Exception):
-    """Why a file is not taken for a checkpoint."""
-
-
-def _load(path: Path, like: Snapshot) -> Snapshot:
-    content = _content(path.read_bytes())
-    if content.get("format") != _FORMAT:
-        raise _Unusable(f"format {content.get('format')}")
+def _decoded(path: Path, like: Snapshot) -> Snapshot:
+    if path.exists() and not path.is_file():
+        raise Unusable("it is not a file")
+    content = unsealed(path.read_bytes())
+    training = like.history.training
+    _require_own(content, path, training)
     told = {name: content.get(name) for name in _TOLD}
     told |= {name: content[name] for name in _TOLD_LATER if name in content}
     iteration, sums = content.get("iteration"), content.get("sums")
     for group in _TENSORS:
         if _shapes(content.get(group)) != _shapes(like.params):
-            raise _Unusable("other weights")
+            raise Unusable("other weights")
     try:
-        history = msgspec.convert(told, History)
+        history = replace(msgspec.convert(told, History), training=training)
     except msgspec.ValidationError as error:
-        raise _Unusable(f"an odd history: {error}") from error
-    if type(iteration) is not int or iteration < 0 or _shape(sums) != _shape(like.sums):
-        raise _Unusable("an odd position")
-    history.resumes += 1
-    return Snapshot(
+        raise Unusable(f"an odd history: {error}") from error
+    if type(iteration) is not int or _shape(sums) != _shape(like.sums):
+        raise Unusable("an odd position")
+    found = Snapshot(
         **{name: content[name] for name in (*_TENSORS, "iteration", "sums")}, history=history
     )
+    if reason := _unreasonable(found):
+        raise Unusable(reason)
+    return found
 
 
-def _content(data: bytes) -> dict[str, Any]:
-    digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    if hashlib.sha256(payload).digest() != digest:
-        raise _Unusable("it is damaged")
+def _require_own(content: dict[str, Any], path: Path, training: Training) -> None:
+    """Raise `CheckpointError` where `content`, read from `path`, is another training's."""
+    version = content.get("format")
+    if version == _NAMELESS_FORMAT and path.parent.name == training.name:
+        return
+    if version != _FORMAT:
+        raise Unusable(f"format {version}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    except Exception as error:
-        # Whatever bytes that are not torch's make it raise; its own words advise to run the file.
-        raise _Unusable("it is not what torch saves, or would run code") from error
-    if not isinstance(content, dict):
-        raise _Unusable("it is not what torch saves of a training")
-    return content
+        found = msgspec.convert(content.get("training"), Training)
+    except msgspec.ValidationError as error:
+        raise Unusable(f"it does not say whose it is: {error}") from error
+    if found.name != training.name:
+        message = (
+            f"{path} is the checkpoint of another training, {found}, and not of {training}: "
+            f"move it to a folder named {found.name}, or delete it, and give the same command again"
+        )
+        raise CheckpointError(one_line(message))
+
+
+def _unreasonable(snapshot: Snapshot) -> str | None:
+    """What no training can have come to; None where there is nothing of that kind.
+
+    Values of a curve may be infinite or NaN, as those of a training that soon diverges, and a
+    second moment infinite, as the square of a great gradient.
+    """
+    history, at, length = snapshot.history, snapshot.iteration, snapshot.history.training.iterations
+    if not 0 <= at <= length:
+        return f"it is at iteration {at:,} of {length:,}"
+    points = [0, *(point[0] for point in history.curve)]
+    if any(one >= other for one, other in itertools.pairwise([*points, at + 1])):
+        return "its curve is not in order"
+    if history.policies and len(history.policies) != len(history.curve):
+        return "its curve is not whole"
+    counts = {"resumes": history.resumes, "environment_steps": history.environment_steps}
+    amounts = {"seconds": history.seconds, "joules": history.joules or 0.0}
+    for name, value in {**counts, **amounts}.items():
+        if not 0 <= value < math.inf:
+            return f"{name} {value}"
+    for name in ("params", "first_moments"):
+        if not all(value.isfinite().all() for value in getattr(snapshot, name).values()):
+            return f"its {name} are not finite"
+    if not all((value >= 0).all() for value in snapshot.second_moments.values()):
+        return "its second_moments are not squares"
+    return None
 
 
 def _shapes(params: object) -> dict[str, object] | None:

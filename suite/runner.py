@@ -1,6 +1,7 @@
 """Runs from request to record: train the seeds together, score each, write each record."""
 
 import logging
+import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,6 @@ from suite.runs import (
     Request,
     Run,
     claimed,
-    how_to_train,
     look_up,
     resumed,
     take_over_shorter,
@@ -30,6 +30,7 @@ from suite.settings import Protocol
 from suite.state import TrainingState, unstack
 from suite.supervised import Supervised
 from suite.train import Diverged, Stopped
+from suite.weights import how_to_train, require_recorded
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +98,8 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
             outcome=outcome,
         )
         for group, snapshots in resumed(domain.network, pending):
+            for run, snapshot in zip(group, snapshots, strict=True):
+                _require_best(job, run, snapshot)
             _train_and_score(job, group, snapshots)
     return outcome
 
@@ -146,7 +149,7 @@ def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
         run = group[0]
         raise UsageError(
             f"the weights of {request.setting.id} {request.method} seed {run.seed} are not in "
-            f"{run.checkpoint.parent}; train them with: {how_to_train(run.identities[0])}"
+            f"{run.checkpoint.parent}; train them with: {_how_to_train(job, run)}"
         )
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
     job.domain.train(places, state, hooks)
@@ -170,7 +173,10 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
     request, protocol = job.request, identity.protocol
     began, meter = time.monotonic(), Meter(request.device)
     best = checkpoint.load(checkpoint.best(run.checkpoint), last)
-    snapshot = _weights(run, last, best, protocol)
+    if request.scored_as is not None:
+        weights = {"last": last.params, "best-validation": best.params if best else None}
+        require_recorded(request.scored_as, protocol.checkpoint, weights)
+    snapshot = _weights(job, run, last, best, protocol)
     params = {name: value[None].to(request.device) for name, value in snapshot.params.items()}
     scored = job.domain.score(run.place, params, protocol)
     return results.completed(
@@ -185,16 +191,44 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
     )
 
 
-def _weights(run: Run, last: Snapshot, best: Snapshot | None, protocol: Protocol) -> Snapshot:
+def _weights(
+    job: _Job, run: Run, last: Snapshot, best: Snapshot | None, protocol: Protocol
+) -> Snapshot:
     """The training, with the weights that `protocol` wants."""
     if protocol.checkpoint == "last":
         return last
     if best is None:
-        raise UsageError(
-            f"no best-validation weights of seed {run.seed} in {run.checkpoint.parent}; "
-            "train it again, with another registry: --results DIR"
-        )
+        raise UsageError(_no_best(job, run, last))
     return replace(last, params=best.params)
+
+
+def _require_best(job: _Job, run: Run, snapshot: Snapshot) -> None:
+    """Raise `UsageError` where the best weights up to `snapshot` are wanted later and are lost.
+
+    Before the rest of the training, which might not be better anywhere.
+    """
+    if not run.needs_best or not snapshot.history.curve:
+        return
+    if checkpoint.load(checkpoint.best(run.checkpoint), snapshot) is None:
+        raise UsageError(_no_best(job, run, snapshot))
+
+
+def _no_best(job: _Job, run: Run, snapshot: Snapshot) -> str:
+    """Why there are no best weights of a training, and what to do."""
+    name = f"seed {run.seed} of {job.request.setting.id} {job.request.method}"
+    if not snapshot.history.curve:
+        return f"{name} has no best-validation weights: its training has no point of the curve"
+    folder, path = run.checkpoint.parent, checkpoint.best(run.checkpoint)
+    again = "" if job.request.trains else f" && {_how_to_train(job, run)}"
+    return (
+        f"the best-validation weights of {name} cannot be read from {path}, and no other file has "
+        "them; train it from the start, then give the same command again: "
+        f"rm -r {shlex.quote(str(folder))}{again}"
+    )
+
+
+def _how_to_train(job: _Job, run: Run) -> str:
+    return how_to_train(job.request.scored_as or run.identities[0])
 
 
 def _record_failure(job: _Job, run: Run, error: Exception, snapshot: Snapshot) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -15,14 +14,14 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from baselines import Method
 from suite import checkpoint
-from suite.checkpoint import Snapshot
+from suite.checkpoint import Snapshot, Training
 from suite.errors import CheckpointError, UsageError
 from suite.files import cache_dir, remove_leftovers
 from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
 from suite.registry.schema import DataFacts, Identity
-from suite.settings import Config, Protocol, Schedule, Setting, get_setting
+from suite.settings import Config, Protocol, Schedule, Setting
 from suite.train import Hooks, Stopped, initial_snapshot
 
 log = logging.getLogger(__name__)
@@ -42,6 +41,8 @@ class Request:
     rerun: bool = False
     trains: bool = True
     """Whether to train what is not trained yet; else that is a `UsageError`."""
+    scored_as: Record | None = None
+    """A record whose weights these must be; else that is a `UsageError`."""
     checkpoints: Path | None = None
     """Where trainings are saved; None for the cache."""
     engine: Engine = field(default_factory=Engine)
@@ -60,8 +61,8 @@ class Run:
     """The completed attempts of each identity."""
     rerun: int
     """So many completed attempts are not enough."""
-    training: str
-    """The key of its training, which other runs may share."""
+    training: Training
+    """What it is scored of, which other runs may share."""
     checkpoints: Path | None
     """Where trainings are saved; None for the cache."""
 
@@ -72,31 +73,14 @@ class Run:
         return [identity for identity, done in pairs if len(done) <= self.rerun]
 
     @property
+    def needs_best(self) -> bool:
+        """Whether the weights of the best point of the curve are still to be scored."""
+        return any(each.protocol.checkpoint == "best-validation" for each in self.pending)
+
+    @property
     def checkpoint(self) -> Path:
         """Where its training is saved."""
-        name = self.training + (f"-rerun{self.rerun}" if self.rerun else "")
-        return checkpoint_of(name, self.checkpoints)
-
-
-def how_to_train(identity: Identity) -> str:
-    """The command that trains weights whose record stands into the cache once more.
-
-    With a registry of its own, since a run that stands is not run again.
-    """
-    setting, method = get_setting(identity.setting), identity.method
-    length = identity.schedule.iterations
-    own = setting.config_of(method)
-    changes = [
-        shlex.quote(f"{name}={msgspec.json.encode(value).decode()}")
-        for name, value in msgspec.structs.asdict(identity.config).items()
-        if value != getattr(own, name)
-    ]
-    parts = ["suite run", setting.id, method, f"--seeds {identity.seed}"]
-    if length not in (0, setting.schedule(None, method).iterations):
-        parts.append(f"--iterations {length}")
-    if changes:
-        parts += ["--set", *changes]
-    return " ".join([*parts, "--results build/again"])
+        return checkpoint_of(self.training.name, self.checkpoints)
 
 
 def checkpoint_of(training: str, checkpoints: Path | None = None) -> Path:
@@ -130,20 +114,31 @@ def look_up(
                 identities=identities,
                 standing=standing,
                 rerun=rerun,
-                training=_training(request, trainer, identities[0]),
+                training=_training(request, trainer, identities[0], rerun),
             )
         )
     return runs
 
 
-def _training(request: Request, trainer: Method, identity: Identity) -> str:
-    """The training key of `identity`, or of what all settings of its data share."""
+def _training(request: Request, trainer: Method, identity: Identity, rerun: int = 0) -> Training:
+    """That of `identity`, or the one that all settings of its data share."""
     shared = trainer.shared_config(request.config)
-    if shared is None:
-        return training_key(identity)
-    dataset, name = request.config.dataset, trainer.name
-    return training_key(
-        msgspec.structs.replace(identity, setting=dataset, method=name, options={}, config=shared)
+    if shared is not None:
+        dataset, name = request.config.dataset, trainer.name
+        identity = msgspec.structs.replace(
+            identity, setting=dataset, method=name, options={}, config=shared
+        )
+    return training_of(identity, rerun)
+
+
+def training_of(identity: Identity, rerun: int = 0) -> Training:
+    """The training of a run that shares it with no other setting or method."""
+    iterations = identity.schedule.iterations
+    title = f"{identity.setting} {identity.method} seed {identity.seed}, {iterations:,} iterations"
+    return Training(
+        name=training_key(identity) + (f"-rerun{rerun}" if rerun else ""),
+        title=title + (f", run again ({rerun})" if rerun else ""),
+        iterations=iterations,
     )
 
 
@@ -186,12 +181,14 @@ def take_over_shorter(
         and record.schedule.validate_every == wanted.validate_every
         and record.schedule.version == wanted.version
     }
-    start = initial_snapshot(network, run.seed)
     for schedule in sorted(shorter, key=lambda each: each.iterations, reverse=True):
         identity = msgspec.structs.replace(run.identities[0], schedule=schedule)
-        saved = checkpoint_of(_training(request, trainer, identity), run.checkpoints)
-        if checkpoint.load(saved, start):
-            checkpoint.copy(saved, run.checkpoint)
+        training = _training(request, trainer, identity)
+        saved = checkpoint_of(training.name, run.checkpoints)
+        start = initial_snapshot(network, run.seed, training)
+        if run.needs_best and checkpoint.load(checkpoint.best(saved), start) is None:
+            continue
+        if checkpoint.take_over(saved, start, run.checkpoint, run.training):
             return
 
 
@@ -214,7 +211,7 @@ def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], 
 
 def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
     """By iteration: the last two that there were, of which the first may be the start."""
-    start = initial_snapshot(network, run.seed)
+    start = initial_snapshot(network, run.seed, run.training)
     paths = (checkpoint.previous(run.checkpoint), run.checkpoint)
     saved = [snapshot for path in paths if (snapshot := checkpoint.load(path, start))]
     # A group that was killed while it wrote its first checkpoints has the start in common.

@@ -10,7 +10,7 @@ import torch
 
 from baselines import Method
 from suite import checkpoint, environment
-from suite.checkpoint import Snapshot
+from suite.checkpoint import Snapshot, Training
 from suite.data.tasks import Batches, TaskStream
 from suite.energy import Meter
 from suite.errors import SuiteError
@@ -51,9 +51,9 @@ class Hooks:
     """Told after every iteration."""
 
 
-def initial_snapshot(network: Network, seed: int) -> Snapshot:
+def initial_snapshot(network: Network, seed: int, training: Training | None = None) -> Snapshot:
     """Untrained: the initial weights of `seed`, which are the same on every device."""
-    return checkpoint.initial(network.initial(generator(seed, "initial weights")))
+    return checkpoint.initial(network.initial(generator(seed, "initial weights")), training)
 
 
 def train(

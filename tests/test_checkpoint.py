@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suite import checkpoint
-from suite.checkpoint import History, Snapshot, weights_sha256
+from suite.checkpoint import History, Snapshot, Training, weights_sha256
 from suite.errors import CheckpointError
 from suite.models import build_network
+from suite.sealed import sealed, unsealed
 from suite.settings import get_setting
 from suite.state import stack, unstack
 from suite.train import initial_snapshot
@@ -27,8 +28,8 @@ CONFIG = get_setting("sinusoid").config
 NETWORK = build_network(CONFIG)
 
 
-def fresh(seed: int = 0) -> Snapshot:
-    return initial_snapshot(NETWORK, seed)
+def fresh(seed: int = 0, training: Training | None = None) -> Snapshot:
+    return initial_snapshot(NETWORK, seed, training)
 
 
 def trained(seed: int = 1) -> Snapshot:
@@ -292,3 +293,127 @@ def test_what_somebody_else_sealed_is_whole_or_refused(tmp_path_factory, place, 
         assert [value.shape for value in tensors(found)] == [
             value.shape for value in tensors(trained())
         ]
+
+
+OWN = Training(name="run", title="sinusoid maml seed 0, 20 iterations", iterations=20)
+OTHER = Training(name="0123456789ab", title="sinusoid fomaml seed 1, 20 iterations", iterations=20)
+
+
+def owned(training: Training = OWN, **changes) -> Snapshot:
+    """A snapshot of `training`, with changes of its own fields or of its history's."""
+    snapshot = trained()
+    history = {name: changes.pop(name) for name in tuple(changes) if hasattr(History(), name)}
+    return replace(
+        snapshot, history=replace(snapshot.history, training=training, **history), **changes
+    )
+
+
+@pytest.mark.parametrize("of", [Path, checkpoint.previous, checkpoint.best])
+def test_the_checkpoint_of_another_training_is_refused_by_name(path, of):
+    checkpoint.save(of(path), owned(OTHER))
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load(of(path), fresh(training=OWN))
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (str(of(path)), *(f"{each.title} ({each.name})" for each in (OTHER, OWN))):
+        assert part in message
+    assert "move it to a folder named 0123456789ab, or delete it" in message
+    assert checkpoint.load(of(path), fresh(training=OTHER)) is not None
+
+
+def test_whose_an_odd_checkpoint_is_is_told_in_one_line(path, caplog):
+    checkpoint.save(path, owned(replace(OTHER, title="two\nlines\x1b[31m")))
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.load(path, fresh(training=OWN))
+    assert str(caught.value).isprintable()
+    checkpoint.save(path, owned(replace(OTHER, title=["no text"])))
+    assert checkpoint.load(path, fresh(training=OWN)) is None
+    assert "does not say whose it is" in caplog.text
+
+
+def nameless(path: Path) -> None:
+    """Write a checkpoint of the format before this one."""
+    checkpoint.save(path, owned())
+    content = unsealed(path.read_bytes())
+    del content["training"]
+    path.write_bytes(sealed(content | {"format": 3}))
+
+
+def test_an_older_checkpoint_is_taken_where_its_folder_says_whose_it_is(path, caplog):
+    nameless(path)
+    found = checkpoint.load(path, fresh(training=OWN))
+    assert found.history == replace(owned().history, resumes=2)
+    checkpoint.save(path, found)
+    assert unsealed(path.read_bytes())["training"]["name"] == "run"
+    assert caplog.messages == []
+
+
+def test_an_older_checkpoint_in_another_folder_is_not_used(path, caplog):
+    nameless(path)
+    assert checkpoint.load(path, fresh(training=OTHER)) is None
+    assert "format 3" in caplog.text
+
+
+def with_one(group: str, value: float) -> dict[str, object]:
+    """One number of one tensor."""
+    tensors = {name: each.clone() for name, each in getattr(trained(), group).items()}
+    tensors["head.bias"][0] = value
+    return {group: tensors}
+
+
+POINT = (3, 0.1, 0.2, 0.3)
+UNREASONABLE = {
+    "beyond the schedule": {"iteration": 10**9},
+    "one beyond the schedule": {"iteration": 21},
+    "before the start": {"iteration": -1},
+    "a truth value": {"iteration": True},
+    "negative seconds": {"seconds": -1.0},
+    "endless seconds": {"seconds": float("inf")},
+    "no seconds": {"seconds": float("nan")},
+    "negative joules": {"joules": -0.5},
+    "no joules": {"joules": float("nan")},
+    "negative resumes": {"resumes": -1},
+    "negative steps": {"environment_steps": -10},
+    "a curve backwards": {"curve": [(2, 0.1, 0.2, 0.3), (1, 0.1, 0.2, 0.3)]},
+    "a point twice": {"curve": [POINT, POINT]},
+    "a point before the start": {"curve": [(0, 0.1, 0.2, 0.3)]},
+    "a point to come": {"curve": [POINT, (4, 0.1, 0.2, 0.3)]},
+    "policies without a curve": {"policies": [(1.0, 2.0)]},
+    "a weight that is not finite": with_one("params", float("nan")),
+    "a moment that is not finite": with_one("first_moments", float("inf")),
+    "a square that is no number": with_one("second_moments", float("nan")),
+    "a negative square": with_one("second_moments", -1e-9),
+}
+
+
+@pytest.mark.parametrize("changes", UNREASONABLE.values(), ids=UNREASONABLE)
+def test_a_checkpoint_that_no_training_can_have_come_to_is_told_and_not_used(path, caplog, changes):
+    checkpoint.save(path, owned(**changes))
+    assert checkpoint.load(path, fresh(training=OWN)) is None
+    (message,) = caplog.messages
+    assert f"the checkpoint {path} cannot be used" in message
+
+
+REASONABLE = {
+    "the end": {"iteration": 20},
+    "no curve": {"curve": []},
+    "a training that is about to diverge": {"curve": [(3, float("inf"), float("nan"), 0.1)]},
+    "joules not known": {"joules": None},
+    "a great gradient's square": with_one("second_moments", float("inf")),
+}
+
+
+@pytest.mark.parametrize("changes", REASONABLE.values(), ids=REASONABLE)
+def test_what_a_training_can_come_to_is_used(path, changes):
+    checkpoint.save(path, owned(**changes))
+    assert checkpoint.load(path, fresh(training=OWN)) is not None
+
+
+def test_what_is_no_file_is_told_and_not_opened(path, caplog):
+    path.parent.mkdir()
+    os.mkfifo(path)
+    checkpoint.previous(path).symlink_to("/dev/zero")
+    checkpoint.best(path).mkdir()
+    for each in (path, checkpoint.previous(path), checkpoint.best(path)):
+        assert checkpoint.load(each, fresh()) is None
+        assert f"{each} cannot be used (it is not a file)" in caplog.messages[-1]

@@ -21,6 +21,7 @@ import msgspec
 import pytest
 
 from suite import checkpoint
+from suite.checkpoint import Training
 from suite.models import build_network
 from suite.registry import Registry
 from suite.settings import get_setting
@@ -113,10 +114,11 @@ class Command:
     def goes_on_from(self) -> int:
         """The newest iteration that both seeds have; fails where a checkpoint is damaged."""
         config = msgspec.structs.replace(get_setting("sinusoid").config, hidden=HIDDEN)
-        like = initial_snapshot(build_network(config), 0)
+        network = build_network(config)
         common = []
         for folder in self.saved.glob("*/"):
             last = folder / "checkpoint.pt"
+            like = initial_snapshot(network, 0, Training(name=folder.name))
             paths = [path for path in (checkpoint.previous(last), last) if path.exists()]
             found = [checkpoint.load(path, like) for path in paths]
             assert None not in found

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from suite import checkpoint
+from suite.checkpoint import Training
 from suite.models import build_network
 from suite.registry import Registry
 from suite.settings import get_setting
@@ -71,7 +72,7 @@ class Command:
         by_seed = []
         for paths in self.checkpoints():
             saved = [
-                checkpoint.load(path, initial_snapshot(network, 0))
+                checkpoint.load(path, initial_snapshot(network, 0, Training(name=path.parent.name)))
                 for path in paths
                 if path.exists()
             ]

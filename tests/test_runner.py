@@ -1,7 +1,9 @@
 """From a request to records: what is written, what is not run again, what a failure leaves."""
 
 import math
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -12,11 +14,12 @@ from filelock import FileLock
 from baselines import METHODS
 from baselines.maml import Maml
 from suite import checkpoint, environment, runner, runs
-from suite.errors import UsageError
+from suite.errors import CheckpointError, UsageError
 from suite.files import cache_dir
 from suite.registry import Registry, training_key
 from suite.runner import execute
 from suite.runs import Request, checkpoint_of
+from suite.sealed import sealed, unsealed
 from suite.settings import Protocol, get_setting
 from suite.train import Hooks, Stopped
 
@@ -298,8 +301,8 @@ def test_seeds_at_other_iterations_train_apart(registry):
 def test_of_seeds_together_only_the_one_that_diverges_fails(registry, tmp_path, monkeypatch):
     initial = runs.initial_snapshot
 
-    def poisoned(network, seed):
-        snapshot = initial(network, seed)
+    def poisoned(network, seed, training):
+        snapshot = initial(network, seed, training)
         if seed == 1:
             snapshot.params["head.bias"].fill_(math.nan)
         return snapshot
@@ -470,3 +473,102 @@ def test_seeds_killed_between_their_first_checkpoints_still_train_together(regis
     assert trained == list(range(1, ITERATIONS + 1))
     assert [record.timing.seeds_together for _, record in outcome.written] == [2, 2]
     assert first.exists()
+
+
+def folders(records) -> list[Path]:
+    return [checkpoint_of(training_key(record)) for record in records]
+
+
+def edited(path: Path, **changes) -> None:
+    """Seal the checkpoint again with other values, as somebody could who edits it."""
+    path.write_bytes(sealed(unsealed(path.read_bytes()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("other", "of"),
+    [
+        ({"seeds": (1,)}, Path),
+        ({"seeds": (1,)}, checkpoint.previous),
+        ({"seeds": (1,)}, checkpoint.best),
+        ({"method": "fomaml"}, Path),
+        ({"rerun": True}, Path),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_not_recorded(registry, tmp_path, other, of):
+    ((_, own),) = run(registry, "maml", hooks=Hooks(checkpoint_seconds=0.0)).written
+    (target,) = folders([own])
+    arguments = {"method": "maml", "hooks": Hooks(checkpoint_seconds=0.0)} | other
+    run(registry, **arguments)
+    (source,) = (each for each in target.parents[1].glob("*/checkpoint.pt") if each != target)
+    theirs = Registry(tmp_path / "theirs")
+    best = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="best-validation"),)
+    of(target).write_bytes(of(source).read_bytes())
+    with pytest.raises(CheckpointError, match="is the checkpoint of another training"):
+        run(theirs, "maml", protocols=best)
+    assert theirs.paths() == []
+    shutil.rmtree(target.parent)
+    ((_, again),) = run(theirs, "maml").written
+    assert without_circumstances(again) == without_circumstances(own)
+
+
+@pytest.mark.parametrize("iteration", [10**9, ITERATIONS + 1, -1])
+def test_a_checkpoint_beyond_the_schedule_is_not_taken_for_the_end(registry, tmp_path, iteration):
+    ((_, own),) = run(registry).written
+    edited(folders([own])[0], iteration=iteration)
+    trained: list[int] = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    ((_, again),) = run(Registry(tmp_path / "others"), hooks=hooks).written
+    assert trained == list(range(1, ITERATIONS + 1))
+    assert without_circumstances(again) == without_circumstances(own)
+
+
+def test_weights_that_are_not_finite_are_never_scored(registry, tmp_path):
+    ((_, own),) = run(registry).written
+    (path,) = folders([own])
+    params = unsealed(path.read_bytes())["params"]
+    edited(path, params={name: value * math.nan for name, value in params.items()})
+    others = Registry(tmp_path / "others")
+    with pytest.raises(UsageError, match="train them with: suite run sinusoid maml"):
+        run(others, trains=False)
+    assert others.paths() == []
+
+
+def test_a_training_of_the_format_before_goes_on(registry, monkeypatch, tmp_path):
+    ((_, undisturbed),) = run(registry).written
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    asked = iter([None] * 6)
+    with pytest.raises(Stopped):
+        run(Registry(tmp_path / "others"), hooks=Hooks(stop=lambda: next(asked, "a signal")))
+    for path in (cache_dir() / "runs").glob("*/*.pt"):
+        content = unsealed(path.read_bytes())
+        del content["training"]
+        path.write_bytes(sealed(content | {"format": 3}))
+    trained: list[int] = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    ((_, resumed),) = run(Registry(tmp_path / "others"), hooks=hooks).written
+    assert trained[0] == 8
+    assert without_circumstances(resumed) == without_circumstances(undisturbed)
+    assert unsealed(folders([resumed])[0].read_bytes())["training"]["name"] == training_key(resumed)
+
+
+def test_a_longer_training_makes_what_it_begins_with_its_own(registry):
+    ((_, shorter),) = run(registry, hooks=Hooks(checkpoint_seconds=0.0)).written
+    ((_, longer),) = run(registry, iterations=ITERATIONS + 5).written
+    (path,) = folders([longer])
+    for of in (Path, checkpoint.previous, checkpoint.best):
+        training = unsealed(of(path).read_bytes())["training"]
+        assert training["name"] == training_key(longer)
+        assert training["title"] == "sinusoid maml seed 0, 25 iterations"
+    before = unsealed(folders([shorter])[0].read_bytes())["training"]["name"]
+    assert before == training_key(shorter)
+
+
+@pytest.mark.parametrize("of", [Path, checkpoint.best])
+def test_a_shorter_training_that_is_damaged_is_not_gone_on_from(registry, of):
+    ((_, shorter),) = run(registry).written
+    of(folders([shorter])[0]).write_bytes(b"damaged")
+    best = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="best-validation"),)
+    trained: list[int] = []
+    hooks = Hooks(progress=lambda state: trained.append(state.iteration))
+    assert run(registry, iterations=ITERATIONS + 5, protocols=best, hooks=hooks).written
+    assert trained[0] == 1

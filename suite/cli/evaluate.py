@@ -61,6 +61,7 @@ def evaluate_run(
         protocols=protocols,
         device=device,
         trains=False,
+        scored_as=record if record.status == "completed" else None,
     )
     environment.use_precision(record.config.precision, device)
     outcome = execute(request, registry, images)

@@ -1,6 +1,5 @@
 """What a trained policy does, as pictures: paths in the plane, or a strip of frames of a body."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -12,20 +11,18 @@ from matplotlib.lines import Line2D
 from baselines import method_of
 from baselines.policy_method import PolicyMethod
 from suite import checkpoint
-from suite.checkpoint import Snapshot, weights_sha256
 from suite.envs import Environment, PointNavigation
 from suite.envs.environment import Array
 from suite.errors import UsageError
-from suite.models import Params
-from suite.registry import Record, training_key
+from suite.models import Network, Params
+from suite.registry import Record
 from suite.rl.learning import World, policies_by_step, world_of
 from suite.rl.sampling import act
 from suite.rng import numpy_generator
-from suite.runs import checkpoint_of, how_to_train
+from suite.runs import checkpoint_of, training_of
 from suite.settings import get_setting
 from suite.train import initial_snapshot
-
-log = logging.getLogger(__name__)
+from suite.weights import how_to_train, require_recorded
 
 _PATHS = 8
 # Trajectories a goal, of which one is shown.
@@ -44,8 +41,7 @@ def draw_policy(record: Record) -> Figure:
     if not isinstance(method, PolicyMethod):
         raise UsageError(f"{setting.id} has no policies to draw; its figures: suite report")
     world = world_of(record.config, told=method.told)
-    start = initial_snapshot(method.network(record.config), record.seed)
-    weights = _weights(record, start)
+    weights = _weights(record, method.network(record.config))
     goals = _goals(world.environment)
     policies = list(
         islice(
@@ -67,18 +63,21 @@ def draw_policy(record: Record) -> Figure:
     return _paths(title, goals, traces) if drawn else _strips(title, world, goals, traces)
 
 
-def _weights(record: Record, start: Snapshot) -> Params:
+def _weights(record: Record, network: Network) -> Params:
+    training, kind = training_of(record), record.protocol.checkpoint
+    start = initial_snapshot(network, record.seed, training)
     if record.schedule.iterations == 0:
         return start.params
-    path = checkpoint_of(training_key(record))
+    last = checkpoint_of(training.name)
+    path = last if kind == "last" else checkpoint.best(last)
     found = checkpoint.load(path, start)
     if found is None:
         raise UsageError(
             f"the weights of {record.key} are not in {path.parent}; train them here with: "
             f"{how_to_train(record)}"
         )
-    if weights_sha256(found.params) != record.provenance.weights_sha256:
-        log.warning("%s: trained again here, its weights are others by rounding", record.key)
+    command = "suite picture {key} picture.png"
+    require_recorded(record, kind, {kind: found.params}, command)
     return found.params
 
 

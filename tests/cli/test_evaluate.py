@@ -1,18 +1,23 @@
 """`suite evaluate`: other protocols for a trained model, and weights from elsewhere."""
 
+import shlex
 import shutil
 
+import msgspec
 import numpy as np
 import pytest
 
 from suite import checkpoint
+from suite.checkpoint import Training
 from suite.files import cache_dir
 from suite.models import build_network
 from suite.registry import Registry
 from suite.report.render import render_tables
+from suite.sealed import sealed, unsealed
 from suite.settings import get_setting
 from suite.settings.protocols import protocols_by_name
 from suite.train import initial_snapshot
+from suite.weights import how_to_train
 
 TRAIN = "run sinusoid maml --iterations 40 --threads 1 --device cpu --protocols 5-shot"
 SETTING = get_setting("sinusoid")
@@ -29,7 +34,8 @@ def trained(suite, tmp_path):
 def saved(name: str):
     """What is saved beside the only checkpoint."""
     (path,) = (cache_dir() / "runs").glob("*/checkpoint.pt")
-    like = initial_snapshot(build_network(SETTING.config), 0)
+    training = Training(name=path.parent.name)
+    like = initial_snapshot(build_network(SETTING.config), 0, training)
     return checkpoint.load(path if name == "last" else checkpoint.best(path), like)
 
 
@@ -144,3 +150,91 @@ def test_what_is_not_trained_has_no_best_weights(suite, tmp_path):
     names = {each.protocol.name for each in Registry(tmp_path / "results").records()}
     assert "6000-tasks" in names
     assert "best-validation" not in names
+
+
+def follow(suite, message: str) -> None:
+    """Do what `message` ends in, word by word: commands of a shell."""
+    for command in message.rpartition(": ")[2].split(" && "):
+        program, *arguments = shlex.split(command)
+        if program == "rm":
+            assert arguments[0] == "-r"
+            shutil.rmtree(arguments[1])
+        else:
+            assert program == "suite"
+            assert suite(shlex.join(arguments))[0] == 0
+
+
+def best_path():
+    (path,) = (cache_dir() / "runs").glob("*/checkpoint.best.pt")
+    return path
+
+
+@pytest.mark.parametrize("damage", ["edited", "empty", "gone", "of another training"])
+@pytest.mark.parametrize("before", [0, 2])
+def test_lost_best_weights_come_back_as_the_message_says(suite, trained, tmp_path, damage, before):
+    """Also where the folder that it names first is there already."""
+    for number in range(before):
+        (tmp_path / "build" / ("again" if not number else "again-2")).mkdir(parents=True)
+    path = best_path()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "of another training":
+        content = unsealed(path.read_bytes())
+        path.write_bytes(sealed(content | {"training": {"name": "0" * 12, "title": "other"}}))
+    else:
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:-1] + b"!")
+    command = f"evaluate {trained.key} --threads 1 --protocols best-validation"
+    code, _, errors = suite(command)
+    assert code == 2
+    told = errors.splitlines()[-1]
+    if damage == "of another training":
+        assert "is the checkpoint of another training" in told
+        path.unlink()
+        code, _, errors = suite(command)
+        told = errors.splitlines()[-1]
+    assert f"cannot be read from {path}" in told
+    follow(suite, told)
+    assert suite(command)[0] == 0
+    records = {each.protocol.name: each for each in Registry(tmp_path / "results").records()}
+    weights = records["best-validation"].provenance.weights_sha256
+    assert weights == trained.provenance.best_weights_sha256
+
+
+def test_weights_that_are_not_the_records_are_not_scored(suite, trained, tmp_path):
+    """Those of another machine, say: they are scored as their own record's, as the message says."""
+    (path,) = (cache_dir() / "runs").glob("*/checkpoint.pt")
+    content = unsealed(path.read_bytes())
+    for value in content["params"].values():
+        value += 1e-7
+    path.write_bytes(sealed(content))
+    code, out, errors = suite(f"evaluate {trained.key} --threads 1 --protocols 3-steps")
+    assert (code, out) == (2, "")
+    (told,) = errors.splitlines()
+    assert f"the weights in the cache are not those of record {trained.key}" in told
+    assert list(Registry(tmp_path / "results").records()) == [trained]
+    follow(suite, told)
+    names = [each.protocol.name for each in Registry(tmp_path / "build" / "again").records()]
+    assert "3-steps" not in names
+    assert "6000-tasks" in names
+
+
+def test_a_record_of_another_protocol_holds_weights_to_their_hashes_too(suite, trained, tmp_path):
+    assert suite(f"evaluate {trained.key} --threads 1 --protocols best-validation")[0] == 0
+    for record in Registry(tmp_path / "results").records():
+        if record.protocol.name == "best-validation":
+            best = record
+    content = unsealed(best_path().read_bytes())
+    for value in content["params"].values():
+        value += 1e-7
+    best_path().write_bytes(sealed(content))
+    assert suite(f"evaluate {trained.key} --threads 1 --protocols 3-steps")[0] == 0
+    code, _, errors = suite(f"evaluate {best.key} --threads 1 --protocols 6000-tasks")
+    assert (code, "not those of record" in errors) == (2, True)
+
+
+def test_weights_that_older_code_trained_name_that_code(trained):
+    schedule = msgspec.structs.replace(trained.schedule, version=2)
+    provenance = msgspec.structs.replace(trained.provenance, training_commits=("abc", "def-dirty"))
+    record = msgspec.structs.replace(trained, schedule=schedule, provenance=provenance)
+    assert how_to_train(trained).startswith("suite run sinusoid maml --seeds 0")
+    assert how_to_train(record).startswith("git checkout def && suite run sinusoid maml --seeds 0")

@@ -103,7 +103,7 @@ def test_without_opengl_the_message_says_what_to_install(record, monkeypatch):
         draw_policy(record("ant-direction", "random-init"))
 
 
-def test_weights_that_are_not_there_can_be_trained_again(record, monkeypatch, tmp_path, caplog):
+def test_weights_that_are_not_there_can_be_trained_again(record, monkeypatch, tmp_path):
     found = record("point-navigation", "maml")
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match="are not in") as caught:
@@ -116,8 +116,8 @@ def test_weights_that_are_not_there_can_be_trained_again(record, monkeypatch, tm
     assert left.value.code == 0
     assert len(draw_policy(found).axes) == 3
     other = msgspec.structs.replace(found.provenance, weights_sha256="0" * 64)
-    draw_policy(msgspec.structs.replace(found, provenance=other))
-    assert "trained again here" in caplog.text
+    with pytest.raises(UsageError, match="are not those of record"):
+        draw_policy(msgspec.structs.replace(found, provenance=other))
 
 
 def test_the_command(record, monkeypatch, capsys, tmp_path):

@@ -1,0 +1,43 @@
+"""Tensors and numbers as bytes that tell whether they were damaged, and that run no code.
+
+They are the sha256 of the rest and then what `torch.save` writes, which is read with torch's
+weights-only loader.
+"""
+
+import hashlib
+import io
+import warnings
+from typing import Any
+
+import torch
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+
+
+class Unusable(Exception):
+    """Why some bytes are not taken for what they should be."""
+
+
+def sealed(content: dict[str, Any]) -> bytes:
+    """`content`, which has tensors, plain containers, numbers and texts, as bytes."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    payload = buffer.getvalue()
+    return hashlib.sha256(payload).digest() + payload
+
+
+def unsealed(data: bytes) -> dict[str, Any]:
+    """What was `sealed`, on the CPU; raises `Unusable` where that cannot be told."""
+    digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise Unusable("it is damaged")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Whatever bytes that are not torch's make it raise; its own words advise to run the file.
+        raise Unusable("it is not what torch saves, or would run code") from error
+    if not isinstance(content, dict):
+        raise Unusable("it is not what torch saves of a training")
+    return content
