@@ -181,8 +181,8 @@ def _encoded(snapshot: Snapshot) -> bytes:
 def load(path: Path, like: Snapshot) -> Snapshot | None:
     """What `path` holds; None, and a logged reason, where it is of no use.
 
-    `like` is a snapshot of the same training: other names or shapes of weights are of no use, and
-    the checkpoint of another training raises a `CheckpointError`.
+    `like` is a snapshot of the same training: other names or shapes of weights are of no use.
+    Raises `CheckpointError` where it is another training's, and where the disk cannot be read.
     """
     found = _usable(path, like)
     if found is not None:
@@ -195,7 +195,13 @@ def _usable(path: Path, like: Snapshot) -> Snapshot | None:
         return _decoded(path, like)
     except FileNotFoundError:
         return None
-    except (OSError, Unusable) as error:
+    except OSError as error:
+        # A disk that cannot be read at the moment must not cost what is on it.
+        raise CheckpointError(
+            f"cannot read the checkpoint {path}: {error.strerror}; when that is mended, give the "
+            "same command again"
+        ) from error
+    except Unusable as error:
         log.warning("the checkpoint %s cannot be used (%s)", path, error)
         return None
 

@@ -35,6 +35,12 @@ class CheckpointError(SuiteError):
     exit_code = 2
 
 
+class MachineError(SuiteError):
+    """Memory, a disk or a device fails a run, which is no result of it: see `suite.machine`."""
+
+    exit_code = 2
+
+
 def one_line(text: str) -> str:
     """`text` with a space for whatever cannot be printed, as a message quotes it from a user."""
     return "".join(each if each.isprintable() else " " for each in text)

@@ -13,7 +13,8 @@ from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
 from suite.domain import Domain
 from suite.energy import Meter
-from suite.errors import CheckpointError, UsageError
+from suite.errors import SuiteError, UsageError, one_line
+from suite.machine import is_memory, of_the_machine, told
 from suite.registry import Record, Registry
 from suite.registry.schema import Identity
 from suite.results import Circumstances
@@ -29,10 +30,19 @@ from suite.runs import (
 from suite.settings import Protocol
 from suite.state import TrainingState, unstack
 from suite.supervised import Supervised
-from suite.train import Diverged, Stopped
+from suite.train import Diverged
 from suite.weights import how_to_train, require_recorded
 
 log = logging.getLogger(__name__)
+
+_TO_TRAIN = (
+    "give the same command again, with --seeds-together 1 or a small --tasks-per-chunk: it goes on "
+    "from its last checkpoint"
+)
+_TO_SCORE = (
+    "its training is saved: give the same command again where more memory is free, which scores "
+    "what is not scored yet"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +71,10 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
 
     A method that starts from another's training has that one run first, which is then recorded too.
     Raises `Stopped` where `request.hooks` stop the training and `CheckpointError` where it cannot
-    be saved; it goes on from its checkpoint when the same request is executed again. Raises
-    `UsageError` where the request makes no sense or another process is at it. A seed that fails is
-    recorded as failed, and the others go on.
+    be saved, and `MachineError` where memory, a disk or a device fails; it goes on from its
+    checkpoint when the same request is executed again. Raises `UsageError` where the request makes
+    no sense or another process is at it. A seed that fails is recorded as failed, and the others go
+    on.
     """
     method = method_of(request.setting, request.method).on(request.schedule)
     method.check(request.setting)
@@ -118,20 +129,27 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
     while group:
         state = job.domain.state(snapshots)
         failed: dict[int, Exception] = {}
+        apart = False
         try:
             _train(job, group, state)
-        except (Stopped, UsageError, CheckpointError):
-            raise
         except Diverged as error:
             failed = dict.fromkeys(error.places, error)
+        except SuiteError:
+            raise
         except Exception as error:
-            if len(group) > 1:
-                log.warning("%s: %s; training seed by seed", type(error).__name__, error)
-                for run in group:
-                    for alone, saved in resumed(job.domain.network, [run]):
-                        _train_and_score(job, alone, saved)
-                return
-            failed = {0: error}
+            if of_the_machine(error) and (len(group) == 1 or not is_memory(error)):
+                raise told(error, _named(job, group), _TO_TRAIN) from error
+            apart = len(group) > 1
+            if apart:
+                what = one_line(f"{type(error).__name__}: {error}")
+                log.warning("%s; training seed by seed", what)
+            else:
+                failed = {0: error}
+        if apart:
+            # Not in the handler above: while it holds the error, the memory of the group is held.
+            del state
+            _train_and_score_apart(job, group)
+            return
         snapshots = unstack(state)
         for place, reason in failed.items():
             _record_failure(job, group[place], reason, snapshots[place])
@@ -141,6 +159,17 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
             return
         sound = [place for place in range(len(group)) if place not in failed]
         group, snapshots = [group[place] for place in sound], [snapshots[p] for p in sound]
+
+
+def _train_and_score_apart(job: _Job, group: list[Run]) -> None:
+    for run in group:
+        for alone, saved in resumed(job.domain.network, [run]):
+            _train_and_score(job, alone, saved)
+
+
+def _named(job: _Job, group: list[Run]) -> str:
+    seeds = " ".join(str(run.seed) for run in group)
+    return f"{job.request.setting.id} {job.request.method} seed {seeds}"
 
 
 def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
@@ -159,9 +188,11 @@ def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
     for identity in run.pending:
         try:
             record = _scored(job, run, snapshot, identity, together)
-        except UsageError:
+        except SuiteError:
             raise
         except Exception as error:
+            if of_the_machine(error):
+                raise told(error, _named(job, [run]), _TO_SCORE) from error
             _record_failure(job, run, error, snapshot)
             return
         path = job.registry.write(record)

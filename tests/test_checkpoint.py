@@ -417,3 +417,17 @@ def test_what_is_no_file_is_told_and_not_opened(path, caplog):
     for each in (path, checkpoint.previous(path), checkpoint.best(path)):
         assert checkpoint.load(each, fresh()) is None
         assert f"{each} cannot be used (it is not a file)" in caplog.messages[-1]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+def test_a_disk_that_cannot_be_read_does_not_cost_the_training(path, monkeypatch, number):
+    checkpoint.save(path, owned())
+
+    def unreadable(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", unreadable)
+        with pytest.raises(CheckpointError, match=os.strerror(number)):
+            checkpoint.load(path, fresh(training=OWN))
+    assert checkpoint.load(path, fresh(training=OWN)) is not None

@@ -13,6 +13,7 @@ from suite import __version__
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.errors import SuiteError
+from suite.machine import of_the_machine, told
 
 EXIT_INTERRUPTED = 130
 
@@ -57,11 +58,20 @@ def main() -> None:
             _COMMANDS, prog="suite", description=_DESCRIPTION
         )
     except SuiteError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"suite: {error}", markup=False)
-        code = error.exit_code
+        code = _failed(error)
+    except (MemoryError, RuntimeError) as error:
+        if not of_the_machine(error):
+            raise
+        code = _failed(told(error, "this command", "give it again where more memory is free"))
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code or 0)
+
+
+def _failed(error: SuiteError) -> int:
+    """Tell of `error` on stderr; its exit code."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"suite: {error}", markup=False)
+    return error.exit_code
