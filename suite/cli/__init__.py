@@ -13,6 +13,7 @@ from suite import __version__
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.errors import SuiteError
+from suite.launch.parent import end_with_parent
 from suite.machine import of_the_machine, told
 
 EXIT_INTERRUPTED = 130
@@ -43,6 +44,7 @@ _DESCRIPTION = (
 
 def main() -> None:
     """Run the command in `sys.argv`. A user's mistake is one line on stderr and exit code 2."""
+    end_with_parent()
     # numpy's BLAS would wake a thread for every core at each dot product of a policy's conjugate
     # gradients, and they wait busily for the next: on 16 cores that costs all of them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

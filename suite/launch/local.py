@@ -1,9 +1,9 @@
 """Jobs as processes on this machine, several at a time.
 
 Each job is a `suite run` of its own, so that one that fails or is killed takes nothing with it.
+All of them end with this process (`suite.launch.parent`).
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+from suite.launch.parent import child_environment
 from suite.launch.plans import Job
 
 Relay = Callable[[str], None]
@@ -49,7 +50,7 @@ class _Children:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env=child_environment(),
             )
             self.running.add(child)
             return child

@@ -1,0 +1,123 @@
+"""What a process has started ends with it, also where it is killed by SIGKILL."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from suite.launch import parent
+from suite.registry import Registry
+
+PATIENCE = 60.0
+
+
+def wait_for(condition):
+    """What it gives once that is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    return [
+        int(each)
+        for each in Path(f"/proc/{pid}/task").glob("*/children")
+        for each in each.read_text().split()
+    ]
+
+
+def start(where: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "SUITE_CACHE": str(where / "cache"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "suite", *arguments],
+        cwd=where,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+REPRODUCE = ("reproduce", "sinusoid", "--methods", "maml", "--seeds", "0", "--jobs", "1")
+# Not compiled, and soon at the first point of the curve.
+LONG = "3000"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+@pytest.mark.slow
+def test_a_killed_reproduction_leaves_no_child_and_goes_on(tmp_path):
+    first = start(tmp_path, *REPRODUCE, "--iterations", LONG)
+    saved = tmp_path / "cache" / "runs"
+    wait_for(lambda: list(saved.glob("*/.lock")))
+    (child,) = children(first.pid)
+    first.kill()
+    first.communicate()
+    wait_for(lambda: not alive(child))
+    # Its lock is free: the same seed is run at once.
+    again = start(tmp_path, *REPRODUCE, "--iterations", LONG)
+    wait_for(lambda: list(saved.glob("*/checkpoint.best.pt")) or again.poll() is not None)
+    again.terminate()
+    told = again.communicate(timeout=PATIENCE)[0]
+    assert "is being run by another process" not in told
+    assert again.returncode == 143, told
+    assert Registry(tmp_path / "results").paths() == []
+
+
+CHILD = """
+import os, sys, time
+from suite.launch import parent
+if sys.argv[1] == "without the kernel":
+    sys.platform = "other"
+if sys.argv[1] == "late":
+    time.sleep(1.5)
+parent.end_with_parent()
+print("up", os.getpid(), flush=True)
+time.sleep(60)
+"""
+STARTER = """
+import subprocess, sys, time
+from suite.launch.parent import child_environment
+child = subprocess.Popen([sys.executable, *sys.argv[1:]], env=child_environment())
+print("started", child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("how", ["with the kernel", "without the kernel", "late"])
+def test_a_child_ends_whenever_its_parent_is_killed(how):
+    """Also where the parent is dead before the child can ask to end with it."""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, "-c", CHILD, how], stdout=subprocess.PIPE, text=True
+    )
+    child = int(starter.stdout.readline().split()[1])
+    if how != "late":
+        assert starter.stdout.readline().startswith("up")
+    assert alive(child)
+    starter.kill()
+    starter.wait()
+    wait_for(lambda: not alive(child))
+    starter.stdout.close()
+
+
+def test_a_command_that_nobody_started_so_is_not_watched(monkeypatch):
+    started = []
+    monkeypatch.setattr(parent.threading, "Thread", lambda **_: started.append(1))
+    for value in ("", "nobody", "-1"):
+        monkeypatch.setenv("SUITE_PARENT", value)
+        parent.end_with_parent()
+    parent.end_with_parent()
+    assert started == []
+    assert parent.child_environment()["SUITE_PARENT"] == str(os.getpid())
