@@ -12,6 +12,7 @@ from rich.console import Console
 from suite import __version__
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
+from suite.cli.streams import outlive_readers
 from suite.errors import SuiteError
 from suite.launch.parent import end_with_parent
 from suite.machine import of_the_machine, told
@@ -45,6 +46,7 @@ _DESCRIPTION = (
 def main() -> None:
     """Run the command in `sys.argv`. A user's mistake is one line on stderr and exit code 2."""
     end_with_parent()
+    outlive_readers()
     # numpy's BLAS would wake a thread for every core at each dot product of a policy's conjugate
     # gradients, and they wait busily for the next: on 16 cores that costs all of them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -67,9 +69,6 @@ def main() -> None:
         code = _failed(told(error, "this command", "give it again where more memory is free"))
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     sys.exit(code or 0)
 
 
