@@ -34,6 +34,7 @@ from suite.report.verdicts import judged
 from suite.settings import SETTINGS
 
 RUN_FAILED = 1
+_MARKER = ".gate"
 
 log = logging.getLogger(__name__)
 
@@ -105,18 +106,34 @@ def _of_this_commit(registry: Registry) -> Iterator[Record]:
 
 def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str]) -> int:
     """Run the gate's jobs from scratch; the exit code of `suite reproduce`."""
-    marker, checkpoints = runs / ".gate", runs / ".checkpoints"
-    if runs.exists() and not marker.exists():
-        raise UsageError(f"{runs} was not made by suite check: name another folder for --runs")
-    shutil.rmtree(runs, ignore_errors=True)
-    runs.mkdir(parents=True)
-    marker.touch()
+    checkpoints = runs / ".checkpoints"
+    _cleared(runs)
     jobs = [job for job in gate_jobs(seeds) if SETTINGS[job.setting].config.dataset not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
     options += ["--device", "cpu", "--threads", "1", "--engine", "eager"]
     limits = Limits(None)
     limits.listen()
     return run_all(jobs, options, environment.cores(), limits)
+
+
+def _cleared(runs: Path) -> None:
+    """Empty the folder `runs` of what an earlier `suite check` left there, or make it.
+
+    The marker comes first and stays, so that a kill at any moment leaves a folder that is known.
+    """
+    marker = runs / _MARKER
+    if runs.exists() and not marker.exists() and not (runs.is_dir() and not any(runs.iterdir())):
+        raise UsageError(f"{runs} was not made by suite check: name another folder for --runs")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+        for path in runs.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != marker:
+                path.unlink()
+    except OSError as error:
+        raise UsageError(f"--runs {runs} cannot be emptied: {error}") from error
 
 
 def _references(cells: Iterable[Cell]) -> tuple[Reference, ...]:

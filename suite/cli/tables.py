@@ -1,9 +1,9 @@
 """`suite tables`."""
 
 import difflib
-import tempfile
 from pathlib import Path
 
+from suite.leftovers import passing_folder
 from suite.registry import Registry
 from suite.report import render_overview, write_report
 
@@ -29,8 +29,8 @@ def check_tables(results: Path, reports: Path, *, page: bool = False) -> int:
     The texts, with `page` that of index.html too, must be equal and the pictures there: their bytes
     may differ between machines.
     """
-    with tempfile.TemporaryDirectory(dir=reports.parent, prefix=".reports-") as folder:
-        fresh = Path(folder)
+    # Beside the report, since links to records lead from there.
+    with passing_folder(reports.parent, ".reports-") as fresh:
         paths = [path.relative_to(fresh) for path in write_report(results, fresh, page=page)]
         texts = {path: _lines(fresh / path) for path in paths if path.suffix in _TEXTS}
     missing = [path for path in paths if not (reports / path).exists()]

@@ -1,6 +1,7 @@
 """`suite check`: a fault is never taken for a pass."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,46 @@ def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypa
     code, out, _ = suite("check --run")
     assert code == 1
     assert "::error title=accuracy of sinusoid" in out
+
+
+@pytest.fixture
+def nothing_to_run(small_jobs, monkeypatch, tmp_path):
+    """Jobs are cleared for and not run."""
+    monkeypatch.setattr(suite.cli.check, "run_all", lambda *_: 3)
+    write_references(read_references(COMMITTED), tmp_path / "results" / "references.json")
+
+
+def test_a_folder_that_was_made_and_not_yet_marked_is_taken(nothing_to_run, suite, tmp_path):
+    (tmp_path / "mine").mkdir()
+    assert suite("check --run --runs mine")[0] == 3
+    assert (tmp_path / "mine" / ".gate").exists()
+
+
+STEPS = ("mkdir", "touch", "iterdir", "unlink")
+
+
+@pytest.mark.parametrize("step", [*STEPS, "rmtree"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_kill_while_the_folder_is_cleared_is_made_good(
+    nothing_to_run, suite, tmp_path, monkeypatch, step, number
+):
+    """Before each thing that is done to it."""
+    mine = tmp_path / "mine"
+    assert suite("check --run --runs mine")[0] == 3
+    for name in ("a/seed-0.json", "b/c/seed-0.json", ".checkpoints/x/checkpoint.pt", "left"):
+        (mine / name).parent.mkdir(parents=True, exist_ok=True)
+        (mine / name).write_text("")
+    owner = Path if step in STEPS else shutil
+    call, left = getattr(owner, step), [number]
+
+    def killed(path, *arguments, **named):
+        left[0] -= str(path).startswith("mine")
+        if not left[0]:
+            raise KeyboardInterrupt
+        return call(path, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, killed)
+        suite("check --run --runs mine")
+    assert suite("check --run --runs mine")[0] == 3
+    assert [path.name for path in mine.iterdir()] == [".gate"]
