@@ -572,3 +572,19 @@ def test_a_shorter_training_that_is_damaged_is_not_gone_on_from(registry, of):
     hooks = Hooks(progress=lambda state: trained.append(state.iteration))
     assert run(registry, iterations=ITERATIONS + 5, protocols=best, hooks=hooks).written
     assert trained[0] == 1
+
+
+def test_best_weights_that_are_lost_are_told_before_the_rest_is_trained(registry):
+    """The same command goes on once what the message says is done."""
+    best = (msgspec.structs.replace(PROTOCOLS[0], checkpoint="best-validation"),)
+    asked = iter([None] * 6)
+    with pytest.raises(Stopped):
+        run(registry, protocols=best, hooks=Hooks(stop=lambda: next(asked, "a signal")))
+    (path,) = (cache_dir() / "runs").glob("*/checkpoint.best.pt")
+    path.write_bytes(b"damaged")
+    with pytest.raises(UsageError) as caught:
+        run(registry, protocols=best, hooks=trap())
+    assert str(caught.value).endswith(f"give the same command again: rm -r {path.parent}")
+    shutil.rmtree(path.parent)
+    ((_, record),) = run(registry, protocols=best).written
+    assert record.provenance.weights_sha256 == record.provenance.best_weights_sha256

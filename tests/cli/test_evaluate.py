@@ -200,13 +200,35 @@ def test_lost_best_weights_come_back_as_the_message_says(suite, trained, tmp_pat
     assert weights == trained.provenance.best_weights_sha256
 
 
+LAST = {
+    "gone": lambda path: shutil.rmtree(path.parent),
+    "damaged": lambda path: path.write_bytes(path.read_bytes()[:-1] + b"!"),
+    "not finite": lambda path: reseal(path, lambda params: params * np.nan),
+}
+
+
+def reseal(path, change) -> None:
+    """Seal the checkpoint again with changed weights, as somebody could who edits it."""
+    content = unsealed(path.read_bytes())
+    content["params"] = {name: change(value) for name, value in content["params"].items()}
+    path.write_bytes(sealed(content))
+
+
+@pytest.mark.parametrize("damage", LAST.values(), ids=LAST)
+def test_lost_weights_come_back_as_the_message_says(suite, trained, tmp_path, damage):
+    damage(best_path().with_name("checkpoint.pt"))
+    command = f"evaluate {trained.key} --threads 1 --protocols 3-steps"
+    code, _, errors = suite(command)
+    assert code == 2
+    follow(suite, errors.splitlines()[-1])
+    assert suite(command)[0] == 0
+    weights = {each.provenance.weights_sha256 for each in Registry(tmp_path / "results").records()}
+    assert weights == {trained.provenance.weights_sha256}
+
+
 def test_weights_that_are_not_the_records_are_not_scored(suite, trained, tmp_path):
     """Those of another machine, say: they are scored as their own record's, as the message says."""
-    (path,) = (cache_dir() / "runs").glob("*/checkpoint.pt")
-    content = unsealed(path.read_bytes())
-    for value in content["params"].values():
-        value += 1e-7
-    path.write_bytes(sealed(content))
+    reseal(best_path().with_name("checkpoint.pt"), lambda params: params + 1e-7)
     code, out, errors = suite(f"evaluate {trained.key} --threads 1 --protocols 3-steps")
     assert (code, out) == (2, "")
     (told,) = errors.splitlines()
@@ -223,10 +245,7 @@ def test_a_record_of_another_protocol_holds_weights_to_their_hashes_too(suite, t
     for record in Registry(tmp_path / "results").records():
         if record.protocol.name == "best-validation":
             best = record
-    content = unsealed(best_path().read_bytes())
-    for value in content["params"].values():
-        value += 1e-7
-    best_path().write_bytes(sealed(content))
+    reseal(best_path(), lambda params: params + 1e-7)
     assert suite(f"evaluate {trained.key} --threads 1 --protocols 3-steps")[0] == 0
     code, _, errors = suite(f"evaluate {best.key} --threads 1 --protocols 6000-tasks")
     assert (code, "not those of record" in errors) == (2, True)
