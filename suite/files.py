@@ -13,6 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
+from suite.leftovers import remove_abandoned
+
 
 def cache_dir() -> Path:
     """Where downloads and decoded arrays go: `SUITE_CACHE`, else the system's place for caches.
@@ -34,6 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     reader's pattern for finished files matches it; hand `np.save` an open file, not this name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     # Not `tempfile`: its files are private (0600) whatever the umask, and would stay so once moved.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
