@@ -31,7 +31,8 @@ def run(
 
     What stands in the registry is not run again. A run that was stopped or killed goes on from its
     last checkpoint when the same command is given again. Exit codes: 0 done, 1 a run failed,
-    2 a mistake in the command, 3 the time limit was reached, 130 or 143 stopped by a signal.
+    2 a mistake in the command, or memory, a disk or a device failed, 3 the time limit was reached,
+    130 or 143 stopped by a signal.
 
     Args:
         setting: What to run: see `suite list`.
