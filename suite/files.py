@@ -1,15 +1,18 @@
-"""The user's cache directory, and writes that a kill cannot leave half done.
+"""The user's cache directory, reads of bounded regular files, and writes that a kill cannot halve.
 
 Every file is written beside its place, synced and moved there in one step, so a reader sees the
 old file or the new one and nothing between. The registry writes its records through here too.
 """
 
+import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import platformdirs
 
@@ -25,6 +28,29 @@ def cache_dir() -> Path:
     if configured:
         return Path(configured).expanduser()
     return Path(platformdirs.user_cache_dir("maml-suite"))
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read its bytes; links to one are followed.
+
+    Raises `OSError` for anything else: a fifo would wait for ever, /dev/zero never ends.
+    """
+    # Without O_NONBLOCK the opening of a fifo waits for its writer; regular files ignore it.
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return file
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """All bytes of a regular file; an `OSError` where it is none, or has more than `limit`."""
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            text = f"it has {size:,} bytes, more than the {limit:,} that are read"
+            raise OSError(errno.EFBIG, text, str(path))
+        return file.read(size)
 
 
 @contextmanager

@@ -99,6 +99,14 @@ def test_where_there_is_none_nothing_is_said(path, caplog):
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_checkpoint_that_is_no_regular_file_is_told_and_not_used(path, caplog, make):
+    path.parent.mkdir(exist_ok=True)
+    make(path)
+    assert checkpoint.load(path, fresh()) is None
+    assert "it is not a file" in caplog.text
+
+
 def flipped(data: bytes, snapshot: Snapshot) -> bytes:
     """`data` with one bit of a weight of `snapshot` turned over."""
     weights = snapshot.params["layer1.weight"].detach().numpy().tobytes()

@@ -2,11 +2,12 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from suite.files import atomic_path, atomic_write, cache_dir
+from suite.files import atomic_path, atomic_write, cache_dir, read_regular
 
 
 def test_cache_dir_is_suite_cache_when_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -53,3 +54,25 @@ def test_written_files_obey_the_umask(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "b.json").stat().st_mode) == 0o644
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [_fifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_only_regular_files_are_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A fifo without a writer would wait for ever, and /dev/zero would fill the memory."""
+    path = tmp_path / "file"
+    make(path)
+    with pytest.raises(OSError, match=r"not a regular file|Is a directory"):
+        read_regular(path, 10)
+
+
+def test_a_regular_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    (tmp_path / "link").symlink_to(path)
+    assert read_regular(tmp_path / "link", 10) == b"0123456789"
+    with pytest.raises(OSError, match="10 bytes, more than the 9 that are read"):
+        read_regular(path, 9)

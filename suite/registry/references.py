@@ -5,9 +5,10 @@ from pathlib import Path
 import msgspec
 
 from suite.errors import RegistryError
-from suite.files import atomic_write
+from suite.files import atomic_write, read_regular
 
 SCHEMA_VERSION = 1
+_MOST_BYTES = 2**26
 DEFAULT_PATH = Path("results", "references.json")
 
 
@@ -53,7 +54,7 @@ class References(_Part, frozen=True, kw_only=True):
 def read_references(path: Path = DEFAULT_PATH) -> References:
     """The references at `path`; a `RegistryError` where there are none, or of another schema."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=References)
+        found = msgspec.json.decode(read_regular(path, _MOST_BYTES), type=References)
     except FileNotFoundError:
         raise RegistryError(f"no references in {path}; record them: suite check --update") from None
     except (OSError, msgspec.MsgspecError) as error:

@@ -11,7 +11,7 @@ import msgspec
 from filelock import FileLock
 
 from suite.errors import RegistryError, one_line
-from suite.files import atomic_write, disk_of, remove_leftovers
+from suite.files import atomic_write, disk_of, read_regular, remove_leftovers
 from suite.registry.key import run_key
 from suite.registry.schema import SCHEMA_VERSION, Record
 from suite.registry.seen import Seen
@@ -24,6 +24,7 @@ DEFAULT_ROOT = Path("results")
 
 # So many bad files are named in one message.
 _NAMED = 10
+_MOST_BYTES = 2**28  # a record of 6,000 tasks has two million
 
 
 class _Version(msgspec.Struct):
@@ -184,7 +185,7 @@ class Registry:
         `known` as in `decode`.
         """
         try:
-            data = path.read_bytes()
+            data = read_regular(path, _MOST_BYTES)
         except OSError as error:
             raise _refusal(str(path), f"cannot be read: {error.strerror}") from error
         record = decode(data, str(path), known=known)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -116,6 +117,16 @@ def test_a_file_under_another_name_is_refused(registry, make_record, name):
         list(registry.records())
     assert str(moved) in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_record_that_is_no_regular_file_is_refused(registry, make_record, make):
+    """A fifo has no end to wait for, and /dev/zero none to read."""
+    path = registry.write(make_record())
+    path.unlink()
+    make(path)
+    with pytest.raises(RegistryError, match="cannot be read: not a regular file"):
+        registry.read(path)
 
 
 def test_a_file_in_another_folder_is_refused(registry, make_record):
