@@ -198,13 +198,13 @@ PICKLE_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "an image that is nobody's": (
         lambda place: _pickled(place, lambda content: content["class_dict"][TEST].pop()),
-        r"class_dict does not name each of the 8 images exactly once$",
+        r"class_dict that does not name each of the 8 images exactly once$",
     ),
     "another shape": (
         lambda place: _pickled(
             place, lambda content: content.update(image_data=np.zeros((8, 3, 84, 84), np.uint8))
         ),
-        r"image_data is uint8 \(8, 3, 84, 84\), not uint8 \(n, 84, 84, 3\)$",
+        r"image_data that is uint8 \(8, 3, 84, 84\), not uint8 \(n, 84, 84, 3\)$",
     ),
     "floating indices": (
         lambda place: _pickled(
