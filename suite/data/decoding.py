@@ -4,8 +4,8 @@ In threads: Pillow releases the interpreter's lock where it decodes and resizes,
 threads were as fast as processes, whose results have to be sent.
 """
 
+import errno
 import hashlib
-import io
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from suite.errors import DataError
+from suite.data.pictures import ERRORS, open_image
+from suite.errors import DataError, one_line
+from suite.files import open_regular, read_regular
 
 SIZE = (84, 84)
+FORMATS = ("JPEG", "PNG")  # a PNG is among ILSVRC-2012's files that are named .JPEG
+MOST_PIXELS = 2**26  # ILSVRC-2012 has none larger
+MOST_BYTES = 2**26
 CHUNK = 50  # images a job: one alone would be outweighed by what a job costs
 
 
@@ -69,21 +74,26 @@ def decode(picture: Picture) -> Picked:
     again, at Pillow's default quality, and read that; this does not.
     """
     try:
-        data = _read(picture)
-        with Image.open(io.BytesIO(data)) as image:
+        data = read_picture(picture)
+        with open_image(data, FORMATS, MOST_PIXELS) as image:
             rgb = image.convert("RGB")
         if rgb.size != SIZE:
             rgb = rgb.resize(SIZE, Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(f"cannot decode {picture} ({error}): replace that copy") from error
+    except ERRORS as error:
+        raise DataError(
+            f"cannot decode {picture} ({one_line(str(error))}): replace that copy"
+        ) from error
     pixels = np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1)
     return pixels, hashlib.sha256(data).hexdigest()
 
 
-def _read(picture: Picture) -> bytes:
+def read_picture(picture: Picture) -> bytes:
+    """The bytes of one image file; an `OSError` where they cannot be had, or are too many."""
     if picture.span is None:
-        return picture.path.read_bytes()
+        return read_regular(picture.path, MOST_BYTES)
     offset, size = picture.span
-    with picture.path.open("rb") as file:
+    if size > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"{size:,} bytes, more than {MOST_BYTES:,}")
+    with open_regular(picture.path) as file:
         file.seek(offset)
         return file.read(size)

@@ -6,6 +6,7 @@
 """
 
 import csv
+import io
 import os
 import re
 import tarfile
@@ -13,10 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from suite.data.decoding import Picture
-from suite.errors import DataError
+from suite.data.layouts import stamp
+from suite.errors import DataError, one_line
+from suite.files import open_regular, read_regular
 
 PARTS = ("train", "val", "test")
 SUFFIXES = (".jpg", ".jpeg", ".png")
+_MOST_TABLE = 2**26
+_MOST_TAR = 2**31  # a class of ILSVRC-2012 has some 150 MB
+_MOST_MEMBERS = 10_000
+_TOLD_HEADER = 80
 _ALIASES = {"val": ("val", "validation")}
 
 Listing = dict[str, dict[str, list[Picture]]]
@@ -50,21 +57,32 @@ def read_csvs(paths: Mapping[str, Path]) -> Rows:
     for part, path in paths.items():
         classes: dict[str, list[str]] = {}
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                for row in csv.DictReader(file):
-                    name, label = row["filename"], row["label"]
-                    if not name or not label:
-                        raise ValueError(f"half a line after {len(seen)} files")
-                    if name in seen:
-                        raise DataError(f"{path} names {name} a second time")
-                    seen.add(name)
-                    classes.setdefault(label, []).append(name)
-        except (OSError, ValueError, csv.Error, KeyError) as error:
-            raise DataError(
-                f"{path} is not a table of filename,label ({type(error).__name__}: {error})"
-            ) from error
+            for name, label in _rows(read_regular(path, _MOST_TABLE).decode("utf-8-sig")):
+                if name in seen:
+                    raise DataError(f"{path} names {one_line(name)} a second time")
+                seen.add(name)
+                classes.setdefault(label, []).append(name)
+        except (OSError, ValueError, csv.Error) as error:
+            raise DataError(f"{path} is not a table of filename,label: {error}") from error
         rows[part] = {label: sorted(classes[label]) for label in sorted(classes)}
     return rows
+
+
+def _rows(text: str) -> Iterator[tuple[str, str]]:
+    """Each line's file and class; the header may be in any case, and have other columns too."""
+    lines = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    header = [column.strip().lower() for column in next(lines, [])]
+    if not {"filename", "label"} <= set(header):
+        told = one_line(",".join(header))[:_TOLD_HEADER]
+        raise ValueError(f"its header is '{told}', without the columns filename and label")
+    places = header.index("filename"), header.index("label")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        name, label = (line[at].strip() if at < len(line) else "" for at in places)
+        if not name or not label:
+            raise ValueError(f"half a line, the {number}th after its header")
+        yield name, label
 
 
 def flat_listing(images: Path, csvs: dict[str, Path]) -> tuple[Listing, Iterator[str]]:
@@ -73,7 +91,8 @@ def flat_listing(images: Path, csvs: dict[str, Path]) -> tuple[Listing, Iterator
     Raises `DataError` where a csv file names a file that is not there.
     """
     rows = read_csvs(csvs)
-    stamps = {entry.name: _entry_stamp(entry) for entry in os.scandir(images)}
+    with os.scandir(images) as entries:
+        stamps = {entry.name: stamp(entry.stat()) for entry in entries}
     names = {part: [n for row in classes.values() for n in row] for part, classes in rows.items()}
     for part, path in csvs.items():
         missing = [name for name in names[part] if name not in stamps]
@@ -97,14 +116,12 @@ def folder_listing(parts: dict[str, Path]) -> tuple[Listing, Iterator[str]]:
     for part, directory in parts.items():
         listing[part] = {}
         for folder in class_folders(directory):
-            entries = sorted(
-                (entry for entry in os.scandir(folder) if _is_image(entry.name)),
-                key=lambda entry: entry.name,
-            )
-            stamps += (f"{part}/{folder.name}/{e.name} {_entry_stamp(e)}" for e in entries)
+            with os.scandir(folder) as found:
+                entries = {each.name: each.stat() for each in found if _is_image(each.name)}
+            names = sorted(entries)
+            stamps += (f"{part}/{folder.name}/{name} {stamp(entries[name])}" for name in names)
             listing[part][folder.name] = [
-                Picture(name=f"{folder.name}/{entry.name}", path=Path(entry.path))
-                for entry in entries
+                Picture(name=f"{folder.name}/{name}", path=folder / name) for name in names
             ]
     return listing, iter(stamps)
 
@@ -129,10 +146,12 @@ def ilsvrc_classes(directory: Path) -> dict[str, Path]:
 
 
 def path_stamps(paths: Iterable[Path]) -> Iterator[str]:
-    """A stamp of each path; of a folder it is the last change to its list of files."""
+    """A stamp of each path, and of each file in a folder."""
     for path in paths:
-        status = path.stat()
-        yield f"{path.name} {status.st_size} {status.st_mtime_ns}"
+        yield f"{path.name} {stamp(path.stat())}"
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                yield from sorted(f"{entry.name} {stamp(entry.stat())}" for entry in entries)
 
 
 def ilsvrc_listing(csvs: Mapping[str, Path], classes: Mapping[str, Path]) -> Listing:
@@ -175,27 +194,36 @@ def _numbered(label: str, place: Path) -> list[Picture]:
     found: list[tuple[int, Picture]] = []
     pattern = re.compile(rf"{label}_(\d+)\.jpe?g", re.IGNORECASE)
     if place.is_dir():
-        for entry in os.scandir(place):
-            if match := pattern.fullmatch(entry.name):
-                found.append((int(match[1]), Picture(name=entry.name, path=Path(entry.path))))
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if match := pattern.fullmatch(entry.name):
+                    found.append((int(match[1]), Picture(name=entry.name, path=Path(entry))))
     else:
-        try:
-            with tarfile.open(place, "r:") as archive:
-                for member in archive:
-                    if match := pattern.fullmatch(Path(member.name).name):
-                        span = (member.offset_data, member.size)
-                        found.append(
-                            (int(match[1]), Picture(name=member.name, path=place, span=span))
-                        )
-        except (tarfile.TarError, OSError) as error:
-            raise DataError(f"{place} is not a whole tar ({error}): replace that copy") from error
+        found = [
+            (int(match[1]), Picture(name=name, path=place, span=span))
+            for name, span in _tar_members(place)
+            if (match := pattern.fullmatch(Path(name).name))
+        ]
     return [picture for _, picture in sorted(found, key=lambda pair: pair[0])]
+
+
+def _tar_members(place: Path) -> list[tuple[str, tuple[int, int]]]:
+    """The name of each file in a tar, where it begins and how many bytes it has."""
+    members: list[tuple[str, tuple[int, int]]] = []
+    try:
+        with open_regular(place) as file:
+            if os.fstat(file.fileno()).st_size > _MOST_TAR:
+                raise DataError(f"{place} has more than {_MOST_TAR:,} bytes: no class has so many")
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                for number, member in enumerate(archive):
+                    if number == _MOST_MEMBERS:
+                        raise DataError(f"{place} has more than {_MOST_MEMBERS:,} files")
+                    if member.isreg() and not member.issparse():
+                        members.append((member.name, (member.offset_data, member.size)))
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
+        raise DataError(f"{place} is not a whole tar ({error}): replace that copy") from error
+    return members
 
 
 def _is_image(name: str) -> bool:
     return name[0] != "." and name.lower().endswith(SUFFIXES)
-
-
-def _entry_stamp(entry: os.DirEntry[str]) -> str:
-    status = entry.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"

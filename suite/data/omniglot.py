@@ -5,9 +5,11 @@ without unpacking. The two sets are merged, as the paper's authors did (paper se
 characters of 20 drawings each.
 """
 
+import errno
 import hashlib
 import io
 import logging
+import lzma
 import os
 import re
 import sys
@@ -15,7 +17,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext, redirect_stderr
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +28,11 @@ from PIL import Image
 
 from suite.data.cache import Decoded, cached
 from suite.data.images import ImageData, Progress
+from suite.data.layouts import elsewhere, folders_in, looks_like, stamp, unopened
 from suite.data.manifest import blank_warnings, image_digest, image_warnings
-from suite.errors import DataError
-from suite.files import cache_dir
+from suite.data.pictures import ERRORS, open_image
+from suite.errors import DataError, one_line
+from suite.files import cache_dir, open_regular, read_regular
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +41,16 @@ N_CLASSES = sum(SPLIT_COUNTS)
 N_DRAWINGS = 20
 RAW_SIZE = (105, 105)
 SIZE = (28, 28)
+FOLDERS = ("omniglot", "omniglot-py", "omniglot-master")
 PARTS = ("images_background", "images_evaluation")
+MOST_PIXELS = 2**20
+MOST_BYTES = 2**20  # a drawing has some hundred
+MOST_ZIP = 2**28
+MOST_MEMBERS = 200_000
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
+_CHARACTER = re.compile(r"character(\d\d)")
+_LEVELS = 3  # that a copy may be unpacked too deep
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DECODER = "1"  # raise it when the same files give other pixels
 BY_HAND = (
     "download images_background.zip and images_evaluation.zip from https://github.com/"
@@ -71,6 +84,11 @@ def load_omniglot(
     """
     places = find_copy(root)
     by_class = _by_class([drawing for place in places for drawing in _listing(place)])
+    if not by_class:
+        raise DataError(
+            f"Omniglot in {places[0].parent}: no ALPHABET/characterNN/FILE.png lies in {PARTS[0]} "
+            f"or {PARTS[1]}{unopened(*places)}"
+        )
     for problem in _problems(by_class, n_classes):
         raise DataError(f"Omniglot in {places[0].parent}: {problem}; unpack it again")
     stamps = "".join(f"{d.name} {d.stamp}\n" for row in by_class.values() for d in row)
@@ -81,7 +99,8 @@ def load_omniglot(
 def find_copy(root: Path | None) -> tuple[Path, Path]:
     """The two parts of a copy, background and evaluation, each a directory or a zip.
 
-    `root` may hold the parts or a directory `omniglot` (torchvision's `omniglot-py`) that does.
+    `root` may hold the parts, or a directory `omniglot` (torchvision's `omniglot-py`) that does, or
+    a clone of the authors' repository, where they are in `python`.
     """
     if root is None and os.environ.get("SUITE_DATA"):
         root = Path(os.environ["SUITE_DATA"])
@@ -90,16 +109,26 @@ def find_copy(root: Path | None) -> tuple[Path, Path]:
         if len(_parts_in(root)) < 2:
             _download(root)
     root = root.expanduser()
-    for directory in (root, root / "omniglot", root / "omniglot-py"):
+    try:
+        return _copy_in(root)
+    except OSError as error:
+        raise DataError(f"cannot look for Omniglot in {root}: {error}") from error
+
+
+def _copy_in(root: Path) -> tuple[Path, Path]:
+    named = filter(looks_like(FOLDERS), folders_in(root))
+    directories = [each / sub for each in (root, *named) for sub in (".", "python")]
+    for directory in directories:
         places = _parts_in(directory)
         if len(places) == 2:
             return places[PARTS[0]], places[PARTS[1]]
         for part in places:
             missing = PARTS[1 - PARTS.index(part)]
             raise DataError(f"Omniglot in {directory} has {part} but no {missing}; {BY_HAND}")
+    where = elsewhere(root, lambda place: len(_parts_in(place)) == 2) or unopened(*directories)
     raise DataError(
         f"no Omniglot in {root}: neither there nor in omniglot/ or omniglot-py/ lie "
-        f"{PARTS[0]}[.zip] and {PARTS[1]}[.zip]; {BY_HAND}"
+        f"{PARTS[0]}[.zip] and {PARTS[1]}[.zip]{where or f'; {BY_HAND}'}"
     )
 
 
@@ -140,36 +169,75 @@ def _download_zip(part: str, target: Path) -> None:
 
 def _listing(place: Path) -> Iterator[Drawing]:
     """Every drawing in `place`; hidden files and `__MACOSX` are passed over."""
-    if not place.is_dir():
-        stamp = f"{place.name} {_stamp(place)}"
-        with _open_zip(place) as archive:
-            for member in archive.namelist():
-                name = member.removeprefix(f"{place.stem}/")
-                if _is_drawing(name):
-                    yield Drawing(name=name, container=place, member=member, stamp=stamp)
-        return
-    for path in place.glob("*/*/*.png"):
-        name = path.relative_to(place).as_posix()
-        if _is_drawing(name):
-            yield Drawing(name=name, container=path, member=None, stamp=_stamp(path))
-
-
-def _is_drawing(name: str) -> bool:
-    parts = name.split("/")
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return len(parts) == 3 and parts[2].endswith(".png") and not hidden
-
-
-def _stamp(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DataError(f"{path} is not a whole zip ({error}): delete it; {BY_HAND}") from error
+        yield from _unpacked(_alphabets(place)) if place.is_dir() else _zipped(place)
+    except OSError as error:
+        raise DataError(f"Omniglot in {place.parent} cannot be read: {error}") from error
+
+
+def _zipped(place: Path) -> Iterator[Drawing]:
+    """Of the names in the zip the last three parts count: it may have folders before them."""
+    container_stamp = f"{place.name} {stamp(place.stat())}"
+    with _open_zip(place) as archive:
+        for member in archive.namelist():
+            parts = [part for part in member.split("/") if part != "."]
+            if len(parts) >= 3 and not any(map(_is_hidden, parts)) and parts[-1].endswith(".png"):
+                name = "/".join(parts[-3:])
+                yield Drawing(name=name, container=place, member=member, stamp=container_stamp)
+
+
+def _unpacked(place: Path) -> Iterator[Drawing]:
+    for alphabet in folders_in(place):
+        for character in folders_in(alphabet):
+            if _is_hidden(alphabet.name) or _is_hidden(character.name):
+                continue
+            with os.scandir(character) as entries:
+                for entry in entries:
+                    if entry.name.endswith(".png") and not _is_hidden(entry.name):
+                        yield Drawing(
+                            name=f"{alphabet.name}/{character.name}/{entry.name}",
+                            container=Path(entry),
+                            member=None,
+                            stamp=stamp(entry.stat()),
+                        )
+
+
+def _alphabets(place: Path) -> Path:
+    """`place`, or the folder in it that holds the alphabets where it was unpacked too deep."""
+    for _ in range(_LEVELS):
+        inside = [folder for folder in folders_in(place) if not _is_hidden(folder.name)]
+        if len(inside) != 1 or any(_CHARACTER.fullmatch(f.name) for f in folders_in(inside[0])):
+            break
+        place = inside[0]
+    return place
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+@contextmanager
+def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The zip at `path`. A `DataError` where it is none, or not one that can be read."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(open_regular(path))
+            if os.fstat(file.fileno()).st_size > MOST_ZIP:
+                raise DataError(f"{path} has more than {MOST_ZIP:,} bytes: it is not Omniglot's")
+            archive = stack.enter_context(zipfile.ZipFile(file))
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DataError(f"{path} is not a whole zip ({error}): delete it; {BY_HAND}") from error
+        if len(archive.infolist()) > MOST_MEMBERS:
+            raise DataError(f"{path} has more than {MOST_MEMBERS:,} files: it is not Omniglot's")
+        for member in archive.infolist():
+            if member.flag_bits & 1:
+                raise DataError(f"{path} is locked with a password: unpack it beside itself")
+            if member.compress_type not in _COMPRESSIONS:
+                raise DataError(
+                    f"{path} is compressed in a way that Python cannot read (method "
+                    f"{member.compress_type}; 9 is Deflate64): unpack it beside itself"
+                )
+        yield archive
 
 
 def _by_class(drawings: list[Drawing]) -> dict[str, list[Drawing]]:
@@ -185,7 +253,7 @@ def _problems(by_class: dict[str, list[Drawing]], n_classes: int) -> Iterator[st
     highest: dict[str, int] = defaultdict(int)
     for name in by_class:
         alphabet, character = name.split("/")
-        number = re.fullmatch(r"character(\d\d)", character)
+        number = _CHARACTER.fullmatch(character)
         if number is None:
             yield f"{name} is not named ALPHABET/characterNN"
         else:
@@ -228,18 +296,26 @@ def _decode(by_class: dict[str, list[Drawing]], progress: Progress | None) -> De
 def _open_image(drawing: Drawing, archives: dict[Path, zipfile.ZipFile]) -> Image.Image:
     """The drawing as it is: 105x105, mode "1", ink 0."""
     try:
-        if drawing.member is None:
-            data = drawing.container.read_bytes()
-        else:
-            data = archives[drawing.container].read(drawing.member)
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except (OSError, SyntaxError, ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(f"cannot decode {drawing} ({error}): replace that copy") from error
+        image = open_image(_read(drawing, archives), ("PNG",), MOST_PIXELS)
+    except (*ERRORS, *ZIP_ERRORS) as error:
+        raise DataError(
+            f"cannot decode {drawing} ({one_line(str(error))}): replace that copy"
+        ) from error
     if image.size != RAW_SIZE or image.mode != "1":
         found = f"{image.width}x{image.height}, mode {image.mode}"
         raise DataError(f"{drawing} is {found}, not 105x105, mode 1: use the official files")
     return image
+
+
+def _read(drawing: Drawing, archives: dict[Path, zipfile.ZipFile]) -> bytes:
+    """The bytes of one PNG; an `OSError` where there are too many."""
+    if drawing.member is None:
+        return read_regular(drawing.container, MOST_BYTES)
+    with archives[drawing.container].open(drawing.member) as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"more than {MOST_BYTES:,} bytes")
+    return data
 
 
 def shrink(image: Image.Image) -> npt.NDArray[np.uint8]:

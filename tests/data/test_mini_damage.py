@@ -101,11 +101,12 @@ FLAT_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a csv file of something else": (
         lambda place: (place / "test.csv").write_text("a,b\n1,2\n"),
-        r"test\.csv is not a table of filename,label \(KeyError: 'filename'\)$",
+        r"test\.csv is not a table of filename,label: its header is .a,b., without "
+        "the columns filename and label$",
     ),
     "half a line": (
         lambda place: (place / "test.csv").write_text("filename,label\nx.jpg\n"),
-        r"test\.csv is not a table of filename,label \(ValueError: half a line",
+        r"test\.csv is not a table of filename,label: half a line",
     ),
     "no line": (
         lambda place: (place / "test.csv").write_text("filename,label\n"),

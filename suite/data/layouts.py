@@ -1,0 +1,67 @@
+"""Where in a user's folder a data set may lie, and what to say where it is not found."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+_DEPTH = 3
+_MOST_FOLDERS = 500
+
+
+def stamp(status: os.stat_result) -> str:
+    """What changes where a file does: even a tool that sets its times back changes `ctime`."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
+def folders_in(place: Path) -> list[Path]:
+    """The visible folders in `place`, by name; none where it is no folder."""
+    try:
+        with os.scandir(place) as entries:
+            found = [Path(entry) for entry in entries if entry.name[0] != "." and entry.is_dir()]
+    except (NotADirectoryError, FileNotFoundError):
+        return []
+    return sorted(found)
+
+
+def looks_like(names: tuple[str, ...]) -> Callable[[Path], bool]:
+    """Whether a path has one of these names, whatever its case, hyphens and underscores."""
+    return lambda path: _plain(path.name) in {_plain(name) for name in names}
+
+
+def elsewhere(root: Path, is_copy: Callable[[Path], bool]) -> str:
+    """A sentence that names where a copy lies, above or below `root`; empty where none is seen."""
+    places = (place for place in (root.parent, *_below(root)) if is_copy(place))
+    found = next(places, None)
+    return "" if found is None else f"; it seems to lie in {found}: pass --data {found}"
+
+
+def unopened(*places: Path) -> str:
+    """A sentence that names the archives that lie in `places`; empty where there are none."""
+    found: list[str] = []
+    for place in places:
+        if place.is_dir():
+            found += sorted(e.name for e in place.iterdir() if e.name.lower().endswith(ARCHIVES))
+    return f"; unpack what lies there unopened: {', '.join(found[:5])}" if found else ""
+
+
+def _below(root: Path) -> Iterator[Path]:
+    """The folders of `root`, level by level, as far as is quickly done."""
+    level, seen = [root], 0
+    for _ in range(_DEPTH):
+        level = [folder for place in level for folder in _readable(place)]
+        seen += len(level)
+        yield from level
+        if seen > _MOST_FOLDERS:
+            return
+
+
+def _readable(place: Path) -> list[Path]:
+    try:
+        return folders_in(place)
+    except OSError:
+        return []
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "").replace(" ", "")
