@@ -5,6 +5,7 @@ old file or the new one and nothing between. The registry writes its records thr
 """
 
 import errno
+import io
 import os
 import secrets
 import shutil
@@ -12,7 +13,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import platformdirs
 
@@ -30,7 +30,7 @@ def cache_dir() -> Path:
     return Path(platformdirs.user_cache_dir("maml-suite"))
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """Open a regular file to read its bytes; links to one are followed.
 
     Raises `OSError` for anything else: a fifo would wait for ever, /dev/zero never ends.

@@ -213,19 +213,33 @@ def benchmark(
 
 
 def data(
-    name: Positional[Annotated[Literal["omniglot", "glyphs", "miniimagenet"], arg(metavar="NAME")]],
+    name: Positional[
+        Annotated[Literal["omniglot", "glyphs", "miniimagenet"] | None, arg(metavar="[NAME]")]
+    ] = None,
     /,
     data: Path | None = None,
+    cache: bool = False,
+    clear: Literal["omniglot", "glyphs", "miniimagenet", "all"] | None = None,
 ) -> None:
     """Find or download a data set, decode it once into the cache, and say which it is.
 
     Args:
         name: omniglot, glyphs or miniimagenet.
         data: Folder that holds it; by default SUITE_DATA, else a download.
+        cache: List the decoded data sets in the cache, with their sizes and when they were used.
+        clear: Remove the decoded arrays of this data set, or of all; trainings stay.
     """
-    from suite.cli.show import show_data
+    from suite.cli.data import clear_cache, list_cache, show_data
+    from suite.errors import UsageError
 
-    show_data(name, data)
+    if (name is not None) + cache + (clear is not None) != 1:
+        raise UsageError("name a data set, or give --cache, or --clear NAME; see suite data --help")
+    if cache:
+        list_cache()
+    elif clear is not None:
+        clear_cache(clear)
+    elif name is not None:
+        show_data(name, data)
 
 
 def doctor() -> int:

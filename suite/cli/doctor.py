@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 
 from suite import environment
+from suite.cli.data import size
+from suite.data import stored
 from suite.data.miniimagenet import copy_at_hand
 from suite.data.omniglot import find_copy
 from suite.errors import DataError
@@ -24,6 +26,7 @@ def examine() -> int:
     state = {True: " with changes", False: "", None: ""}[dirty]
     print(f"{'commit':12} {commit or 'none: not a git checkout'}{state}")
     print(f"{'cache':12} {cache_dir()}")
+    print(f"{'data cache':12} {_data_cache()}")
     print(f"{'torchvision':12} {_torchvision()}")
     print(f"{'SUITE_DATA':12} {os.environ.get('SUITE_DATA', 'not set')}")
     print(f"{'omniglot':12} {_omniglot()}")
@@ -31,6 +34,15 @@ def examine() -> int:
     print(f"{'glyphs':12} needs no download")
     print(f"{'sinusoid':12} needs no data")
     return 0
+
+
+def _data_cache() -> str:
+    try:
+        found = stored.entries()
+    except DataError as error:
+        return str(error)
+    total = size(sum(entry.size for entry in found))
+    return f"{total} of decoded data, entries: {len(found)}; list them with: suite data --cache"
 
 
 def _torchvision() -> str:

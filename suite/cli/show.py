@@ -109,26 +109,3 @@ def _protocol_table(setting: Setting) -> Table:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def show_data(name: str, root: Path | None) -> None:
-    """Load a data set and say which it is."""
-    from suite.cli.progress import over
-    from suite.data.images import load_image_data
-    from suite.data.known import TERMS, copy_name
-
-    data = load_image_data(name, root=root, progress=over)
-    classes, images, *shape = data.images.shape
-    print(f"{name}: {classes:,} classes of {images} images, {'x'.join(map(str, shape))}")
-    if data.fixed_split is not None:
-        split = data.fixed_split
-        sizes = (len(split.train), len(split.validation), len(split.test))
-        print("split: {} train, {} validation, {} test classes".format(*sizes))
-    print(f"fingerprint {data.fingerprint}")
-    known = copy_name(name, data.fingerprint)
-    if known is not None:
-        print(f"copy: {known}")
-    if name in TERMS:
-        print(f"terms: {TERMS[name]}")
-    for warning in data.warnings:
-        print(f"warning: {warning}")

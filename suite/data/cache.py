@@ -1,17 +1,25 @@
 """Decoded image data sets on disk: built once, afterwards mapped into memory.
 
 An entry is an array (`.npy`), its manifest, and a description, written last, without which nothing
-is there yet. The array is written class by class, so that none has to fit into memory. The
-fingerprint is computed from the pixels at every load, so that a record names the data that was
-really used; for the 1.27 GB of mini-ImageNet that takes one or two seconds.
+is there yet. The array is written class by class, so that none has to fit into memory.
+
+What is checked when: the key of an entry is a hash of the content of the files that were decoded,
+so a fresh copy of the same data finds it. A copy whose names, sizes and times (of change, too) are
+those of one that was hashed before is not hashed again (`.sources`): nobody but root can change a
+file and not its times. The fingerprint is computed from the pixels at every load, so that a record
+names the data that was really used; for the 1.27 GB of mini-ImageNet that takes one or two seconds.
 """
 
+import contextlib
+import hashlib
+import io
 import json
 import logging
+import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +28,13 @@ from filelock import FileLock
 from suite.data.images import ImageData, Split
 from suite.data.manifest import fingerprint, image_lines
 from suite.errors import DataError
-from suite.files import atomic_path, atomic_write, cache_dir
+from suite.files import atomic_path, atomic_write, cache_dir, open_regular, read_regular
 
 log = logging.getLogger(__name__)
+
+SOURCES = ".sources"
+MOST_SOURCES = 50
+_MOST_DESCRIPTION = 2**28
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,30 +49,66 @@ class Decoded:
     """From the lines of the manifest, asked when all images were read."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The files that an entry is made of."""
+
+    stamp: str
+    """Of their names, sizes and times: quick to have, and another one for each copy."""
+    content: Callable[[], str]
+    """A hash of their names and bytes, which takes some seconds; see `content_of`."""
+    settings: str
+    """What the pixels depend on beside the files."""
+
+
+def content_of(files: Iterable[tuple[str, bytes]]) -> str:
+    """A hash of files by name, in their order."""
+    digest = hashlib.sha256()
+    for name, data in files:
+        digest.update(f"{name} {hashlib.sha256(data).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def made(settings: str) -> Source:
+    """The source of data that is made of nothing but `settings`."""
+    return Source(stamp=settings, content=lambda: "", settings=settings)
+
+
+def data_dir() -> Path:
+    """Where the entries lie."""
+    return cache_dir() / "data"
+
+
 def cached(
-    name: str, *, cache_id: str, build: Callable[[], Decoded], split: Split | None = None
+    name: str, *, source: Source, build: Callable[[], Decoded], split: Split | None = None
 ) -> ImageData:
     """Load the data set from the cache, or `build` it and put it there.
 
-    `cache_id` stands for everything that the pixels depend on. Of several processes at once one
-    builds and the others wait. A damaged cache entry is built again. Raises `DataError` where the
-    cache cannot be written, as on a full disk; what was half written then is removed.
+    Of several processes at once one builds and the others wait. A damaged cache entry is built
+    again. Raises `DataError` where the cache cannot be written, as on a full disk; what was half
+    written then is removed.
     """
-    stem = cache_dir() / "data" / f"{name}-{cache_id}"
+    folder = data_dir()
+    seen = _short(source.settings + "\n" + source.stamp)
     try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        found = _read(name, stem, split)
+        folder.mkdir(parents=True, exist_ok=True)
+        known = _entry_of(folder, name, seen)
+        found = None if known is None else _read(name, known, split, logging.DEBUG)
         if found is not None:
             return found
-        with FileLock(_beside(stem, ".lock")):
-            found = _read(name, stem, split)  # another process may have built it while we waited
+        with FileLock(folder / f"{name}.lock"):
+            content = _short(source.settings + "\n" + source.content())
+            stem = folder / f"{name}-{content}"
+            # It may be there of another copy, or by a process that we waited for.
+            found = _read(name, stem, split)
             if found is None:
                 _remove_leftovers(stem)
                 _write(stem, build())
                 found = _read(name, stem, split)
+            _remember(stem, seen)
     except OSError as error:  # readers name their own files in a `DataError`
         raise DataError(
-            f"cannot put {name} into the cache {stem.parent} ({error.strerror or error}): "
+            f"cannot put {name} into the cache {folder} ({error.strerror or error}): "
             "make room there, or set SUITE_CACHE to another directory"
         ) from error
     if found is None:
@@ -71,22 +119,48 @@ def cached(
     return found
 
 
-def _read(name: str, stem: Path, split: Split | None) -> ImageData | None:
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _entry_of(folder: Path, name: str, seen: str) -> Path | None:
+    """The entry that was made of the copy with this stamp."""
+    for path in folder.glob(f"{name}-*{SOURCES}"):
+        with contextlib.suppress(OSError):
+            if seen in path.read_text(encoding="ascii", errors="replace").split():
+                return path.with_name(path.name.removesuffix(SOURCES))
+    return None
+
+
+def _remember(stem: Path, seen: str) -> None:
+    """Keep that this stamp is of this entry's content, and forget the oldest."""
+    path = _beside(stem, SOURCES)
+    known = path.read_text(encoding="ascii", errors="replace").split() if path.exists() else []
+    kept = [*(each for each in known if each != seen), seen][-MOST_SOURCES:]
+    atomic_write(path, "".join(f"{each}\n" for each in kept).encode())
+
+
+def _read(
+    name: str, stem: Path, split: Split | None, told: int = logging.WARNING
+) -> ImageData | None:
     """The cached data set, or None if there is none that is whole."""
     described = _beside(stem, ".json")
     if not described.exists():
         return None
     try:
-        about = json.loads(described.read_bytes())
-        images = np.load(_beside(stem, ".npy"), mmap_mode="c", allow_pickle=False)
+        about = json.loads(read_regular(described, _MOST_DESCRIPTION))
+        images = _mapped(_beside(stem, ".npy"), tuple(about["shape"]))
         classes = tuple(about["classes"])
         digest = fingerprint(image_lines(images, classes, about["files"]))
         if digest != about["fingerprint"]:
             raise ValueError("its pixels are not those of its manifest")
         warnings = tuple(about["warnings"])
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        log.warning("decoding %s again: the cache entry %s is damaged (%s)", name, stem, error)
+    except Exception as error:  # what is damaged fails in any way
+        reason = " ".join(str(error).split())[:200]
+        log.log(told, "decoding %s again: the cache entry %s is damaged (%s)", name, stem, reason)
         return None
+    with contextlib.suppress(OSError):  # a cache that others share may not be ours to write
+        os.utime(described)  # `suite data --cache` tells when an entry was last used
     return ImageData(
         name=name,
         images=images,
@@ -97,6 +171,16 @@ def _read(name: str, stem: Path, split: Split | None) -> ImageData | None:
     )
 
 
+def _mapped(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """The array of `shape`; its header is held to what was written, and not interpreted."""
+    header = _header(shape)
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(len(header)) != header or size != len(header) + math.prod(shape):
+            raise ValueError("its header or size is another")
+        return np.memmap(file, np.uint8, "c", len(header), shape)
+
+
 def _write(stem: Path, decoded: Decoded) -> None:
     """Write the array, its manifest and, last, the description that makes the entry count."""
     lines: list[str] = []
@@ -104,8 +188,8 @@ def _write(stem: Path, decoded: Decoded) -> None:
         rows = zip(decoded.classes, decoded.files, decoded.images, strict=True)
         for index, (name, files, row) in enumerate(rows):
             if index == 0:
-                _write_header(file, (len(decoded.classes), *row.shape))
                 shape = row.shape
+                file.write(_header((len(decoded.classes), *shape)))
             assert row.shape == shape, name
             # Not a writable map of the file: on a full disk that ends the process with SIGBUS.
             file.write(row.tobytes())
@@ -115,16 +199,20 @@ def _write(stem: Path, decoded: Decoded) -> None:
         "classes": decoded.classes,
         "files": decoded.files,
         "fingerprint": fingerprint(lines),
+        "shape": (len(decoded.classes), *shape),
         "warnings": decoded.warnings(lines),
     }
     atomic_write(_beside(stem, ".manifest.txt"), "".join(f"{line}\n" for line in lines).encode())
     atomic_write(_beside(stem, ".json"), (json.dumps(about, sort_keys=True) + "\n").encode())
 
 
-def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+def _header(shape: tuple[int, ...]) -> bytes:
+    """What numpy writes before an array of bytes of this shape."""
+    file = io.BytesIO()
     descr = np.lib.format.dtype_to_descr(np.dtype(np.uint8))
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
 
 
 def _remove_leftovers(stem: Path) -> None:

@@ -5,7 +5,6 @@ Its numbers are not the paper's and are never compared with them. The fonts are 
 machine with matplotlib; the drawings follow from them, the library versions and fixed seeds.
 """
 
-import hashlib
 import json
 import math
 import unicodedata
@@ -19,7 +18,7 @@ import numpy.typing as npt
 import PIL
 from PIL import Image, ImageFont, features
 
-from suite.data.cache import Decoded, cached
+from suite.data.cache import Decoded, cached, made
 from suite.data.images import ImageData, Progress
 from suite.data.manifest import duplicate_warnings, find_duplicates
 from suite.errors import DataError
@@ -77,8 +76,8 @@ def load_glyphs(*, n_classes: int = N_CLASSES, progress: Progress | None = None)
     import matplotlib
 
     key = (GENERATOR, n_classes, matplotlib.__version__, PIL.__version__, _freetype())
-    cache_id = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    return cached("glyphs", cache_id=cache_id, build=lambda: draw_glyphs(n_classes, progress))
+    source = made(json.dumps(key))
+    return cached("glyphs", source=source, build=lambda: draw_glyphs(n_classes, progress))
 
 
 def draw_glyphs(n_classes: int, progress: Progress | None = None) -> Decoded:

@@ -1,20 +1,24 @@
 """From a copy of mini-ImageNet to its pixels, and to what a user of that copy should know."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from suite.data.cache import Decoded
-from suite.data.decoding import decode_all
+from suite.data.cache import Decoded, content_of
+from suite.data.decoding import Picture, decode_all, read_picture
 from suite.data.images import Progress
 from suite.data.manifest import find_duplicates
 from suite.data.mini_copy import Copy
 from suite.data.mini_files import Listing
 from suite.data.mini_pickles import pickle_rows
 from suite.data.mini_split import Expected
+from suite.errors import DataError
+from suite.files import open_regular
 
 SHOWN_GROUPS = 10
 
@@ -49,6 +53,29 @@ def decode_copy(copy: Copy, expected: Expected, progress: Progress | None) -> De
             *((f"images of a single colour: {plain[0]}",) if plain[0] else ()),
         ),
     )
+
+
+def content_of_copy(copy: Copy) -> str:
+    """A hash of the names and bytes of what `decode_copy` would read."""
+    if copy.listing is None:
+        return content_of((part, _digest(path)) for part, path in copy.pickles.items())
+    pictures = (p for classes in copy.listing().values() for row in classes.values() for p in row)
+    return content_of((picture.name, _bytes(picture)) for picture in pictures)
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+
+
+def _bytes(picture: Picture) -> bytes:
+    try:
+        return read_picture(picture)
+    except OSError as error:
+        raise DataError(f"cannot decode {picture} ({error.strerror}): replace it") from error
 
 
 def _file_rows(

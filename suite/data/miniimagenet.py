@@ -4,19 +4,18 @@ There is no official copy, and those that people have differ in their pixels; th
 which one it is. Where none is at hand a public one is fetched, and else told how to get one.
 """
 
-import hashlib
 import logging
 import os
 from pathlib import Path
 
 from filelock import FileLock
 
-from suite.data.cache import cached
+from suite.data.cache import Source, cached
 from suite.data.download import Remote, download
 from suite.data.images import ImageData, Progress
 from suite.data.known import TERMS
 from suite.data.mini_copy import PICKLE, Copy, find_copy
-from suite.data.mini_decode import decode_copy
+from suite.data.mini_decode import content_of_copy, decode_copy
 from suite.data.mini_split import RAVI_LAROCHELLE, Expected, fixed_split
 from suite.errors import DataError
 from suite.files import cache_dir
@@ -50,10 +49,14 @@ def load_miniimagenet(
     complete and sound; where there is none, that error has some lines on how to get one.
     """
     copy = _copy(root, expected, progress)
-    key = f"{DECODER}\n{expected.n_images} {expected.classes}\n{copy.form} {copy.stamp}"
+    source = Source(
+        stamp=f"{copy.form} {copy.stamp}",
+        content=lambda: content_of_copy(copy),
+        settings=f"{DECODER}\n{expected.n_images} {expected.classes}",
+    )
     return cached(
         "miniimagenet",
-        cache_id=hashlib.sha256(key.encode()).hexdigest()[:16],
+        source=source,
         build=lambda: decode_copy(copy, expected, progress),
         split=fixed_split(expected),
     )

@@ -6,7 +6,6 @@ characters of 20 drawings each.
 """
 
 import errno
-import hashlib
 import io
 import logging
 import lzma
@@ -26,7 +25,7 @@ import numpy.typing as npt
 from filelock import FileLock
 from PIL import Image
 
-from suite.data.cache import Decoded, cached
+from suite.data.cache import Decoded, Source, cached, content_of
 from suite.data.images import ImageData, Progress
 from suite.data.layouts import elsewhere, folders_in, looks_like, stamp, unopened
 from suite.data.manifest import blank_warnings, image_digest, image_warnings
@@ -92,8 +91,8 @@ def load_omniglot(
     for problem in _problems(by_class, n_classes):
         raise DataError(f"Omniglot in {places[0].parent}: {problem}; unpack it again")
     stamps = "".join(f"{d.name} {d.stamp}\n" for row in by_class.values() for d in row)
-    cache_id = hashlib.sha256(f"{DECODER}\n{stamps}".encode()).hexdigest()[:16]
-    return cached("omniglot", cache_id=cache_id, build=lambda: _decode(by_class, progress))
+    source = Source(stamp=stamps, content=lambda: _content(by_class), settings=DECODER)
+    return cached("omniglot", source=source, build=lambda: _decode(by_class, progress))
 
 
 def find_copy(root: Path | None) -> tuple[Path, Path]:
@@ -268,6 +267,13 @@ def _problems(by_class: dict[str, list[Drawing]], n_classes: int) -> Iterator[st
             yield f"class {name} has {len(row)} drawings, not {N_DRAWINGS}"
 
 
+def _content(by_class: dict[str, list[Drawing]]) -> str:
+    drawings = (drawing for row in by_class.values() for drawing in row)
+    with ExitStack() as stack:
+        archives: dict[Path, zipfile.ZipFile] = {}
+        return content_of((drawing.name, _read(drawing, archives, stack)) for drawing in drawings)
+
+
 def _decode(by_class: dict[str, list[Drawing]], progress: Progress | None) -> Decoded:
     drawings = [drawing for row in by_class.values() for drawing in row]
     images = np.empty((len(drawings), 1, *SIZE), dtype=np.uint8)
@@ -276,10 +282,7 @@ def _decode(by_class: dict[str, list[Drawing]], progress: Progress | None) -> De
     with ExitStack() as stack:
         archives: dict[Path, zipfile.ZipFile] = {}
         for index, drawing in enumerate(steps):
-            if drawing.member is not None and drawing.container not in archives:
-                archive = stack.enter_context(_open_zip(drawing.container))
-                archives[drawing.container] = archive
-            image = _open_image(drawing, archives)
+            image = _open_image(drawing, _read(drawing, archives, stack))
             raw_lines.append(f"{drawing.name} {image_digest(np.asarray(image, dtype=np.uint8))}")
             images[index, 0] = shrink(image)
     classes = tuple(by_class)
@@ -293,29 +296,36 @@ def _decode(by_class: dict[str, list[Drawing]], progress: Progress | None) -> De
     )
 
 
-def _open_image(drawing: Drawing, archives: dict[Path, zipfile.ZipFile]) -> Image.Image:
+def _open_image(drawing: Drawing, data: bytes) -> Image.Image:
     """The drawing as it is: 105x105, mode "1", ink 0."""
     try:
-        image = open_image(_read(drawing, archives), ("PNG",), MOST_PIXELS)
-    except (*ERRORS, *ZIP_ERRORS) as error:
-        raise DataError(
-            f"cannot decode {drawing} ({one_line(str(error))}): replace that copy"
-        ) from error
+        image = open_image(data, ("PNG",), MOST_PIXELS)
+    except ERRORS as error:
+        raise _undecodable(drawing, error) from error
     if image.size != RAW_SIZE or image.mode != "1":
         found = f"{image.width}x{image.height}, mode {image.mode}"
         raise DataError(f"{drawing} is {found}, not 105x105, mode 1: use the official files")
     return image
 
 
-def _read(drawing: Drawing, archives: dict[Path, zipfile.ZipFile]) -> bytes:
-    """The bytes of one PNG; an `OSError` where there are too many."""
-    if drawing.member is None:
-        return read_regular(drawing.container, MOST_BYTES)
-    with archives[drawing.container].open(drawing.member) as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError(errno.EFBIG, f"more than {MOST_BYTES:,} bytes")
+def _read(drawing: Drawing, archives: dict[Path, zipfile.ZipFile], stack: ExitStack) -> bytes:
+    """The bytes of one PNG; its zip is opened into `archives` once, and closed by `stack`."""
+    try:
+        if drawing.member is None:
+            return read_regular(drawing.container, MOST_BYTES)
+        if drawing.container not in archives:
+            archives[drawing.container] = stack.enter_context(_open_zip(drawing.container))
+        with archives[drawing.container].open(drawing.member) as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise OSError(errno.EFBIG, f"more than {MOST_BYTES:,} bytes")
+    except (OSError, ValueError, EOFError, *ZIP_ERRORS) as error:
+        raise _undecodable(drawing, error) from error
     return data
+
+
+def _undecodable(drawing: Drawing, error: Exception) -> DataError:
+    return DataError(f"cannot decode {drawing} ({one_line(str(error))}): replace that copy")
 
 
 def shrink(image: Image.Image) -> npt.NDArray[np.uint8]:

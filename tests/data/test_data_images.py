@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.data.cache import Decoded, cached
+from suite.data.cache import Decoded, Source, cached, data_dir, made
 from suite.data.images import ImageData, load_image_data, seeded_split
 from suite.errors import DataError
 from suite.files import cache_dir
@@ -95,8 +95,8 @@ def test_unknown_names_are_refused_with_the_known_ones() -> None:
 
 def test_the_second_load_is_mapped_from_the_cache() -> None:
     build = Builder()
-    first = cached("reuse", cache_id="1", build=build)
-    second = cached("reuse", cache_id="1", build=build)
+    first = cached("reuse", source=made("1"), build=build)
+    second = cached("reuse", source=made("1"), build=build)
     assert build.calls == 1
     assert isinstance(second.images, np.memmap)
     assert second.images.mode == "c"  # Copy-on-write: nothing reaches the file.
@@ -104,15 +104,16 @@ def test_the_second_load_is_mapped_from_the_cache() -> None:
     assert second.warnings == ("told once of 6",)
     assert second.fingerprint == first.fingerprint
     np.testing.assert_array_equal(second.images, np.stack(list(build().images)))
-    manifest = (cache_dir() / "data" / "reuse-1.manifest.txt").read_text().splitlines()
+    (path,) = data_dir().glob("reuse-*.manifest.txt")
+    manifest = path.read_text().splitlines()
     assert len(manifest) == 6
     assert manifest[0].startswith("a/x ")
 
 
 def test_another_id_is_built_again() -> None:
     build = Builder()
-    cached("ids", cache_id="1", build=build)
-    cached("ids", cache_id="2", build=build)
+    cached("ids", source=made("1"), build=build)
+    cached("ids", source=made("2"), build=build)
     assert build.calls == 2
 
 
@@ -150,15 +151,45 @@ def test_a_damaged_entry_is_built_again(
 ) -> None:
     assert callable(damage)
     build = Builder()
-    stem = f"damage-{suffix[1:]}{damage.__name__}"
-    first = cached("damage", cache_id=stem, build=build)
+    stem = f"damage{suffix[1:]}{damage.__name__}".replace("_", "")
+    first = cached(stem, source=made(stem), build=build)
     expected = np.array(first.images)
-    damage(cache_dir() / "data" / f"damage-{stem}{suffix}")
+    (path,) = data_dir().glob(f"{stem}-*{suffix}")
+    damage(path)
     with caplog.at_level(logging.WARNING):
-        second = cached("damage", cache_id=stem, build=build)
+        second = cached(stem, source=made(stem), build=build)
     assert build.calls == 2
-    assert "is damaged" in caplog.text
+    assert [record.message.count("is damaged") for record in caplog.records] == [1]
     np.testing.assert_array_equal(second.images, expected)
+
+
+def test_any_flipped_bit_in_the_header_is_built_again() -> None:
+    build = Builder()
+    cached("header", source=made("1"), build=build)
+    (path,) = data_dir().glob("header-*.npy")
+    good = path.read_bytes()
+    for place in range(0, 128 * 8, 5):
+        data = bytearray(good)
+        data[place // 8] ^= 1 << place % 8
+        path.write_bytes(data)
+        cached("header", source=made("1"), build=build)
+        assert path.read_bytes() == good
+    assert build.calls == 1 + len(range(0, 128 * 8, 5))
+
+
+def _source(stamp: str, content: str, hashed: list[str]) -> Source:
+    return Source(stamp=stamp, content=lambda: (hashed.append(stamp), content)[1], settings="")
+
+
+def test_a_fresh_copy_is_hashed_and_not_decoded_again() -> None:
+    build, hashed = Builder(), list[str]()
+    for stamp in ("here", "here", "there", "there", "here"):
+        cached("copies", source=_source(stamp, "the same", hashed), build=build)
+    assert build.calls == 1
+    assert hashed == ["here", "there"]
+    assert len(list(data_dir().glob("copies-*.npy"))) == 1
+    cached("copies", source=_source("elsewhere", "others", hashed), build=build)
+    assert build.calls == 2
 
 
 def test_a_build_that_fails_leaves_nothing_behind() -> None:
@@ -166,9 +197,9 @@ def test_a_build_that_fails_leaves_nothing_behind() -> None:
         raise DataError("no such file")
 
     with pytest.raises(DataError, match="no such file"):
-        cached("fail", cache_id="1", build=fail)
+        cached("fail", source=made("1"), build=fail)
     build = Builder()
-    cached("fail", cache_id="1", build=build)
+    cached("fail", source=made("1"), build=build)
     assert build.calls == 1
 
 
@@ -188,27 +219,29 @@ class FullDisk(Builder):
 
 def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_behind() -> None:
     with pytest.raises(DataError, match=r"No space left on device\): .* SUITE_CACHE") as caught:
-        cached("full", cache_id="1", build=FullDisk())
+        cached("full", source=made("1"), build=FullDisk())
     assert "\n" not in str(caught.value)
     directory = cache_dir() / "data"
-    assert [path.name for path in directory.iterdir() if "full-1" in path.name] == ["full-1.lock"]
+    assert [path.name for path in directory.iterdir() if "full" in path.name] == ["full.lock"]
     build = Builder()
-    cached("full", cache_id="1", build=build)
+    cached("full", source=made("1"), build=build)
     assert build.calls == 1
 
 
 def test_what_a_killed_process_left_is_removed() -> None:
-    (cache_dir() / "data").mkdir(parents=True, exist_ok=True)
-    torn = cache_dir() / "data" / ".killed-1.npy.123-abcd.tmp"
+    cached("killed", source=made("1"), build=Builder())
+    (array,) = data_dir().glob("killed-*.npy")
+    array.unlink()
+    torn = array.with_name(f".{array.name}.123-abcd.tmp")
     torn.write_bytes(b"half")
-    cached("killed", cache_id="1", build=Builder())
+    cached("killed", source=made("1"), build=Builder())
     assert not torn.exists()
 
 
 def test_of_several_at_once_one_builds() -> None:
     build = Builder()
     with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(cached, "race", cache_id="1", build=build) for _ in range(8)]
+        jobs = [pool.submit(cached, "race", source=made("1"), build=build) for _ in range(8)]
         prints = {job.result().fingerprint for job in jobs}
     assert build.calls == 1
     assert len(prints) == 1

@@ -1,0 +1,65 @@
+"""`suite data`: which copy of a data set is here, and what the cache holds of all."""
+
+from datetime import datetime
+from pathlib import Path
+
+from tabulate import tabulate
+
+from suite.cli.progress import over
+from suite.data import stored
+from suite.data.cache import data_dir
+from suite.data.images import load_image_data
+from suite.data.known import TERMS, copy_name
+from suite.errors import one_line
+
+_OLD = "not used: half written, or by an older version"
+
+
+def show_data(name: str, root: Path | None) -> None:
+    """Load a data set and say which it is."""
+    data = load_image_data(name, root=root, progress=over)
+    classes, images, *shape = data.images.shape
+    print(f"{name}: {classes:,} classes of {images} images, {'x'.join(map(str, shape))}")
+    if data.fixed_split is not None:
+        split = data.fixed_split
+        sizes = (len(split.train), len(split.validation), len(split.test))
+        print("split: {} train, {} validation, {} test classes".format(*sizes))
+    print(f"fingerprint {data.fingerprint}")
+    known = copy_name(name, data.fingerprint)
+    if known is not None:
+        print(f"copy: {known}")
+    if name in TERMS:
+        print(f"terms: {TERMS[name]}")
+    for warning in data.warnings:
+        print(f"warning: {one_line(warning)}")
+
+
+def list_cache() -> None:
+    """Print what the cache holds of data sets."""
+    found = stored.entries()
+    rows = [
+        (entry.name, entry.stem, size(entry.size), _day(entry.used), "" if entry.current else _OLD)
+        for entry in found
+    ]
+    if rows:
+        print(tabulate(rows, ("data set", "entry", "size", "last used", ""), tablefmt="plain"))
+    print(f"{size(sum(entry.size for entry in found))} in {data_dir()}")
+    if rows:
+        print("remove them with: suite data --clear NAME, or --clear all")
+
+
+def clear_cache(name: str) -> None:
+    """Remove decoded arrays, and print which."""
+    removed = stored.clear(name)
+    for entry in removed:
+        print(f"removed {entry.stem}, {size(entry.size)}")
+    print(f"{size(sum(entry.size for entry in removed))} removed from {data_dir()}")
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M")
