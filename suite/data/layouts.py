@@ -1,5 +1,6 @@
 """Where in a user's folder a data set may lie, and what to say where it is not found."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,8 +32,14 @@ def looks_like(names: tuple[str, ...]) -> Callable[[Path], bool]:
 
 def elsewhere(root: Path, is_copy: Callable[[Path], bool]) -> str:
     """A sentence that names where a copy lies, above or below `root`; empty where none is seen."""
-    places = (place for place in (root.parent, *_below(root)) if is_copy(place))
-    found = next(places, None)
+
+    def seen(place: Path) -> bool:
+        try:
+            return is_copy(place)
+        except OSError:  # not ours to read
+            return False
+
+    found = next(filter(seen, (root.parent, *_below(root))), None)
     return "" if found is None else f"; it seems to lie in {found}: pass --data {found}"
 
 
@@ -40,7 +47,7 @@ def unopened(*places: Path) -> str:
     """A sentence that names the archives that lie in `places`; empty where there are none."""
     found: list[str] = []
     for place in places:
-        if place.is_dir():
+        with contextlib.suppress(OSError):
             found += sorted(e.name for e in place.iterdir() if e.name.lower().endswith(ARCHIVES))
     return f"; unpack what lies there unopened: {', '.join(found[:5])}" if found else ""
 

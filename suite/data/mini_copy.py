@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite.data import mini_files
+from suite.data.layouts import elsewhere, folders_in, looks_like, unopened
 from suite.data.mini_files import Listing, refuse_part_of_three, three
 from suite.data.mini_split import Expected, check
 from suite.errors import DataError
 
-FOLDERS = (".", "mini-imagenet", "miniimagenet", "mini-ImageNet", "miniImagenet")
+FOLDERS = ("mini-imagenet",)  # in any case, with hyphens, underscores or neither
+_LEVELS = 2  # that such folders may lie in one another
 ILSVRC_FOLDERS = (".", "images", "train", "ILSVRC2012_img_train")
 CSV = "{}.csv"
 PICKLE = "mini-imagenet-cache-{}.pkl"
@@ -34,14 +36,29 @@ def find_copy(root: Path, expected: Expected) -> Copy | None:
 
     Raises `DataError` where there is one that is not complete, or that may not be read.
     """
-    for place in (root / folder for folder in FOLDERS):
-        try:
-            found = _copy_in(place, expected)
-        except OSError as error:
-            raise DataError(f"cannot look for mini-ImageNet in {place}: {error}") from error
-        if found is not None:
-            return found
-    return None
+    places, level = [root], [root]
+    try:
+        for _ in range(_LEVELS):
+            inside = (folder for place in level for folder in folders_in(place))
+            level = list(filter(looks_like(FOLDERS), inside))
+            places += level
+        return next(filter(None, (_copy_in(place, expected) for place in places)), None)
+    except OSError as error:
+        raise DataError(f"cannot look for mini-ImageNet in {root}: {error}") from error
+
+
+def told_elsewhere(root: Path) -> str:
+    """Where a copy seems to lie instead, or which archives are unopened; empty without a hint."""
+    return elsewhere(root, _has_parts) or unopened(
+        root, *filter(looks_like(FOLDERS), folders_in(root))
+    )
+
+
+def _has_parts(place: Path) -> bool:
+    if any(len(three(place, pattern)) == 3 for pattern in (CSV, PICKLE)):
+        return True
+    folders = three(place, "{}")
+    return len(folders) == 3 and all(mini_files.class_folders(path) for path in folders.values())
 
 
 def _copy_in(place: Path, expected: Expected) -> Copy | None:
@@ -62,7 +79,10 @@ def _copy_in(place: Path, expected: Expected) -> Copy | None:
     for found, pattern in ((csvs, CSV), (pickles, PICKLE), (folders, "{}/CLASS/")):
         refuse_part_of_three(place, found, pattern)
     if csvs:
-        raise DataError(f"{place} has train.csv, val.csv and test.csv, and no images/ beside them")
+        raise DataError(
+            f"{place} has train.csv, val.csv and test.csv, and no images/ beside them"
+            f"{unopened(place)}"
+        )
     if classes:
         raise DataError(f"{place} has classes of ImageNet, and no train.csv, val.csv and test.csv")
     return None

@@ -14,7 +14,7 @@ from suite.data.cache import Source, cached
 from suite.data.download import Remote, download
 from suite.data.images import ImageData, Progress
 from suite.data.known import TERMS
-from suite.data.mini_copy import PICKLE, Copy, find_copy
+from suite.data.mini_copy import PICKLE, Copy, find_copy, told_elsewhere
 from suite.data.mini_decode import content_of_copy, decode_copy
 from suite.data.mini_split import RAVI_LAROCHELLE, Expected, fixed_split
 from suite.errors import DataError
@@ -74,7 +74,7 @@ def _copy(root: Path | None, expected: Expected, progress: Progress | None) -> C
         _fetch(place, progress)
         found = find_copy(place, expected)
     if found is None:
-        raise DataError(f"no mini-ImageNet in {place}\n{HOW_TO}")
+        raise DataError(f"no mini-ImageNet in {place}{told_elsewhere(place)}\n{HOW_TO}")
     return found
 
 
