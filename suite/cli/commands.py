@@ -157,7 +157,8 @@ def evaluate(
     Args:
         run: A record: its file, or the first digits of its key.
         protocols: Names of protocols; by default all but the step counts, which every record has.
-        weights: An .npz or a state dict, .pt; `suite.models.foreign` names what is understood.
+        weights: An .npz, .safetensors or state dict, .pt; `suite.models.foreign` names what is
+            understood.
         layout: Of kernels and flattened features; by default told by the names.
         setting: Of the weights: see `suite list`.
         method: How the weights are adapted.

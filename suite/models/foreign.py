@@ -1,4 +1,4 @@
-"""Weights that somebody else trained, as ours: from an `.npz` or a torch state dict.
+"""Weights that somebody else trained, as ours: from `.npz`, `.safetensors` or a torch state dict.
 
 A file uses our names, or those of the MAML authors' maml.py, which count from 1 to the number of
 hidden layers D, with or without TensorFlow's prefix `model/` and suffix `:0`:
@@ -20,12 +20,11 @@ the order of their creation. Its linear layers name their betas 0, 2, 3, ...
 """
 
 import logging
-import pickle
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -34,14 +33,14 @@ from torch import Tensor
 from suite.errors import UsageError
 from suite.models import Params, build_network
 from suite.models.conv import IMAGE_SHAPE
+from suite.models.foreign_files import read_weights
+from suite.models.foreign_names import authors_spelling, hints_of, plain_names
 from suite.settings import Config
 
 log = logging.getLogger(__name__)
 
 Layout = Literal["auto", "torch", "tensorflow"]
 
-_ACCEPTED = "weights are read from an .npz of float arrays or a torch state dict in .pt or .pth"
-_WRAPPERS = ("state_dict", "model")
 _TOLD_NAMES = 5
 
 
@@ -68,8 +67,10 @@ def foreign_params(path: Path, config: Config, layout: Layout = "auto") -> Param
     `UsageError` where the file cannot be read, lacks a weight or holds an unknown one, or one that
     has another shape, is not of floats or not finite.
     """
-    found = _read(path)
     wanted = _wanted(config)
+    found, told = plain_names(read_weights(path), [*wanted.required, *wanted.cancelled])
+    for line in told:
+        log.info("%s: %s", path, line)
     names, by_authors = _our_names(path, found, config, wanted)
     if layout == "auto":
         layout = "tensorflow" if by_authors else "torch"
@@ -99,49 +100,12 @@ def _wanted(config: Config) -> _Wanted:
     return _Wanted(required=required, cancelled=cancelled)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    readers = {".npz": _arrays, ".pt": _state_dict, ".pth": _state_dict}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise UsageError(f"{path} is of no known kind: {_ACCEPTED}")
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}: {_ACCEPTED}")
-    try:
-        return reader(path)
-    except Exception as error:  # a torn file fails in any way
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UsageError(f"{path} cannot be read ({reason}): {_ACCEPTED}") from error
-
-
-def _arrays(path: Path) -> dict[str, Any]:
-    # np.load leaves a torn archive open where it opened the file itself.
-    with path.open("rb") as file:
-        archive = np.load(file, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise ValueError("it holds a single array without a name")
-        return {name: archive[name] for name in archive.files}
-
-
-def _state_dict(path: Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # Torch's own text explains how to let the file run code.
-        raise ValueError("it is damaged or holds more than tensors") from error
-    if isinstance(content, dict) and len(content) == 1:
-        [(name, inner)] = content.items()
-        content = inner if name in _WRAPPERS else content
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ValueError("it holds no tensors by name")
-    return dict(content)
-
-
 def _our_names(
     path: Path, found: Collection[str], config: Config, wanted: _Wanted
 ) -> tuple[dict[str, str], bool]:
     """Our names by the file's, each weight once, and whether the file has the authors' names."""
     ours = [*wanted.required, *wanted.cancelled]
-    plain = {name: name.removeprefix("model/").removesuffix(":0") for name in found}
+    plain = {name: authors_spelling(name) for name in found}
     table = {
         theirs: name
         for theirs, name in _authors_names(config, plain.values()).items()
@@ -174,7 +138,8 @@ def _check_names(
     if repeated:
         reasons.append(f"it has a weight more than once: {', '.join(repeated)}")
     if reasons:
-        raise UsageError(f"{complaint}: {'; '.join(reasons)}")
+        hints = hints_of(found)
+        raise UsageError(f"{complaint}: {'; '.join(reasons)}{''.join(f'; {h}' for h in hints)}")
 
 
 def _authors_names(config: Config, found: Collection[str]) -> dict[str, str]:

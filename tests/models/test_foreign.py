@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -82,6 +84,8 @@ def exported(config: Config, family: str = "authors", layout: str = "tensorflow"
 def write(path: Path, arrays: Arrays) -> Path:
     if path.suffix == ".npz":
         np.savez(path, **arrays)
+    elif path.suffix == ".safetensors":
+        save_file({name: torch.from_numpy(a.copy()) for name, a in arrays.items()}, path)
     else:
         torch.save({name: torch.from_numpy(a.copy()) for name, a in arrays.items()}, path)
     return path
@@ -96,7 +100,7 @@ def check_same(found: Params, expected: Params) -> None:
         assert torch.equal(found[name], value), name
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".pt", ".PTH"])
+@pytest.mark.parametrize("suffix", [".npz", ".pt", ".PTH", ".safetensors"])
 @pytest.mark.parametrize("layout", ["torch", "tensorflow"])
 @pytest.mark.parametrize("family", ["ours", "authors"])
 @pytest.mark.parametrize("setting", HIDDEN)
@@ -445,13 +449,13 @@ def test_no_code_of_a_file_is_run(
     message = refused(tmp_path / name)
     assert message.startswith("FILE cannot be read (")
     assert "weights_only" not in message
-    assert message.endswith("an .npz of float arrays or a torch state dict in .pt or .pth")
+    assert message.endswith("from .safetensors, or from a torch state dict in .pt or .pth")
     assert not marker.exists()
     detonate()
     assert marker.exists()
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".pt"])
+@pytest.mark.parametrize("suffix", [".npz", ".pt", ".safetensors"])
 def test_a_torn_file(tmp_path: Path, suffix: str) -> None:
     path = write(tmp_path / f"w{suffix}", exported(MINI))
     content = path.read_bytes()
@@ -500,3 +504,87 @@ def test_a_missing_file(tmp_path: Path) -> None:
     for name in ("nowhere.npz", "folder.pt"):
         message = refused(tmp_path / name)
         assert message.startswith("there is no file FILE: weights are read from an .npz")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("suffix", [".npz", ".pt", ".safetensors"])
+def test_what_is_no_regular_file(
+    tmp_path: Path, suffix: str, make: Callable[[Path], object]
+) -> None:
+    make(tmp_path / f"w{suffix}")
+    assert "cannot be read (not a regular file)" in refused(tmp_path / f"w{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".pt"])
+def test_an_archive_that_unpacks_to_much(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"w{suffix}"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("conv0.weight.npy", "w", force_zip64=True) as member,
+    ):
+        for _ in range(300):
+            member.write(bytes(2**20))
+    assert "it unpacks to 314,572,800 bytes" in refused(path)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module.", "net.", "learner.net."])
+def test_a_prefix_of_all_names_is_stripped_and_told(
+    tmp_path: Path, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    arrays = {f"{prefix}{n}": a for n, a in exported(MINI, "ours", "torch").items()}
+    with caplog.at_level(logging.INFO):
+        found = foreign_params(write(tmp_path / "w.pt", arrays), MINI)
+    check_same(found, trained(MINI))
+    assert f"without their prefix {prefix}" in caplog.text
+
+
+def test_a_data_parallel_model_of_the_authors_names(tmp_path: Path) -> None:
+    arrays = {f"module.{n}": a for n, a in exported(MINI).items()}
+    check_same(foreign_params(write(tmp_path / "w.pt", arrays), MINI), trained(MINI))
+
+
+def test_a_prefix_of_some_names_is_not_stripped(tmp_path: Path) -> None:
+    arrays = exported(MINI, "ours", "torch")
+    arrays["net.head.bias"] = arrays.pop("head.bias")
+    assert "the unknown names 'net.head.bias'" in refused(write(tmp_path / "w.pt", arrays))
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+def test_a_checkpoint_with_other_things_in_it(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "w.pt"
+    others = {"epoch": 3, "optimizer": {"lr": 0.1}, "loss": torch.zeros(())}
+    torch.save(others | {key: trained(MINI)}, path)
+    check_same(foreign_params(path, MINI), trained(MINI))
+
+
+def test_weights_under_two_names_of_a_checkpoint_are_not_guessed(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    torch.save({"model": trained(MINI), "state_dict": trained(MINI)}, path)
+    assert "under state_dict and model: save those that you mean" in refused(path)
+
+
+def test_counts_of_batches_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "w.pt"
+    counts = {f"module.bn{n}.num_batches_tracked": torch.tensor(3) for n in range(2)}
+    torch.save({f"module.{n}": v for n, v in trained(MINI).items()} | counts, path)
+    with caplog.at_level(logging.INFO):
+        check_same(foreign_params(path, MINI), trained(MINI))
+    assert "2 counts of batches left out" in caplog.text
+
+
+def test_running_averages_are_hinted_at(tmp_path: Path) -> None:
+    averages = {"conv0.running_mean": np.zeros(6, np.float32)}
+    message = refused(write(tmp_path / "w.npz", exported(MINI) | averages))
+    assert "running averages of batch normalisation are not used here" in message
+
+
+def test_betas_without_a_slash(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    arrays = {name.replace("/", "_"): array for name, array in exported(MINI).items()}
+    with caplog.at_level(logging.INFO):
+        check_same(foreign_params(write(tmp_path / "w.npz", arrays), MINI), trained(MINI))
+    assert "0_beta, 1_beta, 2_beta, 3_beta taken for maml.py's N/beta" in caplog.text
+
+
+def test_names_of_another_code_are_hinted_at(tmp_path: Path) -> None:
+    arrays = {"features.0.weight": np.zeros(3, np.float32), "fc.bias": np.zeros(3, np.float32)}
+    assert "rename to conv0.weight" in refused(write(tmp_path / "w.npz", arrays))
