@@ -127,15 +127,19 @@ def _entry_of(folder: Path, name: str, seen: str) -> Path | None:
     """The entry that was made of the copy with this stamp."""
     for path in folder.glob(f"{name}-*{SOURCES}"):
         with contextlib.suppress(OSError):
-            if seen in path.read_text(encoding="ascii", errors="replace").split():
+            if seen in _stamps(path):
                 return path.with_name(path.name.removesuffix(SOURCES))
     return None
+
+
+def _stamps(path: Path) -> list[str]:
+    return read_regular(path, 2**20).decode("ascii", "replace").split()
 
 
 def _remember(stem: Path, seen: str) -> None:
     """Keep that this stamp is of this entry's content, and forget the oldest."""
     path = _beside(stem, SOURCES)
-    known = path.read_text(encoding="ascii", errors="replace").split() if path.exists() else []
+    known = _stamps(path) if path.exists() else []
     kept = [*(each for each in known if each != seen), seen][-MOST_SOURCES:]
     atomic_write(path, "".join(f"{each}\n" for each in kept).encode())
 

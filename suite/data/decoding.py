@@ -39,7 +39,7 @@ class Picture:
     span: tuple[int, int] | None = None  # offset and size inside the tar
 
     def __str__(self) -> str:
-        return f"{self.path}" if self.span is None else f"{self.path} ({self.name})"
+        return one_line(f"{self.path}" if self.span is None else f"{self.path} ({self.name})")
 
 
 Picked = tuple[npt.NDArray[np.uint8], str]

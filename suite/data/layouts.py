@@ -19,10 +19,17 @@ def folders_in(place: Path) -> list[Path]:
     """The visible folders in `place`, by name; none where it is no folder."""
     try:
         with os.scandir(place) as entries:
-            found = [Path(entry) for entry in entries if entry.name[0] != "." and entry.is_dir()]
+            found = [Path(entry) for entry in entries if entry.name[0] != "." and _is_dir(entry)]
     except (NotADirectoryError, FileNotFoundError):
         return []
     return sorted(found)
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle
+        return False
 
 
 def looks_like(names: tuple[str, ...]) -> Callable[[Path], bool]:
@@ -43,13 +50,18 @@ def elsewhere(root: Path, is_copy: Callable[[Path], bool]) -> str:
     return "" if found is None else f"; it seems to lie in {found}: pass --data {found}"
 
 
-def unopened(*places: Path) -> str:
-    """A sentence that names the archives that lie in `places`; empty where there are none."""
+def unopened(words: tuple[str, ...], *places: Path) -> str:
+    """A sentence that names archives in `places` with one of `words` in their names, or nothing."""
     found: list[str] = []
     for place in places:
         with contextlib.suppress(OSError):
-            found += sorted(e.name for e in place.iterdir() if e.name.lower().endswith(ARCHIVES))
+            names = (entry.name for entry in place.iterdir())
+            found += sorted(name for name in names if _is_archive(name.lower(), words))
     return f"; unpack what lies there unopened: {', '.join(found[:5])}" if found else ""
+
+
+def _is_archive(name: str, words: tuple[str, ...]) -> bool:
+    return name.endswith(ARCHIVES) and any(word in name for word in words)
 
 
 def _below(root: Path) -> Iterator[Path]:

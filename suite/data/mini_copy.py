@@ -12,6 +12,7 @@ from suite.data.mini_split import Expected, check
 from suite.errors import DataError
 
 FOLDERS = ("mini-imagenet",)  # in any case, with hyphens, underscores or neither
+ARCHIVED = ("imagenet", "ilsvrc", "images.", "train", "val", "test")  # in the names of archives
 _LEVELS = 2  # that such folders may lie in one another
 ILSVRC_FOLDERS = (".", "images", "train", "ILSVRC2012_img_train")
 CSV = "{}.csv"
@@ -49,9 +50,8 @@ def find_copy(root: Path, expected: Expected) -> Copy | None:
 
 def told_elsewhere(root: Path) -> str:
     """Where a copy seems to lie instead, or which archives are unopened; empty without a hint."""
-    return elsewhere(root, _has_parts) or unopened(
-        root, *filter(looks_like(FOLDERS), folders_in(root))
-    )
+    places = (root, *filter(looks_like(FOLDERS), folders_in(root)))
+    return elsewhere(root, _has_parts) or unopened(ARCHIVED, *places)
 
 
 def _has_parts(place: Path) -> bool:
@@ -81,7 +81,7 @@ def _copy_in(place: Path, expected: Expected) -> Copy | None:
     if csvs:
         raise DataError(
             f"{place} has train.csv, val.csv and test.csv, and no images/ beside them"
-            f"{unopened(place)}"
+            f"{unopened(ARCHIVED, place)}"
         )
     if classes:
         raise DataError(f"{place} has classes of ImageNet, and no train.csv, val.csv and test.csv")

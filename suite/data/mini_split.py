@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from suite.data.images import Split, split_sha256
-from suite.errors import DataError
+from suite.errors import DataError, one_line
 
 _NAMES = {
     "train": """
@@ -87,7 +87,9 @@ def check(where: Path, found: Counts, expected: Expected) -> None:
         for name in counts:
             right = part_of.get(name)
             if right is None:
-                raise DataError(f"{where}: class {name} of {part} is none of mini-ImageNet's")
+                raise DataError(
+                    f"{where}: class {one_line(name)} of {part} is none of mini-ImageNet's"
+                )
             if right != part:
                 raise DataError(
                     f"{where}: class {name} stands in {part} and belongs to {right} in Ravi and "

@@ -40,6 +40,7 @@ N_CLASSES = sum(SPLIT_COUNTS)
 N_DRAWINGS = 20
 RAW_SIZE = (105, 105)
 SIZE = (28, 28)
+ARCHIVED = ("omniglot", "images", "python")  # in the names of archives that may hold it
 FOLDERS = ("omniglot", "omniglot-py", "omniglot-master")
 PARTS = ("images_background", "images_evaluation")
 MOST_PIXELS = 2**20
@@ -70,7 +71,7 @@ class Drawing:
     """Size and time of the container: another stamp means that it must be read again."""
 
     def __str__(self) -> str:
-        return f"{self.container}" if self.member is None else f"{self.container}:{self.member}"
+        return one_line(str(self.container) + (f":{self.member}" if self.member else ""))
 
 
 def load_omniglot(
@@ -86,10 +87,10 @@ def load_omniglot(
     if not by_class:
         raise DataError(
             f"Omniglot in {places[0].parent}: no ALPHABET/characterNN/FILE.png lies in {PARTS[0]} "
-            f"or {PARTS[1]}{unopened(*places)}"
+            f"or {PARTS[1]}{unopened(ARCHIVED, *places)}"
         )
     for problem in _problems(by_class, n_classes):
-        raise DataError(f"Omniglot in {places[0].parent}: {problem}; unpack it again")
+        raise DataError(f"Omniglot in {places[0].parent}: {one_line(problem)}; unpack it again")
     stamps = "".join(f"{d.name} {d.stamp}\n" for row in by_class.values() for d in row)
     source = Source(stamp=stamps, content=lambda: _content(by_class), settings=DECODER)
     return cached("omniglot", source=source, build=lambda: _decode(by_class, progress))
@@ -124,7 +125,9 @@ def _copy_in(root: Path) -> tuple[Path, Path]:
         for part in places:
             missing = PARTS[1 - PARTS.index(part)]
             raise DataError(f"Omniglot in {directory} has {part} but no {missing}; {BY_HAND}")
-    where = elsewhere(root, lambda place: len(_parts_in(place)) == 2) or unopened(*directories)
+    where = elsewhere(root, lambda place: len(_parts_in(place)) == 2) or unopened(
+        ARCHIVED, *directories
+    )
     raise DataError(
         f"no Omniglot in {root}: neither there nor in omniglot/ or omniglot-py/ lie "
         f"{PARTS[0]}[.zip] and {PARTS[1]}[.zip]{where or f'; {BY_HAND}'}"

@@ -182,3 +182,13 @@ def test_a_table_that_is_none(tmp_path: Path, make: Callable[[Path], object]) ->
     make(flat / "val.csv")
     with pytest.raises(DataError, match=r"val\.csv is not a table"):
         load_miniimagenet(flat, expected=EXPECTED)
+
+
+def test_names_in_an_archive_reach_no_terminal_as_they_are(tmp_path: Path) -> None:
+    _omniglot(tmp_path)
+    path = _zipped(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("images_evaluation/\x1b[2J\n/character01/1.png", _drawing())
+    with pytest.raises(DataError, match=r"is not named|drawings, not 20|classes, not 2") as caught:
+        load_omniglot(tmp_path, n_classes=2)
+    assert str(caught.value).isprintable()

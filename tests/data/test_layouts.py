@@ -78,6 +78,15 @@ def test_an_unopened_archive_of_omniglot_is_told(tmp_path: Path) -> None:
         load_omniglot(tmp_path, n_classes=2)
 
 
+def test_links_in_a_circle_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "itself").symlink_to(".")
+    with pytest.raises(DataError, match="no Omniglot in"):
+        load_omniglot(tmp_path, n_classes=2)
+    with pytest.raises(DataError, match="no mini-ImageNet in"):
+        load_miniimagenet(tmp_path, expected=EXPECTED)
+
+
 def test_parts_without_drawings_are_told(tmp_path: Path) -> None:
     for part in PARTS:
         (tmp_path / part).mkdir()
@@ -120,6 +129,7 @@ def test_an_unopened_archive_of_mini_imagenet_is_told(tmp_path: Path) -> None:
     flat = mini_copies.make_flat(tmp_path / "MiniImageNet")
     shutil.rmtree(flat / "images")
     (flat / "images.zip").touch()
+    (flat / "images_background.zip").touch()  # of Omniglot
     with pytest.raises(DataError, match=r"no images/ beside them; unpack .* images\.zip"):
         load_miniimagenet(tmp_path, expected=EXPECTED)
     for path in flat.glob("*.csv"):
