@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from suite import settings
 from suite.files import atomic_write, cache_dir
-from suite.settings import schema as settings_schema
 
 log = logging.getLogger(__name__)
 
@@ -82,5 +82,6 @@ class Seen:
 @cache
 def _code() -> str:
     """sha256 of the source that says what a good record is."""
-    sources = [*sorted(Path(__file__).parent.glob("*.py")), Path(settings_schema.__file__)]
+    folders = Path(__file__).parent, Path(settings.__file__).parent
+    sources = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()

@@ -13,6 +13,7 @@ from filelock import FileLock
 from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, disk_of, read_regular, remove_leftovers
 from suite.registry.key import run_key
+from suite.registry.plausible import unhashable
 from suite.registry.schema import SCHEMA_VERSION, Record
 from suite.registry.seen import Seen
 from suite.registry.summary import contradiction
@@ -34,8 +35,8 @@ class _Version(msgspec.Struct):
 def encode(record: Record) -> bytes:
     """The record as JSON: keys sorted, one top-level field a line, a newline last.
 
-    Raises `RegistryError` where a number is not finite, which JSON cannot say, and where its parts
-    contradict one another.
+    Raises `RegistryError` where a number is not finite, which JSON cannot say, where its parts
+    contradict one another, and where its protocol cannot have given what it holds.
     """
     fields = msgspec.to_builtins(record)
     lines = [
@@ -53,14 +54,16 @@ def encode(record: Record) -> bytes:
             "a number in it is not finite, or a field has the wrong type"
         )
     if reason := contradiction(record):
-        raise RegistryError(f"record {record.key} of {record.setting}/{record.method}: {reason}")
+        raise RegistryError(
+            one_line(f"record {record.key} of {record.setting}/{record.method}: {reason}")
+        )
     return data
 
 
 def decode(data: bytes, name: str, *, known: bool = False) -> Record:
     """The record in `data`; `name` is the file's, for the message of a `RegistryError`.
 
-    Of one that is `known` to be good, key and summary are not computed once more.
+    Of one that is `known` to be good, neither key nor outcomes are checked once more.
     """
     try:
         record = msgspec.json.decode(data, type=Record)
@@ -74,6 +77,8 @@ def decode(data: bytes, name: str, *, known: bool = False) -> Record:
 
 
 def _edited(record: Record) -> str | None:
+    if reason := unhashable(record):
+        return reason
     key = run_key(record)
     if key != record.key:
         return (

@@ -1,14 +1,21 @@
-"""The numbers of a record that follow from its others: how they are made, and held to them."""
+"""The numbers of a record that follow from its others: how they are made, and held to them.
+
+`contradiction` is where a record is held to all that it must be, apart from its key.
+"""
 
 import math
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
+from suite.registry.plausible import implausible, odd_outcomes
 from suite.registry.schema import MetricResult, Record
 
 Outcomes = tuple[tuple[float | None, ...], ...]
 """One row a gradient step, one column a task; None where it is not finite."""
+
+Scores = npt.NDArray[np.float64]
 
 # Another machine may add up in another order; the digit that an outcome is kept to moves more.
 _RELATIVE, _OF_THE_GREATEST = 1e-11, 1e-13
@@ -20,10 +27,19 @@ def summarise(per_task: Outcomes, report_step: int) -> MetricResult:
     Raises `ValueError` where the rows are not all of the same tasks, of which there is one at
     least.
     """
-    scores = np.array(per_task, dtype=np.float64)  # (step, task)
+    return _summary(_scores(per_task), report_step)
+
+
+def _scores(per_task: Outcomes) -> Scores:
+    """(step, task), infinite where an outcome is not finite; a `ValueError` as in `summarise`."""
+    scores = np.array(per_task, dtype=np.float64)
     if scores.ndim != 2 or not scores.size:
         raise ValueError("no outcomes")
     scores[np.isnan(scores)] = math.inf
+    return scores
+
+
+def _summary(scores: Scores, report_step: int) -> MetricResult:
     reported = scores[min(report_step, len(scores) - 1)]
     finite = np.isfinite(reported)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -40,7 +56,7 @@ def summarise(per_task: Outcomes, report_step: int) -> MetricResult:
 
 
 def contradiction(record: Record) -> str | None:
-    """In what the parts of `record` that no key covers contradict one another; None for nothing."""
+    """What in `record` its own protocol or its other parts contradict; None for nothing."""
     if (record.status == "failed") != (record.failure is not None):
         return f"its status is {record.status}, its failure says otherwise"
     if record.metrics.keys() != record.per_task.keys():
@@ -50,12 +66,15 @@ def contradiction(record: Record) -> str | None:
     for name, metric in record.metrics.items():
         per_task = record.per_task[name]
         try:
-            expected = summarise(per_task, record.protocol.report_step)
+            scores = _scores(per_task)
         except ValueError:
             return f"per_task.{name} is not one row of the same tasks a step"
+        if reason := odd_outcomes(record, name, scores):
+            return reason
+        expected = _summary(scores, record.protocol.report_step)
         if metric != expected and (field := _differing(metric, expected, per_task)):
             return f"metrics.{name}.{field} is not what its per_task gives"
-    return None
+    return implausible(record)
 
 
 def _differing(metric: MetricResult, expected: MetricResult, per_task: Outcomes) -> str | None:

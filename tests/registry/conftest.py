@@ -28,7 +28,7 @@ def _record(**changes: Any) -> Record:
         seed=3,
         config=setting.config,
         schedule=setting.schedule(100),
-        protocol=setting.protocols[0],
+        protocol=msgspec.structs.replace(setting.protocols[0], tasks=2, steps=2, report_step=2),
         data=DataFacts(
             name="glyphs",
             fingerprint="ab" * 32,

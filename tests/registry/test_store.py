@@ -157,7 +157,7 @@ def test_a_number_that_is_not_finite_is_not_written(registry, make_record, place
 
 def test_a_record_that_stands_is_never_overwritten(registry, make_record):
     failure = Failure(exception="Diverged", message="at 3", last_lines=("a", "b"))
-    first = make_record(status="failed", failure=failure)
+    first = make_record(status="failed", failure=failure, metrics={}, per_task={})
     paths = [registry.write(record) for record in (first, make_record(), make_record())]
     key = first.key
     assert [path.name for path in paths] == [

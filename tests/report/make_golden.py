@@ -29,8 +29,8 @@ from suite.settings import Setting, get_setting
 from suite.stats import ci95_tasks
 
 GOLDEN = Path(__file__).parent / "golden"
-GOALS = 40
-TASKS = 4
+DRAWN = 4
+"""Outcomes a step; the tasks of the protocol have them in turn, so that git packs them small."""
 STEPS = 11
 
 
@@ -55,7 +55,10 @@ def make_record(
     outcomes = _outcomes(rng, setting, level)[-chosen.steps - 1 :]
     schedule = setting.schedule(iterations, method)
     rows = tuple(
-        tuple(None if task < diverged and step >= 5 else value for task, value in enumerate(row))
+        tuple(
+            None if task < diverged and step >= 5 else row[task % DRAWN]
+            for task in range(chosen.tasks)
+        )
         for step, row in enumerate(outcomes)
     )
     record = Record(
@@ -192,11 +195,11 @@ def _outcomes(rng: np.random.Generator, setting: Setting, level: float) -> list[
     )
     drift = np.exp(-1.5 * np.arange(STEPS))[:, None] * (start - level)
     drawn = level * (1 + 0.1 * rng.normal()) if setting.metric == "mse" else level
-    values = drawn + drift + spread * rng.uniform(-1, 1, size=TASKS)
+    values = drawn + drift + spread * rng.uniform(-1, 1, size=DRAWN)
     limited = np.clip(values, 1e-4, 1.0 if setting.metric == "accuracy" else None)
     if setting.metric == "return":
-        limited = values[:, :GOALS]
-    return [[round(float(value), 6) for value in row] for row in limited]
+        limited = values
+    return [[float(f"{value:.3g}") for value in row] for row in limited]
 
 
 def _result(rows: tuple[tuple[float | None, ...], ...], report_step: int) -> MetricResult:

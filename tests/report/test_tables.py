@@ -123,7 +123,7 @@ def test_a_failed_attempt_gives_way_to_the_one_that_completed() -> None:
 def test_a_divergence_is_told_with_the_median_beside_it() -> None:
     record = make_record("sinusoid", "maml", 0, level=0.35, diverged=1)
     row = section(render(record), "(the paper's Table 2)")
-    assert "diverged on 1 of 4 tasks; median 0." in row
+    assert "diverged on 1 of 600 tasks; median 0." in row
 
 
 def test_runs_with_other_options_are_not_pooled() -> None:

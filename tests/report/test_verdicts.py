@@ -81,7 +81,7 @@ def test_a_mean_that_is_not_finite_differs_and_is_shown():
     records = [make_record("sinusoid", "maml", seed, level=0.35, diverged=1) for seed in range(3)]
     rows = judged(collect(records).cells)
     assert [each.verdict.outcome for each in rows if each.cell][1:] == ["differs", "differs"]
-    assert "diverged on 3 of 12 tasks" in "\n".join(render_summary(rows))
+    assert "diverged on 3 of 1,800 tasks" in "\n".join(render_summary(rows))
 
 
 def test_the_summary_counts():

@@ -1,0 +1,199 @@
+"""What a record may say under its own protocol: so many outcomes, in such a range, in such order.
+
+`suite.registry.summary` holds the numbers of a record to one another; here they are held to what a
+run of the record's setting, schedule and protocol can give.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any, get_args
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from suite.registry.schema import Example, Record
+from suite.settings import SETTINGS
+from suite.settings.schema import Metric
+
+LARGEST_SEED = 2**63 - 1
+"""Tables and generators have no longer integers."""
+_LARGEST_COUNT = 2**53
+# All is computed in single precision, which has numbers from 1.4e-45 to 3.4e38.
+_SMALLEST, _LARGEST = 1e-46, 1e39
+_MOST_ATTEMPTS = 10_000
+_DEEPEST_OPTION = 8
+_RANGES: dict[str, tuple[float, float]] = {
+    "accuracy": (0.0, 1.0),
+    "mse": (_SMALLEST, _LARGEST),
+    "return": (-_LARGEST, _LARGEST),
+}
+"""Of what is not zero."""
+# They are names of folders, and stand in links and commands.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def unhashable(record: Record) -> str | None:
+    """Why no key can be made of `record`; None where one can."""
+    if _depth(record.options) > _DEEPEST_OPTION:
+        return f"its options are nested more than {_DEEPEST_OPTION} deep"
+    return None
+
+
+def implausible(record: Record) -> str | None:
+    """What in `record` no run of its protocol can have given; None where there is nothing."""
+    return next(_faults(record), None)
+
+
+def _faults(record: Record) -> Iterator[str]:
+    for part, name in (("setting", record.setting), ("method", record.method)):
+        if not _NAME.fullmatch(name):
+            yield f"its {part} is not a name of letters, digits and . _ + -"
+    if not 0 <= record.seed <= LARGEST_SEED:
+        yield f"its seed {record.seed} is not from 0 to {LARGEST_SEED}"
+    if not 0 <= record.attempt < _MOST_ATTEMPTS:
+        yield f"its attempt {record.attempt} is not from 0 to {_MOST_ATTEMPTS - 1}"
+    protocol = record.protocol
+    if protocol.report_step > protocol.steps:
+        yield f"protocol.report_step {protocol.report_step} is beyond its {protocol.steps} steps"
+    yield from _odd_numbers(record)
+    yield from _odd_metrics(record)
+    yield from _odd_curve(record)
+    for at, example in enumerate(record.examples):
+        yield from _odd_example(example, f"examples[{at}]", protocol.steps)
+
+
+def _odd_metrics(record: Record) -> Iterator[str]:
+    if record.status == "failed":
+        if record.per_task or record.metrics:
+            yield "it failed and has outcomes"
+        return
+    wanted = _metrics(record)
+    if len(record.per_task) != 1 or not wanted.issuperset(record.per_task):
+        named = ", ".join(sorted(record.per_task)) or "none"
+        yield f"its metrics are {named}, not {' or '.join(sorted(wanted))} alone"
+
+
+def odd_outcomes(record: Record, metric: str, scores: npt.NDArray[np.float64]) -> str | None:
+    """Why (step, task) `scores`, infinite where not finite, are not of its protocol, if so."""
+    steps, tasks = record.protocol.steps + 1, record.protocol.tasks
+    if len(scores) != steps:
+        return f"per_task.{metric} has {len(scores)} rows, its protocol has {steps}: a row a step"
+    if scores.shape[1] != tasks:
+        return (
+            f"per_task.{metric} has {scores.shape[1]} outcomes a step, its protocol {tasks} tasks"
+        )
+    if metric not in _RANGES:
+        return None
+    low, high = _RANGES[metric]
+    found = scores[np.isfinite(scores) & (scores != 0.0)]
+    if found.size and (found.min() < low or found.max() > high):
+        return f"per_task.{metric} has an outcome that is not from {low:g} to {high:g}"
+    return None
+
+
+def _metrics(record: Record) -> set[str]:
+    """The setting's; of a setting that this suite does not have, all that there are."""
+    setting = SETTINGS.get(record.setting)
+    return {setting.metric} if setting else set(get_args(Metric))
+
+
+def _odd_curve(record: Record) -> Iterator[str]:
+    metrics = _metrics(record)
+    low, high = _RANGES[metrics.pop()] if len(metrics) == 1 else _RANGES["return"]
+    curve = record.curve
+    iterations = [0, *(point.iteration for point in curve)]
+    for before, at in pairwise(iterations):
+        if at <= before:
+            yield f"its curve goes from iteration {before} to {at}"
+            return
+    if iterations[-1] > record.schedule.iterations:
+        length = record.schedule.iterations
+        yield f"its curve goes to iteration {iterations[-1]}, its schedule to {length}"
+    for name in ("train_metric", "validation_metric"):
+        if _beyond([getattr(point, name) for point in curve], low, high):
+            yield f"its curve has a {name} that is not from {low:g} to {high:g}"
+    for name in ("train_loss", "before", "divergence"):
+        if _beyond([getattr(point, name) for point in curve], -_LARGEST, _LARGEST):
+            yield f"its curve has a {name} beyond single precision"
+
+
+def _odd_example(example: Example, name: str, steps: int) -> Iterator[str]:
+    x = example.x
+    if len(x) < 2 or any(one >= other for one, other in pairwise(x)):
+        yield f"{name}.x does not rise"
+    if {len(example.truth), *map(len, example.by_step.values())} != {len(x)}:
+        yield f"{name} has not one value for each x"
+    if not example.support_x or len(example.support_x) != len(example.support_y):
+        yield f"{name} has not one support_y for each support_x"
+    if not all(step.isdecimal() and int(step[:9]) <= steps for step in example.by_step):
+        yield f"{name}.by_step has steps that its protocol has not"
+    drawn = (x, example.truth, example.support_x, example.support_y, *example.by_step.values())
+    if any(_beyond(values, -_LARGEST, _LARGEST) for values in drawn):
+        yield f"{name} has a value beyond single precision"
+
+
+def _beyond(values: Iterable[float | None], low: float, high: float) -> bool:
+    """Whether one is neither zero, nor None, nor from `low` to `high`."""
+    # Without zeros and None, at the speed of C.
+    found = [*filter(None, values)]
+    return bool(found) and (min(found) < low or max(found) > high)
+
+
+def _odd_numbers(record: Record) -> Iterator[str]:
+    """Of everything but outcomes, curve and examples."""
+    timing = msgspec.structs.asdict(record.timing)
+    for name, value in timing.items():
+        if value is not None and value < 0:
+            yield f"timing.{name} is negative"
+    if record.provenance.threads < 1:
+        yield "provenance.threads is less than 1"
+    if record.timing.seeds_together < 1:
+        yield "timing.seeds_together is less than 1"
+    if record.data.split is not None and min(record.data.split.counts) < 0:
+        yield "data.split.counts has a negative number"
+    parts = {
+        "config": msgspec.structs.asdict(record.config),
+        "schedule": msgspec.structs.asdict(record.schedule),
+        "protocol": msgspec.structs.asdict(record.protocol),
+        "options": record.options,
+        "selected": record.selected,
+        "timing": timing,
+        "provenance.threads": record.provenance.threads,
+        "data.split": record.data.split and msgspec.structs.asdict(record.data.split),
+    }
+    for name, part in parts.items():
+        if not all(map(_fits, _leaves(part))):
+            yield f"{name} has a number that is too large"
+
+
+def _fits(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) <= _LARGEST_COUNT
+    return not isinstance(value, float) or (math.isfinite(value) and abs(value) <= _LARGEST)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _leaves(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
+def _depth(value: Any) -> int:
+    """Levels of lists and objects; without recursion, since nothing has bounded them yet."""
+    depth, level = 0, [value]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        if depth > _DEEPEST_OPTION:
+            break
+        level = [
+            part for each in level for part in (each.values() if isinstance(each, dict) else each)
+        ]
+    return depth
