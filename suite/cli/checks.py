@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from baselines import METHODS, Method, method_of
 from suite.errors import UsageError
+from suite.registry.plausible import LARGEST_SEED
 from suite.settings import Protocol, Setting
 
 
@@ -14,9 +15,11 @@ def at_least_one(option: str, value: int | None) -> None:
 
 
 def seeds_from_zero(seeds: tuple[int, ...]) -> None:
-    """No seed is negative."""
-    if seeds and min(seeds) < 0:
-        raise UsageError(f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on")
+    """No seed is negative, or longer than a generator and a table can hold."""
+    if seeds and (min(seeds) < 0 or max(seeds) > LARGEST_SEED):
+        raise UsageError(
+            f"--seeds {' '.join(map(str, seeds))}: name seeds from 0 on, to {LARGEST_SEED} at most"
+        )
 
 
 def method_for(setting: Setting, name: str) -> Method:

@@ -50,6 +50,7 @@ def evaluate_run(
     registry = Registry(registry_root)
     record = find_record(registry, wanted)
     setting = get_setting(record.setting)
+    method_for(setting, record.method)
     protocols = _protocols(setting, record.method, names)
     device, images = machine.prepared(setting)
     request = Request(

@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 from tabulate import tabulate
 
+from suite import escape
 from suite.errors import UsageError
 from suite.files import atomic_path
 from suite.launch.plans import DEFAULT_SEEDS
@@ -31,7 +32,7 @@ def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
     """See `suite.cli.reading.show`; the exit code."""
     record = find_record(Registry(results), wanted)
     if as_json:
-        print(encode(record).decode(), end="")
+        print(escape.json(encode(record).decode()), end="")
         return 0
     print(tabulate(describe(record), tablefmt="plain", disable_numparse=True))
     return 0
@@ -79,9 +80,9 @@ def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) ->
     return 0
 
 
-def show_missing(results: Path, setting: str | None) -> int:
+def show_missing(results: Path, setting: str | None, *, lenient: bool) -> int:
     """See `suite.cli.reading.list_`; the exit code."""
-    rows = judged(collect(Registry(results).records()).cells)
+    rows = judged(collect(Registry(results, lenient=lenient).records()).cells)
     if setting is not None:
         chosen = get_setting(setting)
         rows = [row for row in rows if row.setting is chosen]
@@ -98,16 +99,16 @@ def show_missing(results: Path, setting: str | None) -> int:
     return 0
 
 
-def export_registry(target: Path, results: Path, *, curves: bool) -> int:
+def export_registry(target: Path, results: Path, *, curves: bool, lenient: bool) -> int:
     """See `suite.cli.reading.export`; the exit code."""
-    records = Registry(results).load()
+    records = Registry(results, lenient=lenient).load()
     if not records:
         raise UsageError(f"{results} holds no records; run one with: suite run SETTING METHOD")
     try:
         if curves:
             write_curves(records, target)
         else:
-            write_frame(results, target)
+            write_frame(results, target, lenient=lenient)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from error
     if curves:

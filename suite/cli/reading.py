@@ -12,6 +12,7 @@ def list_(
     /,
     results: Path = Path("results"),
     missing: bool = False,
+    lenient: bool = False,
 ) -> None:
     """List the settings, their methods and how many runs of each stand in the registry.
 
@@ -19,16 +20,17 @@ def list_(
         setting: Show this setting's configuration, each value with its source.
         results: The registry.
         missing: Print the commands that give every published number its five seeds instead.
+        lenient: Leave bad records out, named in the log, instead of stopping at them.
     """
     if missing:
         from suite.cli.inspect import show_missing
 
-        show_missing(results, setting)
+        show_missing(results, setting, lenient=lenient)
         return
     from suite.cli.show import show_overview, show_setting
 
     if setting is None:
-        show_overview(results)
+        show_overview(results, lenient=lenient)
     else:
         show_setting(setting)
 
@@ -97,6 +99,7 @@ def export(
     /,
     results: Path = Path("results"),
     tensorboard: bool = False,
+    lenient: bool = False,
 ) -> int:
     """Write the registry as one table, FILE.csv or FILE.parquet, a record a row.
 
@@ -107,10 +110,11 @@ def export(
         target: The file; with --tensorboard a folder that is new or empty.
         results: The registry.
         tensorboard: Write the learning curves for TensorBoard instead.
+        lenient: Leave bad records out, named in the log, instead of stopping at them.
     """
     from suite.cli.inspect import export_registry
 
-    return export_registry(target, results, curves=tensorboard)
+    return export_registry(target, results, curves=tensorboard, lenient=lenient)
 
 
 def tables(
@@ -118,6 +122,7 @@ def tables(
     reports: Path = Path("reports"),
     show: bool = False,
     check: bool = False,
+    lenient: bool = False,
 ) -> int:
     """Write tables.md and the figures from the registry alone.
 
@@ -126,16 +131,20 @@ def tables(
         reports: Where to write.
         show: Print the numbers in brief too.
         check: Write nothing; exit code 1 where tables.md is not what the registry gives.
+        lenient: Leave bad records out, named in the log, instead of stopping at them.
     """
     from suite.cli.tables import check_tables, write_tables
 
-    return check_tables(results, reports) if check else write_tables(results, reports, show)
+    if check:
+        return check_tables(results, reports, lenient=lenient)
+    return write_tables(results, reports, show=show, lenient=lenient)
 
 
 def report(
     results: Path = Path("results"),
     reports: Path = Path("reports"),
     check: bool = False,
+    lenient: bool = False,
 ) -> int:
     """Write index.html, a page to look at, with tables.md and the figures, from the registry alone.
 
@@ -146,10 +155,13 @@ def report(
         reports: Where to write.
         check: Write nothing; exit code 1 where the page or tables.md is not what the registry
             gives.
+        lenient: Leave bad records out, named in the log, instead of stopping at them.
     """
     from suite.cli.report import check_page, write_page
 
-    return check_page(results, reports) if check else write_page(results, reports)
+    if check:
+        return check_page(results, reports, lenient=lenient)
+    return write_page(results, reports, lenient=lenient)
 
 
 def schema() -> None:

@@ -6,9 +6,9 @@ from suite.cli.tables import check_tables
 from suite.report import write_report
 
 
-def write_page(results: Path, reports: Path) -> int:
+def write_page(results: Path, reports: Path, *, lenient: bool) -> int:
     """Write the page, the tables and the figures, and say where."""
-    paths = write_report(results, reports, page=True)
+    paths = write_report(results, reports, page=True, lenient=lenient)
     pictures = sum(path.suffix == ".png" for path in paths)
     page = reports / "index.html"
     size = page.stat().st_size / 1e6
@@ -17,6 +17,6 @@ def write_page(results: Path, reports: Path) -> int:
     return 0
 
 
-def check_page(results: Path, reports: Path) -> int:
+def check_page(results: Path, reports: Path, *, lenient: bool) -> int:
     """Whether page, tables and figures are what the registry gives; the exit code."""
-    return check_tables(results, reports, page=True)
+    return check_tables(results, reports, lenient=lenient, page=True)

@@ -159,7 +159,7 @@ def print_outcome(outcome: Outcome, registry: Registry) -> None:
 
 
 def _line(record: Record) -> str:
-    head = f"{record.setting} {record.method} seed {record.seed} [{record.protocol.name}]"
+    head = f"{record.setting} {record.method} seed {record.seed} [{one_line(record.protocol.name)}]"
     for name, metric in record.metrics.items():
         if metric.mean is None or metric.ci95_tasks is None:
             return f"{head} {name}: {metric.diverged} of {record.protocol.tasks} tasks diverged"

@@ -23,11 +23,11 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
 
 
-def show_overview(results: Path) -> None:
+def show_overview(results: Path, *, lenient: bool = False) -> None:
     """Settings and methods, with the number of seeds that stand in the registry."""
     seeds: dict[tuple[str, str, str], set[int]] = {}
     failed: Counter[str] = Counter()
-    for record in Registry(results).records():
+    for record in Registry(results, lenient=lenient).records():
         if record.status == "failed":
             failed[record.setting] += 1
             continue

@@ -11,11 +11,12 @@ _SHOWN_LINES, _SHOWN_WIDTH = 20, 2000
 _TEXTS = (".md", ".html")
 
 
-def write_tables(results: Path, reports: Path, show: bool) -> int:
+def write_tables(results: Path, reports: Path, *, show: bool, lenient: bool) -> int:
     """Write the report and say where; with `show`, print its numbers in brief."""
-    paths = write_report(results, reports)
+    paths = write_report(results, reports, lenient=lenient)
     if show:
-        print(render_overview(Registry(results).records()), end="\n\n")
+        registry = Registry(results, lenient=lenient)
+        print(render_overview(registry.records()), end="\n\n")
     pictures = [path for path in paths if path.suffix == ".png"]
     print(f"wrote {reports / 'tables.md'} and {len(pictures)} pictures:")
     for path in pictures:
@@ -23,7 +24,7 @@ def write_tables(results: Path, reports: Path, show: bool) -> int:
     return 0
 
 
-def check_tables(results: Path, reports: Path, *, page: bool = False) -> int:
+def check_tables(results: Path, reports: Path, *, lenient: bool, page: bool = False) -> int:
     """Whether the report that stands is the one that the registry gives; the exit code.
 
     The texts, with `page` that of index.html too, must be equal and the pictures there: their bytes
@@ -31,7 +32,8 @@ def check_tables(results: Path, reports: Path, *, page: bool = False) -> int:
     """
     # Beside the report, since links to records lead from there.
     with passing_folder(reports.parent, ".reports-") as fresh:
-        paths = [path.relative_to(fresh) for path in write_report(results, fresh, page=page)]
+        written = write_report(results, fresh, page=page, lenient=lenient)
+        paths = [path.relative_to(fresh) for path in written]
         texts = {path: _lines(fresh / path) for path in paths if path.suffix in _TEXTS}
     missing = [path for path in paths if not (reports / path).exists()]
     standing = {path: _lines(reports / path) for path in texts}

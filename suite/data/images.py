@@ -82,7 +82,9 @@ def split_sha256(classes: tuple[str, ...], parts: Iterable[npt.NDArray[np.int64]
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
 
-def load_image_data(name: str, *, root: Path | None, progress: Progress | None = None) -> ImageData:
+def load_image_data(
+    name: str, *, root: Path | str | None, progress: Progress | None = None
+) -> ImageData:
     """Load the data set `name`, decoding it where the cache does not hold it yet.
 
     `root` is where the user keeps data sets (`--data DIR`); None means `SUITE_DATA`, else a copy in
@@ -90,7 +92,7 @@ def load_image_data(name: str, *, root: Path | None, progress: Progress | None =
     """
     if name not in LOADERS:
         raise DataError(f"no data set is called {name!r}; choose one of {', '.join(LOADERS)}")
-    return LOADERS[name](root, progress)
+    return LOADERS[name](None if root is None else Path(root), progress)
 
 
 # The readers are imported where they are called: they import this module, and most commands

@@ -53,7 +53,7 @@ class _Wanted:
     """Biases before batch normalisation."""
 
 
-def foreign_params(path: Path, config: Config, layout: Layout = "auto") -> Params:
+def foreign_params(path: Path | str, config: Config, layout: Layout = "auto") -> Params:
     """The weights in `path` for the network of `config`: float32, CPU, no task or seed axis.
 
     In the layout `torch` kernels are OIHW, linear weights (out, in), and maps are flattened as
@@ -67,6 +67,7 @@ def foreign_params(path: Path, config: Config, layout: Layout = "auto") -> Param
     `UsageError` where the file cannot be read, lacks a weight or holds an unknown one, or one that
     has another shape, is not of floats or not finite.
     """
+    path = Path(path)
     wanted = _wanted(config)
     found, told = plain_names(read_weights(path), [*wanted.required, *wanted.cancelled])
     for line in told:

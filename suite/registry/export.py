@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from suite.errors import UsageError
+from suite.escape import cell
 from suite.files import atomic_path
 from suite.registry.frame import frame
 from suite.registry.key import training_key
@@ -15,18 +16,19 @@ from suite.registry.schema import Record
 _EXTRA = "python -m pip install 'maml-suite[export]'"
 
 
-def write_frame(results: Path, target: Path) -> None:
+def write_frame(results: Path | str, target: Path | str, *, lenient: bool = False) -> None:
     """Write `suite.registry.frame` of the registry as .csv or .parquet, by the file's ending.
 
     `by_step` becomes a column a step, `provenance.versions` one a package; other lists are JSON. A
     `UsageError` for another ending, or where pyarrow is missing.
     """
+    target = Path(target)
     if target.suffix not in (".csv", ".parquet"):
         raise UsageError(f"{target} ends neither in .csv nor in .parquet")
-    table = _flat(frame(results))
+    table = _flat(frame(results, lenient=lenient))
     with atomic_path(target) as path:
         if target.suffix == ".csv":
-            table.to_csv(path, index=False)
+            table.map(_cell).rename(columns=cell).to_csv(path, index=False)
             return
         try:
             table.to_parquet(path, engine="pyarrow", index=False)
@@ -49,12 +51,17 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_curves(records: Iterable[Record], target: Path) -> None:
+def _cell(value: object) -> object:
+    return cell(value) if isinstance(value, str) else value
+
+
+def write_curves(records: Iterable[Record], target: Path | str) -> None:
     """Write each training's learning curve below `target` as a run for TensorBoard.
 
     Records of one training under several protocols share it. A `UsageError` where the folder holds
     something, or tensorboard is missing.
     """
+    target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is not an empty folder; name another")
     try:

@@ -36,6 +36,10 @@ def _row(record: Record) -> dict[str, object]:
     return row
 
 
-def frame(root: Path = DEFAULT_ROOT) -> pd.DataFrame:
-    """All records below `root`, one row each; accuracies are fractions, times are seconds."""
-    return pd.DataFrame([_row(record) for record in Registry(root).records()])
+def frame(root: Path | str = DEFAULT_ROOT, *, lenient: bool = False) -> pd.DataFrame:
+    """All records below `root`, one row each; accuracies are fractions, times are seconds.
+
+    With `lenient`, bad records are named in the log and left out.
+    """
+    records = Registry(root, lenient=lenient).records()
+    return pd.DataFrame([_row(record) for record in records])

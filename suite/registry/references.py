@@ -51,8 +51,9 @@ class References(_Part, frozen=True, kw_only=True):
     """Published number, see `suite.report.verdicts.Judged.name`, to the outcome of its verdict."""
 
 
-def read_references(path: Path = DEFAULT_PATH) -> References:
+def read_references(path: Path | str = DEFAULT_PATH) -> References:
     """The references at `path`; a `RegistryError` where there are none, or of another schema."""
+    path = Path(path)
     try:
         found = msgspec.json.decode(read_regular(path, _MOST_BYTES), type=References)
     except FileNotFoundError:
@@ -64,11 +65,11 @@ def read_references(path: Path = DEFAULT_PATH) -> References:
     return found
 
 
-def write_references(references: References, path: Path = DEFAULT_PATH) -> None:
+def write_references(references: References, path: Path | str = DEFAULT_PATH) -> None:
     """Write them, sorted and with a field a line, so that a diff can be read."""
     content = msgspec.to_builtins(references, str_keys=True)
     data = msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2)
     try:
-        atomic_write(path, data + b"\n")
+        atomic_write(Path(path), data + b"\n")
     except OSError as error:
         raise RegistryError(f"cannot write {path}: {error}") from error

@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 DEFAULT_ROOT = Path("results")
 
 
-# So many bad files are named in one message.
-_NAMED = 10
 _MOST_BYTES = 2**28  # a record of 6,000 tasks has two million
 
 
@@ -130,10 +128,14 @@ def collector_at_rest() -> Iterator[None]:
 
 
 class Registry:
-    """The records below `root`."""
+    """The records below `root`.
 
-    def __init__(self, root: Path = DEFAULT_ROOT) -> None:
-        self.root = root
+    A `lenient` one names bad records in the log and hands over the others.
+    """
+
+    def __init__(self, root: Path | str = DEFAULT_ROOT, *, lenient: bool = False) -> None:
+        self.root = Path(root)
+        self._lenient = lenient
 
     def path(self, record: Record) -> Path:
         """Where `record` stands, or would."""
@@ -157,7 +159,7 @@ class Registry:
         """Every record, in the order of `paths`; checked are those that were not seen before.
 
         At the first bad one they end, the others are looked at too, and a `RegistryError` names
-        all that are bad.
+        all that are bad; a lenient registry goes on.
         """
         bad: list[RegistryError] = []
         seen = Seen(self.root)
@@ -169,26 +171,30 @@ class Registry:
                 bad.append(error)
                 continue
             seen.add(path, stamp)
-            if not bad:
+            if not bad or self._lenient:
                 yield record
         seen.save()
+        if not bad:
+            return
+        if self._lenient:
+            for reason in bad:
+                log.warning("left out: %s", reason)
+            return
         if len(bad) == 1:
             raise bad[0]
-        if bad:
-            lines = [f"{len(bad)} files cannot be counted:", *map(str, bad[:_NAMED])]
-            lines += [f"and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
-            raise RegistryError("\n  ".join(lines))
+        raise RegistryError("\n  ".join([f"{len(bad)} files cannot be counted:", *map(str, bad)]))
 
     @collector_at_rest()
     def load(self) -> list[Record]:
         """All of `records` at once."""
         return list(self.records())
 
-    def read(self, path: Path, *, known: bool = False) -> Record:
+    def read(self, path: Path | str, *, known: bool = False) -> Record:
         """The record at `path`; a `RegistryError` where it is not one, or not in its place.
 
         `known` as in `decode`.
         """
+        path = Path(path)
         try:
             data = read_regular(path, _MOST_BYTES)
         except OSError as error:

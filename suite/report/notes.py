@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 
+from suite.escape import code, markdown
 from suite.registry import Record
 from suite.report.cells import Cell
 from suite.report.text import link
@@ -72,12 +73,12 @@ def method_label(cell: Cell, cells: Iterable[Cell]) -> str:
         for other in cells
         if (other.setting.id, other.method) == (cell.setting.id, cell.method)
     ]
-    parts = [cell.method]
+    parts = [markdown(cell.method)]
     if any(other.options != cell.options for other in siblings):
-        parts.append(f"options `{json.dumps(cell.options, sort_keys=True)}`")
+        parts.append(f"options {code(json.dumps(cell.options, sort_keys=True))}")
     data = cell.records[0].data
     if any(other.records[0].data.fingerprint != data.fingerprint for other in siblings):
-        parts.append(f"data `{data.fingerprint[:8]}`")
+        parts.append(f"data {code(data.fingerprint[:8])}")
     counts = data.split and data.split.counts
     splits = [other.records[0].data.split for other in siblings]
     if any((split and split.counts) != counts for split in splits):
@@ -91,16 +92,18 @@ def choices(cells: Sequence[Cell]) -> list[str]:
     for cell in cells:
         names = sorted({name for record in cell.records for name in record.selected})
         chosen = [
-            f"`{name}` = {', '.join(_chosen(record, name) for record in cell.records)}"
+            f"{code(name)} = {', '.join(_chosen(record, name) for record in cell.records)}"
             for name in names
         ]
         if chosen:
             seeds = ", ".join(str(record.seed) for record in cell.records)
             lines.append(
-                f"- {cell.method}, {cell.protocol.name}: chosen on validation tasks, "
-                f"for seeds {seeds}: {'; '.join(chosen)}"
+                f"- {markdown(f'{cell.method}, {cell.protocol.name}')}: "
+                f"chosen on validation tasks, for seeds {seeds}: {'; '.join(chosen)}"
             )
-        options = f"- {cell.method}: options `{json.dumps(cell.options, sort_keys=True)}`"
+        options = (
+            f"- {markdown(cell.method)}: options {code(json.dumps(cell.options, sort_keys=True))}"
+        )
         if cell.options and options not in lines:
             lines.append(options)
     return lines
@@ -137,7 +140,7 @@ def warnings(cells: Iterable[Cell]) -> list[str]:
     for record in (record for cell in cells for record in cell.records):
         for warning in record.data.warnings:
             runs[warning] = runs.get(warning, 0) + 1
-    return [f"- data of {_count(runs[text], 'run')}: {text}" for text in sorted(runs)]
+    return [f"- data of {_count(runs[text], 'run')}: {markdown(text)}" for text in sorted(runs)]
 
 
 def _chosen(record: Record, name: str) -> str:
@@ -155,5 +158,5 @@ def _named(record: Record, results_link: str) -> str:
 
 
 def _failure(record: Record, results_link: str) -> str:
-    reason = f" ({record.failure.exception})" if record.failure else ""
+    reason = f" ({markdown(record.failure.exception)})" if record.failure else ""
     return _named(record, results_link) + reason

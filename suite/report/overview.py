@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
+from suite.errors import one_line
 from suite.registry import Record
 from suite.report import text
 from suite.report.cells import collect
@@ -24,7 +25,7 @@ def render_overview(records: Iterable[Record]) -> str:
         rows.append(
             (
                 setting.id,
-                protocol.name,
+                one_line(protocol.name),
                 label,
                 length if cell.place in ("paper", "variant") else f"{length} ({cell.place})",
                 len(cell.records),

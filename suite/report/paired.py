@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from suite.escape import markdown
 from suite.registry import Record
 from suite.report import text
 from suite.report.cells import Cell
@@ -62,8 +63,8 @@ def _row(first: Cell, second: Cell, shared: list[tuple[Record, Record]]) -> list
         (outcomes(ours, metric, step), outcomes(other, metric, step)) for ours, other in shared
     ]
     found = paired_difference(scores)
-    head = [setting.title, protocol.name, f"{first.schedule.iterations:,}"]
-    name = f"{first.method} - {second.method}"
+    head = [setting.title, markdown(protocol.name), f"{first.schedule.iterations:,}"]
+    name = markdown(f"{first.method} - {second.method}")
     if found is None:
         return [*head, f"{name}: diverged", *[text.NOTHING] * 2, str(len(shared))]
     decimals = text.digits(found.mean, setting)

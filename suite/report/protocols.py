@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from suite.escape import code, markdown
 from suite.registry import Record, training_key
 from suite.report import text
 from suite.report.cells import Cell, differences
@@ -71,13 +72,18 @@ def _rows(model: Model, results_link: str) -> list[list[str]]:
     decimals = text.digits(mean, setting) if math.isfinite(mean) else 2
     shown = text.interval(mean, kept.ci95_tasks, setting, decimals)
     link = text.link(base, base.key, results_link)
-    rows = [[base.protocol.name, text.NOTHING, shown, text.NOTHING, link]]
+    rows = [[markdown(base.protocol.name), text.NOTHING, shown, text.NOTHING, link]]
     for cell, record in model.others:
-        scored = _outcomes(record, metric)
-        differs = ", ".join(f"`{each}`" for each in differences(record.protocol, base.protocol))
+        scored, name = _outcomes(record, metric), markdown(record.protocol.name)
+        differs = ", ".join(map(code, differences(record.protocol, base.protocol)))
         row = _scores(scored, _outcomes(base, metric), cell, decimals)
         rows.append(
-            [record.protocol.name, differs, *row, text.link(record, record.key, results_link)]
+            [
+                name,
+                differs,
+                *row,
+                text.link(record, record.key, results_link),
+            ]
         )
     for step in range(1, len(base.per_task[metric])):
         if step != base.protocol.report_step:

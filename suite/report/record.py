@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from suite.errors import one_line
 from suite.registry import Record
 from suite.report import text
 from suite.report.cells import cell_of
@@ -50,13 +51,14 @@ class Differing:
 
 def describe(record: Record) -> list[Line]:
     """What ran, how it did beside the paper, what it cost and where it comes from."""
-    return [
+    lines = [
         ("run", f"{record.setting} {record.method} seed {record.seed}, attempt {record.attempt}"),
         ("key", record.key),
         *_ran(record),
         *_outcome(record),
         *_origin(record),
     ]
+    return [(one_line(name), one_line(told)) for name, told in lines]
 
 
 def _ran(record: Record) -> Iterator[Line]:
@@ -133,7 +135,12 @@ def differing(first: Record, second: Record) -> list[Differing]:
     """Every value of identity, environment and result that they do not share."""
     ours, theirs = _values(first), _values(second)
     return [
-        Differing(part=part, name=name, first=ours.get(place, ""), second=theirs.get(place, ""))
+        Differing(
+            part=part,
+            name=one_line(name),
+            first=one_line(ours.get(place, "")),
+            second=one_line(theirs.get(place, "")),
+        )
         for place in dict.fromkeys([*ours, *theirs])
         if ours.get(place) != theirs.get(place)
         for part, name in [place]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from suite.escape import markdown, marked
 from suite.registry import Record
 from suite.report import text
 from suite.report.cells import Contents, collect
@@ -73,8 +74,11 @@ def _provenance(contents: Contents, results_link: str) -> list[str]:
     if not records:
         return [NO_RECORDS]
     blocks = [
-        told(records),
-        *(text.table(list(each.headers), each.rows) for each in origins(records)),
+        markdown(told(records)),
+        *(
+            text.table(list(each.headers), [[*map(marked, row)] for row in each.rows])
+            for each in origins(records)
+        ),
     ]
     if contents.unknown:
         links = ", ".join(

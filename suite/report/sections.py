@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from suite.escape import code, markdown
 from suite.report import notes, text
 from suite.report.cells import Cell, Contents, Place, method_order
 from suite.report.numbers import best_trained, paper_number, step_means, summarise
@@ -117,7 +118,7 @@ def _places(
 
 
 def _label(section: Section, setting: Setting, method: str, cell: Cell | None) -> str:
-    name = notes.method_label(cell, section.siblings(cell)) if cell else method
+    name = notes.method_label(cell, section.siblings(cell)) if cell else markdown(method)
     return name + notes.mark(section.numbering, setting, method, cell)
 
 
@@ -212,7 +213,7 @@ def _step_rows(
     steps = steps_of(setting)
     printed = [paper_number(setting, method, protocol, step) for step in steps]
     head = [name, _label(section, setting, method, cell)]
-    plain = [name, method]
+    plain = [name, markdown(method)]
     empty = [""] * len(_TAIL)
     paper = [text.paper_cell(number, setting) for number in printed]
     paper_rows = [[*plain, "paper", *paper, *empty]] if any(printed) else []
@@ -253,9 +254,9 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
         rows.append(
             [
                 *([] if metric == "mse" else [cell.setting.title]),
-                *([] if metric == "return" else [cell.protocol.name]),
+                *([] if metric == "return" else [markdown(cell.protocol.name)]),
                 _label(section, cell.setting, cell.method, cell),
-                ", ".join(f"`{change}`" for change in cell.changes) or text.NOTHING,
+                ", ".join(map(code, cell.changes)) or text.NOTHING,
                 *(text.our_cell(summary, cell.setting) for summary in summaries),
                 text.tasks_cell(summaries[-1], cell.setting),
                 *section.tail(cell),

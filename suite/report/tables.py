@@ -25,15 +25,22 @@ _IMAGES = ("omniglot", "miniimagenet", "glyphs")
 
 
 @collector_at_rest()
-def write_report(registry_root: Path, reports_dir: Path, *, page: bool = False) -> list[Path]:
+def write_report(
+    registry_root: Path | str,
+    reports_dir: Path | str,
+    *,
+    page: bool = False,
+    lenient: bool = False,
+) -> list[Path]:
     """Write `tables.md` and `figures/` into `reports_dir`; the paths of all files written.
 
     With `page` also `index.html`.
 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
-    for a record that cannot be read.
+    for a record that cannot be read; with `lenient` it is left out instead.
     """
-    contents = collect(Registry(registry_root).load())
+    reports_dir = Path(reports_dir)
+    contents = collect(Registry(registry_root, lenient=lenient).load())
     figures = write_figures(contents, reports_dir / "figures")
     names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()

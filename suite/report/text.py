@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from suite import escape
+from suite.escape import markdown
 from suite.registry import Record, Registry
 from suite.report.cells import Cell
 from suite.report.numbers import Summary
@@ -85,7 +87,7 @@ def difference_cell(summary: Summary | None, printed: PaperNumber | None, settin
 
 def link(record: Record, label: str, results_link: str) -> str:
     """A Markdown link to the record's file."""
-    return f"[{label}]({Registry(Path(results_link)).path(record).as_posix()})"
+    return f"[{markdown(label)}]({escape.link(Registry(Path(results_link)).path(record))})"
 
 
 def seed_links(cell: Cell, results_link: str) -> str:

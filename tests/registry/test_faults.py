@@ -4,16 +4,21 @@ import errno
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from suite.cli import main
 from suite.errors import RegistryError
-from suite.registry import Registry
+from suite.registry import Registry, frame
+from suite.registry.export import write_frame
+from suite.registry.references import read_references
 from suite.registry.store import encode
 from suite.registry.summary import summarise
+from suite.report import write_report
 from suite.report.cells import collect
 from suite.stats import ci95_tasks
 
@@ -151,15 +156,43 @@ def test_what_is_no_record_is_told_by_name_and_never_counted(registry, make_reco
     assert counted == []
 
 
-@pytest.mark.parametrize(("count", "tail"), [(2, []), (10, []), (13, ["and 3 more"])])
-def test_all_bad_files_are_named_in_one_message(registry, make_record, count, tail):
+@pytest.mark.parametrize("count", [2, 13])
+def test_all_bad_files_are_named_in_one_message(registry, make_record, count):
     paths = sorted(registry.write(make_record(seed=seed)) for seed in range(20))
     for path in paths[3 : 3 + count]:
         path.write_bytes(b"")
     first, *lines = refused(registry).splitlines()
     assert first == f"{count} files cannot be counted:"
-    named = [f"  {path}: not a record: it is empty" for path in paths[3 : 3 + min(count, 10)]]
-    assert lines == named + [f"  {line}" for line in tail]
+    named = [f"  {path}: not a record: it is empty" for path in paths[3 : 3 + count]]
+    assert lines == named
+    registry = Registry(registry.root, lenient=True)
+    assert len(registry.load()) == 20 - count
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["list", "--missing"], ["tables"], ["report"], ["export", "runs.csv"]]
+)
+def test_a_lenient_command_shows_the_rest(registry, make_record, monkeypatch, caplog, command):
+    good, bad = (registry.write(make_record(seed=seed)) for seed in (0, 1))
+    bad.write_bytes(b"")
+    monkeypatch.chdir(registry.root.parent)
+    for flags, code in (([], 2), (["--lenient"], 0)):
+        monkeypatch.setattr(sys, "argv", ["suite", *command, *flags])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code == code
+    assert f"left out: {bad.relative_to(Path.cwd())}: " in caplog.text
+    assert str(good) not in caplog.text
+
+
+def test_loaders_take_text_for_a_path(registry, make_record, tmp_path):
+    path = registry.write(make_record())
+    assert len(frame(str(registry.root))) == 1
+    assert Registry(str(registry.root)).read(str(path)).seed == 3
+    write_report(str(registry.root), str(tmp_path / "reports"))
+    write_frame(str(registry.root), str(tmp_path / "runs.csv"))
+    with pytest.raises(RegistryError, match="no references"):
+        read_references(str(tmp_path / "references.json"))
 
 
 def test_a_folder_that_cannot_be_listed_is_told(registry, make_record, monkeypatch):

@@ -1,12 +1,10 @@
 """Elements of HTML and SVG as text; whatever comes from a record passes through here, escaped."""
 
-import html
 from collections.abc import Iterable
 
+from suite.escape import html as escape
 
-def escape(text: str) -> str:
-    """`text` as the content of an element, or of an attribute in double quotes."""
-    return html.escape(text, quote=True)
+__all__ = ["coordinate", "element", "escape", "table"]
 
 
 def element(name: str, content: str = "", **attributes: str | float | None) -> str:

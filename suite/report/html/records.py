@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from suite.errors import one_line
 from suite.registry import Record, Registry
 from suite.report import text
 from suite.report.cells import Contents
@@ -53,8 +54,9 @@ def records_json(contents: Contents, results_link: str) -> str:
     return data.decode().replace("<", "\\u003c")
 
 
-def _column(name: str, values: Sequence[str | int], **flags: bool) -> dict[str, Any]:
+def _column(name: str, found: Sequence[str | int], **flags: bool) -> dict[str, Any]:
     """A column, its names once each where that is shorter."""
+    values = [one_line(each) if isinstance(each, str) else each for each in found]
     names = list(dict.fromkeys(values))
     if len(names) > len(values) // 2:
         return {"name": name, "values": values, **flags}
