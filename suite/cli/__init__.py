@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from suite import __version__
-from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
+from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run, verify
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.cli.streams import outlive_readers
 from suite.errors import SuiteError
@@ -23,6 +23,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
     "reproduce": reproduce,
     "evaluate": evaluate,
+    "verify": verify,
     "list": list_,
     "show": show,
     "diff": diff,

@@ -179,6 +179,38 @@ def evaluate(
     return evaluate_weights(weights, layout, setting, method, seed, protocols, machine)
 
 
+def verify(
+    runs: Positional[Annotated[tuple[str, ...], arg(metavar="RUN...")]],
+    /,
+    train: bool = False,
+    data: Path | None = None,
+    results: Path = Path("results"),
+    device: str = "auto",
+    threads: int | None = None,
+) -> int:
+    """Score a record's weights again, or train them again, and compare every outcome.
+
+    The weights must still be in the cache, and be those of the record. Nothing is written to the
+    registry. Exit codes: 0 equal to the last digit, 1 an outcome differs, 2 that cannot be told.
+
+    Args:
+        runs: Records: each by its file, the beginning of its key, or setting/method/seed.
+        train: Train again in a temporary place, whatever is in the cache.
+        data: Folder that holds the data set; by default SUITE_DATA, else a download.
+        results: The registry.
+        device: auto, cpu or cuda.
+        threads: CPU threads of torch; by default torch's own choice.
+    """
+    from suite.cli.evaluate import Machine
+    from suite.cli.verify import verify_runs
+    from suite.errors import UsageError
+
+    if not runs:
+        raise UsageError("name a RUN; see: suite list")
+    machine = Machine(data=data, device_name=device, threads=threads)
+    return verify_runs(runs, results, machine, train=train)
+
+
 def benchmark(
     reports: Path = Path("reports"),
     device: str = "auto",
