@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from suite import environment
+from suite.cli.checks import registry_at
 from suite.cli.limits import Limits
 from suite.cli.reproduce import run_all
 from suite.data.images import load_image_data
@@ -43,6 +44,7 @@ def check_command(
     *, runs: Path, results: Path, references: Path, run: bool, update: bool, json: bool
 ) -> int:
     """See `suite.cli.reading.check`; the exit code."""
+    registry = registry_at(results)
     known = None if update else read_references(references)
     without: list[str] = []
     if run:
@@ -52,11 +54,14 @@ def check_command(
         if code not in (PASSED, RUN_FAILED):
             return code
     cells = collect(_of_this_commit(Registry(runs))).cells
-    registered = collect(Registry(results).records()).cells
+    registered = collect(registry.records()).cells
     rows = judged(registered)
     if known is None:
         if without:
             raise UsageError(f"references of all data sets are needed, also {', '.join(without)}")
+        if not cells or (references.exists() and not registered):
+            where = results if cells else runs
+            raise UsageError(f"{where} holds no run to take references of; add --run, or name it")
         gate = _references(cells)
         verdicts: dict[str, str] = {row.name: row.verdict.outcome for row in rows}
         write_references(References(gate=gate, verdicts=verdicts), references)

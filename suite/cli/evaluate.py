@@ -8,7 +8,7 @@ import torch
 
 from baselines import method_of
 from suite import environment, results
-from suite.cli.checks import method_for, protocols_named
+from suite.cli.checks import method_for, protocols_named, registry_at
 from suite.cli.run import load_images, print_outcome
 from suite.data.images import ImageData
 from suite.data.source import task_source
@@ -16,7 +16,6 @@ from suite.errors import UsageError
 from suite.evaluate import evaluate
 from suite.inner.learner import Learner
 from suite.models.foreign import Layout, foreign_params
-from suite.registry import Registry
 from suite.registry.find import find_record
 from suite.registry.summary import summarise
 from suite.runner import execute
@@ -47,7 +46,7 @@ def evaluate_run(
     machine: Machine,
 ) -> int:
     """See `suite.cli.commands.evaluate`; the exit code."""
-    registry = Registry(registry_root)
+    registry = registry_at(registry_root, needed=False)
     record = find_record(registry, wanted)
     setting = get_setting(record.setting)
     method_for(setting, record.method)

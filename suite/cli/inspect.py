@@ -11,10 +11,10 @@ from rich.console import Console
 from tabulate import tabulate
 
 from suite import escape
+from suite.cli.checks import registry_at
 from suite.errors import UsageError
 from suite.files import atomic_path
 from suite.launch.plans import DEFAULT_SEEDS
-from suite.registry import Registry
 from suite.registry.export import write_curves, write_frame
 from suite.registry.find import find_record
 from suite.registry.store import encode
@@ -30,7 +30,7 @@ _DRAWN = (".png", ".svg", ".pdf")
 
 def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
     """See `suite.cli.reading.show`; the exit code."""
-    record = find_record(Registry(results), wanted)
+    record = find_record(registry_at(results, needed=False), wanted)
     if as_json:
         print(escape.json(encode(record).decode()), end="")
         return 0
@@ -42,7 +42,7 @@ def draw_run(wanted: str, target: Path, results: Path) -> int:
     """See `suite.cli.reading.picture`; the exit code."""
     if target.suffix not in _DRAWN:
         raise UsageError(f"{target} does not end in any of: {', '.join(_DRAWN)}")
-    record = find_record(Registry(results), wanted)
+    record = find_record(registry_at(results, needed=False), wanted)
     if sys.platform == "linux" and "DISPLAY" not in os.environ:
         os.environ.setdefault("MUJOCO_GL", "egl")
     # It tells, at every start, of an accelerator that is not needed.
@@ -63,7 +63,7 @@ def draw_run(wanted: str, target: Path, results: Path) -> int:
 
 def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) -> int:
     """See `suite.cli.reading.diff`; the exit code."""
-    registry = Registry(results)
+    registry = registry_at(results, needed=False)
     first, second = (find_record(registry, each) for each in wanted)
     found, score = differing(first, second), difference(first, second)
     if as_json:
@@ -82,7 +82,8 @@ def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) ->
 
 def show_missing(results: Path, setting: str | None, *, lenient: bool) -> int:
     """See `suite.cli.reading.list_`; the exit code."""
-    rows = judged(collect(Registry(results, lenient=lenient).records()).cells)
+    registry = registry_at(results, needed=False, lenient=lenient)
+    rows = judged(collect(registry.records()).cells)
     if setting is not None:
         chosen = get_setting(setting)
         rows = [row for row in rows if row.setting is chosen]
@@ -101,7 +102,7 @@ def show_missing(results: Path, setting: str | None, *, lenient: bool) -> int:
 
 def export_registry(target: Path, results: Path, *, curves: bool, lenient: bool) -> int:
     """See `suite.cli.reading.export`; the exit code."""
-    records = Registry(results, lenient=lenient).load()
+    records = registry_at(results, lenient=lenient).load()
     if not records:
         raise UsageError(f"{results} holds no records; run one with: suite run SETTING METHOD")
     try:

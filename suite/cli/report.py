@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from suite.cli.checks import registry_at
 from suite.cli.tables import check_tables
 from suite.report import write_report
 
 
 def write_page(results: Path, reports: Path, *, lenient: bool) -> int:
     """Write the page, the tables and the figures, and say where."""
-    paths = write_report(results, reports, page=True, lenient=lenient)
+    root = registry_at(results).root
+    paths = write_report(root, reports, page=True, lenient=lenient)
     pictures = sum(path.suffix == ".png" for path in paths)
     page = reports / "index.html"
     size = page.stat().st_size / 1e6

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from suite.registry import Registry
+from suite.cli.checks import registry_at
 from suite.settings import SETTINGS, Setting, get_setting
 from suite.settings.footnotes import FOOTNOTES
 from suite.settings.protocols import protocols_by_name
@@ -27,7 +27,7 @@ def show_overview(results: Path, *, lenient: bool = False) -> None:
     """Settings and methods, with the number of seeds that stand in the registry."""
     seeds: dict[tuple[str, str, str], set[int]] = {}
     failed: Counter[str] = Counter()
-    for record in Registry(results, lenient=lenient).records():
+    for record in registry_at(results, needed=False, lenient=lenient).records():
         if record.status == "failed":
             failed[record.setting] += 1
             continue

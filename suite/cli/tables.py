@@ -3,8 +3,8 @@
 import difflib
 from pathlib import Path
 
+from suite.cli.checks import registry_at
 from suite.leftovers import passing_folder
-from suite.registry import Registry
 from suite.report import render_overview, write_report
 
 _SHOWN_LINES, _SHOWN_WIDTH = 20, 2000
@@ -13,9 +13,9 @@ _TEXTS = (".md", ".html")
 
 def write_tables(results: Path, reports: Path, *, show: bool, lenient: bool) -> int:
     """Write the report and say where; with `show`, print its numbers in brief."""
-    paths = write_report(results, reports, lenient=lenient)
+    registry = registry_at(results, lenient=lenient)
+    paths = write_report(registry.root, reports, lenient=lenient)
     if show:
-        registry = Registry(results, lenient=lenient)
         print(render_overview(registry.records()), end="\n\n")
     pictures = [path for path in paths if path.suffix == ".png"]
     print(f"wrote {reports / 'tables.md'} and {len(pictures)} pictures:")
@@ -30,6 +30,7 @@ def check_tables(results: Path, reports: Path, *, lenient: bool, page: bool = Fa
     The texts, with `page` that of index.html too, must be equal and the pictures there: their bytes
     may differ between machines.
     """
+    registry_at(results)
     # Beside the report, since links to records lead from there.
     with passing_folder(reports.parent, ".reports-") as fresh:
         written = write_report(results, fresh, page=page, lenient=lenient)

@@ -143,9 +143,19 @@ class Registry:
         name = f"seed-{record.seed}-{record.key}{suffix}.json"
         return self.root / record.setting / record.method / name
 
+    def exists(self) -> bool:
+        """Whether the registry has a folder; a `RegistryError` where that cannot be told."""
+        try:
+            self.root.lstat()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise RegistryError(f"cannot read {self.root}: {error.strerror}") from error
+        return True
+
     def paths(self) -> list[Path]:
         """All files of the registry, sorted; a `RegistryError` where a folder cannot be listed."""
-        if not os.path.lexists(self.root):
+        if not self.exists():
             return []
         try:
             settings = _folders(self.root)

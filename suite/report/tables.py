@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from suite.errors import RegistryError
 from suite.files import atomic_write
 from suite.registry import Record, Registry
 from suite.registry.store import collector_at_rest
@@ -15,6 +16,7 @@ from suite.report.cells import Contents, collect
 from suite.report.figures import accuracy_steps, learning_curves, return_steps, sinusoid_steps
 from suite.report.fits import sinusoid_fits
 from suite.report.html import render_page
+from suite.report.origins import NO_RECORDS
 from suite.report.render import render_tables
 from suite.report.style import save, styled
 from suite.settings import ENVIRONMENTS
@@ -37,14 +39,20 @@ def write_report(
     With `page` also `index.html`.
 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
-    for a record that cannot be read; with `lenient` it is left out instead.
+    for a record that cannot be read; with `lenient` it is left out instead. Raises it too where
+    there is none but the report that stands has some: then most likely another registry was meant.
     """
     reports_dir = Path(reports_dir)
     contents = collect(Registry(registry_root, lenient=lenient).load())
+    target = reports_dir / "tables.md"
+    if not contents.records and _has_records(target):
+        raise RegistryError(
+            f"{registry_root} holds no record, and {target} has some: nothing was written; name "
+            "the registry with --results DIR, or delete the report first"
+        )
     figures = write_figures(contents, reports_dir / "figures")
     names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()
-    target = reports_dir / "tables.md"
     atomic_write(target, render_tables(contents, results_link=link, figures=names).encode())
     log.info("wrote %s and %d figures", target, len(names))
     if not page:
@@ -53,6 +61,10 @@ def write_report(
     atomic_write(html, render_page(contents, results_link=link).encode())
     log.info("wrote %s", html)
     return [target, html, *figures]
+
+
+def _has_records(tables: Path) -> bool:
+    return tables.is_file() and NO_RECORDS not in tables.read_text("utf-8", errors="replace")
 
 
 def write_figures(records: Iterable[Record] | Contents, folder: Path) -> list[Path]:

@@ -32,7 +32,8 @@ def small_jobs(monkeypatch):
     monkeypatch.setattr(suite.cli.check, "gate_jobs", lambda seeds=(): JOBS)
 
 
-def test_no_references(suite):
+def test_no_references(suite, tmp_path):
+    (tmp_path / "results").mkdir()
     code, _, err = suite("check")
     assert code == 2
     assert "suite check --update" in err
