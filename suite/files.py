@@ -4,6 +4,7 @@ Every file is written beside its place, synced and moved there in one step, so a
 old file or the new one and nothing between. The registry writes its records through here too.
 """
 
+import contextlib
 import errno
 import io
 import os
@@ -16,18 +17,45 @@ from pathlib import Path
 
 import platformdirs
 
+from suite.errors import UsageError, one_line
 from suite.leftovers import remove_abandoned
+
+
+def expanded(text: str | Path) -> Path:
+    """The path, with the home folder for `~`; a `UsageError` where nobody knows that folder."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        who = Path(text).parts[0][1:]
+        reason = f"there is no user '{who}' with a home folder" if who else "HOME is not set"
+        raise UsageError(one_line(f"{text}: {reason}; give the whole path")) from None
+
+
+def configured(variable: str) -> Path | None:
+    """The path in an environment variable; None where it is not set, or empty."""
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    try:
+        return expanded(text)
+    except UsageError as error:
+        raise UsageError(f"{variable}={error}") from None
 
 
 def cache_dir() -> Path:
     """Where downloads and decoded arrays go: `SUITE_CACHE`, else the system's place for caches.
 
-    The directory may not exist yet.
+    The directory may not exist yet. Raises `UsageError` where there is no such place.
     """
-    configured = os.environ.get("SUITE_CACHE")
-    if configured:
-        return Path(configured).expanduser()
-    return Path(platformdirs.user_cache_dir("maml-suite"))
+    if (chosen := configured("SUITE_CACHE")) is not None:
+        return chosen
+    try:
+        return Path(platformdirs.user_cache_dir("maml-suite"))
+    except RuntimeError:
+        raise UsageError(
+            "there is no place for the cache, since the user has no home folder here: "
+            "set SUITE_CACHE=DIR"
+        ) from None
 
 
 def open_regular(path: Path) -> io.BufferedReader:
@@ -65,15 +93,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
     remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     # Not `tempfile`: its files are private (0600) whatever the umask, and would stay so once moved.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        synced(temporary)
-        os.replace(temporary, path)  # noqa: PTH105 - the name of the system call that is atomic
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with _errors_of(path, temporary):
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield temporary
+            synced(temporary)
+            os.replace(temporary, path)  # noqa: PTH105 - the name of the system call that is atomic
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
     _sync_directory(path.parent)
+
+
+@contextmanager
+def _errors_of(path: Path, temporary: Path) -> Iterator[None]:
+    """Let errors of the temporary file name the file that was meant."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def synced(path: Path) -> None:

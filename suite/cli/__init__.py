@@ -10,14 +10,18 @@ import tyro
 from rich.console import Console
 
 from suite import __version__
+from suite.cli import printing
 from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run, verify
+from suite.cli.paths import REGISTRY
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.cli.streams import outlive_readers
-from suite.errors import SuiteError
+from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
 from suite.machine import of_the_machine, told
 
 EXIT_INTERRUPTED = 130
+
+log = logging.getLogger(__name__)
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
@@ -51,6 +55,7 @@ def main() -> None:
     # numpy's BLAS would wake a thread for every core at each dot product of a policy's conjugate
     # gradients, and they wait busily for the next: on 16 cores that costs all of them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    printing.make_safe()
     level = os.environ.get("SUITE_LOG", "INFO").upper()
     logging.basicConfig(
         level=level if level in logging.getLevelNamesMapping() else "INFO",
@@ -59,9 +64,7 @@ def main() -> None:
         stream=sys.stderr,
     )
     try:
-        code = tyro.extras.subcommand_cli_from_dict(
-            _COMMANDS, prog="suite", description=_DESCRIPTION
-        )
+        code = _command()
     except SuiteError as error:
         code = _failed(error)
     except (MemoryError, RuntimeError) as error:
@@ -70,10 +73,35 @@ def main() -> None:
         code = _failed(told(error, "this command", "give it again where more memory is free"))
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
+    except OSError as error:
+        log.debug("where it happened:", exc_info=True)
+        printing.abandon(sys.stdout)
+        code = _failed(UsageError(f"{_where(error)}: {error.strerror or error}"))
     sys.exit(code or 0)
 
 
+def _command() -> Any:
+    """Run the command; its exit code, once all that it printed is written."""
+    try:
+        code = tyro.extras.subcommand_cli_from_dict(
+            _COMMANDS, prog="suite", description=_DESCRIPTION, registry=REGISTRY
+        )
+    except SystemExit as left:  # after --help, or a command line that is none
+        code = left.code
+    sys.stdout.flush()
+    return code
+
+
 def _failed(error: SuiteError) -> int:
-    """Tell of `error` on stderr; its exit code."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"suite: {error}", markup=False)
+    """Tell of `error` on stderr, if that can be; its exit code."""
+    try:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"suite: {error}", markup=False)
+        sys.stderr.flush()
+    except OSError:
+        printing.abandon(sys.stderr)
     return error.exit_code
+
+
+def _where(error: OSError) -> str:
+    """The file that cannot be read or written."""
+    return "the output" if error.filename is None else one_line(str(error.filename))

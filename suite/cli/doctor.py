@@ -1,7 +1,6 @@
 """`suite doctor`: what is here, what is missing, and how to get it."""
 
 import os
-from pathlib import Path
 
 import torch
 
@@ -10,7 +9,7 @@ from suite.cli.data import size
 from suite.data import stored
 from suite.data.miniimagenet import copy_at_hand
 from suite.data.omniglot import find_copy
-from suite.errors import DataError
+from suite.errors import SuiteError, UsageError
 from suite.files import cache_dir
 
 
@@ -25,7 +24,7 @@ def examine() -> int:
     commit, dirty = environment.git_state()
     state = {True: " with changes", False: "", None: ""}[dirty]
     print(f"{'commit':12} {commit or 'none: not a git checkout'}{state}")
-    print(f"{'cache':12} {cache_dir()}")
+    print(f"{'cache':12} {_cache()}")
     print(f"{'data cache':12} {_data_cache()}")
     print(f"{'torchvision':12} {_torchvision()}")
     print(f"{'SUITE_DATA':12} {os.environ.get('SUITE_DATA', 'not set')}")
@@ -39,10 +38,17 @@ def examine() -> int:
 def _data_cache() -> str:
     try:
         found = stored.entries()
-    except DataError as error:
+    except SuiteError as error:
         return str(error)
     total = size(sum(entry.size for entry in found))
     return f"{total} of decoded data, entries: {len(found)}; list them with: suite data --cache"
+
+
+def _cache() -> str:
+    try:
+        return str(cache_dir())
+    except UsageError as error:
+        return str(error)
 
 
 def _torchvision() -> str:
@@ -58,18 +64,18 @@ def _torchvision() -> str:
 
 
 def _omniglot() -> str:
-    if "SUITE_DATA" not in os.environ and not Path(cache_dir() / "omniglot").exists():
-        return "not here; the first run downloads it, or fetch it now with: suite data omniglot"
     try:
+        if not os.environ.get("SUITE_DATA") and not (cache_dir() / "omniglot").exists():
+            return "not here; the first run downloads it, or fetch it now with: suite data omniglot"
         return " and ".join(str(place) for place in find_copy(None))
-    except DataError as error:
+    except (SuiteError, OSError) as error:
         return str(error)
 
 
 def _miniimagenet() -> str:
     try:
         copy = copy_at_hand(None)
-    except DataError as error:
+    except (SuiteError, OSError) as error:
         return str(error)
     if copy is None:
         return "not here; fetch it, or be told how to get it, with: suite data miniimagenet"

@@ -57,4 +57,4 @@ def check_tables(results: Path, reports: Path, *, lenient: bool, page: bool = Fa
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return path.read_text("utf-8", errors="replace").splitlines() if path.exists() else []

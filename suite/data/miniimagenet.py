@@ -5,7 +5,6 @@ which one it is. Where none is at hand a public one is fetched, and else told ho
 """
 
 import logging
-import os
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,7 +17,7 @@ from suite.data.mini_copy import PICKLE, Copy, find_copy, told_elsewhere
 from suite.data.mini_decode import content_of_copy, decode_copy
 from suite.data.mini_split import RAVI_LAROCHELLE, Expected, fixed_split
 from suite.errors import DataError
-from suite.files import cache_dir
+from suite.files import cache_dir, configured, expanded
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +78,8 @@ def _copy(root: Path | None, expected: Expected, progress: Progress | None) -> C
 
 
 def _place(root: Path | None) -> Path:
-    if root is None and os.environ.get("SUITE_DATA"):
-        root = Path(os.environ["SUITE_DATA"])
-    return _downloads() if root is None else root.expanduser()
+    root = root or configured("SUITE_DATA")
+    return _downloads() if root is None else expanded(root)
 
 
 def _downloads() -> Path:

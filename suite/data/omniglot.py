@@ -31,7 +31,7 @@ from suite.data.layouts import elsewhere, folders_in, looks_like, stamp, unopene
 from suite.data.manifest import blank_warnings, image_digest, image_warnings
 from suite.data.pictures import ERRORS, open_image
 from suite.errors import DataError, one_line
-from suite.files import cache_dir, open_regular, read_regular
+from suite.files import cache_dir, configured, expanded, open_regular, read_regular
 
 log = logging.getLogger(__name__)
 
@@ -102,13 +102,12 @@ def find_copy(root: Path | None) -> tuple[Path, Path]:
     `root` may hold the parts, or a directory `omniglot` (torchvision's `omniglot-py`) that does, or
     a clone of the authors' repository, where they are in `python`.
     """
-    if root is None and os.environ.get("SUITE_DATA"):
-        root = Path(os.environ["SUITE_DATA"])
+    root = root or configured("SUITE_DATA")
     if root is None:
         root = cache_dir() / "omniglot"
         if len(_parts_in(root)) < 2:
             _download(root)
-    root = root.expanduser()
+    root = expanded(root)
     try:
         return _copy_in(root)
     except OSError as error:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from suite.errors import UsageError
+from suite.files import expanded
 from suite.registry.schema import Record
 from suite.registry.store import Registry
 
@@ -15,8 +16,8 @@ def find_record(registry: Registry, wanted: str) -> Record:
     Of several attempts of one key it is the one that counts: the first completed, else the last. A
     `UsageError` where there is none, or more than one run.
     """
-    path = Path(wanted)
-    if path.suffix == ".json":
+    if wanted.endswith(".json"):
+        path = expanded(wanted)
         if not path.exists():
             raise UsageError(f"no record {wanted}; see: suite list")
         path = path.absolute()

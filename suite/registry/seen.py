@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from suite import settings
+from suite.errors import UsageError
 from suite.files import atomic_write, cache_dir
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Seen:
 
     def __init__(self, root: Path) -> None:
         name = hashlib.sha256(os.fsencode(root.absolute())).hexdigest()[:16]
-        self._path = cache_dir() / "registry" / f"{name}.json"
+        self._path = _cached(f"{name}.json")
         self._before = self._read()
         self._now: dict[str, Stamp] = {}
 
@@ -59,7 +60,7 @@ class Seen:
 
     def save(self) -> None:
         """Keep what was added, and nothing else."""
-        if self._now == self._before:
+        if self._path is None or self._now == self._before:
             return
         index = _Index(code=_code(), files=self._now)
         try:
@@ -69,14 +70,25 @@ class Seen:
 
     def forget(self) -> None:
         """Check everything anew next time."""
-        self._path.unlink(missing_ok=True)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Stamp]:
+        if self._path is None:
+            return {}
         try:
             index = msgspec.json.decode(self._path.read_bytes(), type=_Index)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return {}
         return index.files if index.code == _code() else {}
+
+
+def _cached(name: str) -> Path | None:
+    """Where the file of that name is kept; None without a cache."""
+    try:
+        return cache_dir() / "registry" / name
+    except UsageError:
+        return None
 
 
 @cache
