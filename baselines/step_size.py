@@ -28,6 +28,7 @@ def best_step_size(
     batch = validation.batch(0, tasks, protocol.k_shot, protocol.n_query)
 
     def error(lr: float) -> float:
+        learner.pause()
         outputs: Tensor
         *_, outputs = predictions(learner, batch, lr=lr, steps=protocol.report_step)
         mean = float(task_scores(learner.config, outputs, batch.query_y).mean())

@@ -7,6 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from suite.checkpoint import Snapshot
+from suite.evaluate import Watch
 from suite.models import Network, Params
 from suite.registry.schema import DataFacts, Example
 from suite.settings import Protocol as Scoring
@@ -47,6 +48,9 @@ class Domain(Protocol):
         """
         ...
 
-    def score(self, place: int, params: Params, protocol: Scoring) -> Scored:
-        """The model with these weights, (1, ...), on the test tasks of the seed."""
+    def score(self, place: int, params: Params, protocol: Scoring, watch: Watch) -> Scored:
+        """The model with these weights, (1, ...), on the test tasks of the seed.
+
+        Raises `Stopped` where `watch` says so.
+        """
         ...

@@ -4,6 +4,7 @@ import logging
 import shlex
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from baselines import Method, method_of
@@ -14,8 +15,10 @@ from suite.data.images import ImageData
 from suite.domain import Domain
 from suite.energy import Meter
 from suite.errors import SuiteError, UsageError, one_line
+from suite.evaluate import Watch
 from suite.machine import is_memory, of_the_machine, told
-from suite.registry import Record, Registry
+from suite.partial import PartialScore
+from suite.registry import Record, Registry, run_key
 from suite.registry.schema import Identity
 from suite.results import Circumstances
 from suite.runs import (
@@ -196,6 +199,7 @@ def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
             _record_failure(job, run, error, snapshot)
             return
         path = job.registry.write(record)
+        _partial_path(run, record.key).unlink(missing_ok=True)
         run.standing[run.identities.index(identity)].append(record)
         job.outcome.written.append((path, job.registry.read(path)))
 
@@ -208,8 +212,9 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
         weights = {"last": last.params, "best-validation": best.params if best else None}
         require_recorded(request.scored_as, protocol.checkpoint, weights)
     snapshot = _weights(job, run, last, best, protocol)
+    watch = _watch(job, run, snapshot, identity)
     params = {name: value[None].to(request.device) for name, value in snapshot.params.items()}
-    scored = job.domain.score(run.place, params, protocol)
+    scored = job.domain.score(run.place, params, protocol, watch)
     return results.completed(
         identity,
         request.setting.metric,
@@ -220,6 +225,24 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
         evaluate_joules=meter.joules(),
         circumstances=_circumstances(job, together),
     )
+
+
+def _watch(job: _Job, run: Run, snapshot: Snapshot, identity: Identity) -> Watch:
+    hooks, key = job.request.hooks, run_key(identity)
+    what = f"{_named(job, [run])} [{identity.protocol.name}]"
+    return Watch(
+        stop=hooks.stop,
+        progress=partial(hooks.scoring, what),
+        partial=PartialScore(
+            path=_partial_path(run, key),
+            key=key,
+            weights_sha256=weights_sha256(snapshot.params),
+        ),
+    )
+
+
+def _partial_path(run: Run, key: str) -> Path:
+    return run.checkpoint.parent / f"score-{key}.pt"
 
 
 def _weights(

@@ -8,7 +8,7 @@ from suite.checkpoint import Snapshot
 from suite.data.images import ImageData
 from suite.data.source import task_source
 from suite.domain import Scored
-from suite.evaluate import evaluate
+from suite.evaluate import Watch, evaluate
 from suite.inner.learner import Learner
 from suite.models import Params
 from suite.registry.schema import DataFacts, SplitFacts
@@ -57,7 +57,7 @@ class Supervised:
         learner = Learner(config=self._training, network=self.network, params=state.params)
         train(self._trainer, learner, request.schedule, streams, state, hooks, request.engine)
 
-    def score(self, place: int, params: Params, protocol: Protocol) -> Scored:
+    def score(self, place: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
         seed = self._request.seeds[place]
         learner = Learner(
             config=self._request.config,
@@ -65,11 +65,13 @@ class Supervised:
             params=params,
             query_norm=protocol.batch_norm,
             key=stream_key(seed, "fresh head"),
+            pause=watch.pause,
         )
         test = self._source.stream("test", [place])
-        selected = self._selected(place, learner, protocol)
+        kept = watch.partial.selected() if watch.partial else None
+        selected = self._selected(place, learner, protocol) if kept is None else kept
         return Scored(
-            scores=evaluate(self._method, learner, test, protocol, selected),
+            scores=evaluate(self._method, learner, test, protocol, selected, watch),
             selected=selected,
             examples=results.examples(self._method, learner, test, protocol, selected),
         )

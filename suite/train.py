@@ -49,6 +49,8 @@ class Hooks:
     """Asked after every iteration; a reason stops the training."""
     progress: Callable[[TrainingState], None] = lambda _: None
     """Told after every iteration."""
+    scoring: Callable[[str, int, int], None] = lambda what, done, tasks: None
+    """Told after every batch of test tasks: what is scored, tasks done, and tasks in all."""
 
 
 def initial_snapshot(network: Network, seed: int, training: Training | None = None) -> Snapshot:

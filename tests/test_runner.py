@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from baselines import METHODS
 from baselines.maml import Maml
-from suite import checkpoint, environment, runner, runs
+from suite import checkpoint, environment, evaluate, runner, runs
 from suite.errors import CheckpointError, UsageError
 from suite.files import cache_dir
 from suite.registry import Registry, training_key
@@ -588,3 +588,28 @@ def test_best_weights_that_are_lost_are_told_before_the_rest_is_trained(registry
     shutil.rmtree(path.parent)
     ((_, record),) = run(registry, protocols=best).written
     assert record.provenance.weights_sha256 == record.provenance.best_weights_sha256
+
+
+def test_a_run_that_is_stopped_while_scoring_ends_in_the_same_record(
+    registry, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(evaluate, "tasks_at_once", lambda *_: 8)
+    ((_, undisturbed),) = run(registry).written
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    other = Registry(tmp_path / "other results")
+    scored = []
+    hooks = Hooks(
+        stop=lambda: "a signal" if scored else None,
+        scoring=lambda what, done, tasks: scored.append((what, done, tasks)),
+    )
+    with pytest.raises(Stopped):
+        run(other, hooks=hooks)
+    assert scored[0][0] == "sinusoid maml seed 0 [5-shot]"
+    assert other.paths() == []
+    (kept,) = (tmp_path / "another cache").rglob("score-*.pt")
+    going_on = []
+    hooks = Hooks(scoring=lambda what, done, tasks: going_on.append(done))
+    ((_, resumed),) = run(other, hooks=hooks).written
+    assert going_on[0] > scored[-1][1]
+    assert without_circumstances(resumed) == without_circumstances(undisturbed)
+    assert not kept.exists()

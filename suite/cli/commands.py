@@ -146,6 +146,7 @@ def evaluate(
     results: Path = Path("results"),
     device: str = "auto",
     threads: int | None = None,
+    time_limit: str | None = None,
 ) -> int:
     """Score a trained model under other protocols.
 
@@ -153,6 +154,8 @@ def evaluate(
     Weights of somebody else (`--weights FILE --setting SETTING`) are scored and not recorded. The
     protocols are those of the setting and 15-queries, support-statistics, one-query,
     best-validation, 6000-tasks, 1-step to 10-steps. `suite tables` shows what they change.
+    Test tasks are scored within about 1 GiB (4 GiB of a GPU). What is stopped by a signal or by the
+    time limit goes on from the tasks that are scored when the same command is given again.
 
     Args:
         run: A record: its file, or the first digits of its key.
@@ -167,16 +170,24 @@ def evaluate(
         results: The registry.
         device: auto, cpu or cuda.
         threads: CPU threads of torch; by default torch's own choice.
+        time_limit: Stop after this long, as `suite run` does (exit code 3).
     """
     from suite.cli.evaluate import Machine, evaluate_run, evaluate_weights
+    from suite.cli.limits import Limits, seconds
+    from suite.cli.run import limited
     from suite.errors import UsageError
 
-    machine = Machine(data=data, device_name=device, threads=threads)
-    if weights is None and run is not None:
-        return evaluate_run(run, protocols, results, machine)
-    if weights is None or run is not None or setting is None:
-        raise UsageError("name a RUN, or --weights FILE and --setting SETTING")
-    return evaluate_weights(weights, layout, setting, method, seed, protocols, machine)
+    limits = Limits(None if time_limit is None else seconds(time_limit))
+    machine = Machine(data=data, device_name=device, threads=threads, limits=limits)
+
+    def scored() -> int:
+        if weights is None and run is not None:
+            return evaluate_run(run, protocols, results, machine)
+        if weights is None or run is not None or setting is None:
+            raise UsageError("name a RUN, or --weights FILE and --setting SETTING")
+        return evaluate_weights(weights, layout, setting, method, seed, protocols, machine)
+
+    return limited(limits, scored)
 
 
 def verify(
@@ -202,13 +213,16 @@ def verify(
         threads: CPU threads of torch; by default torch's own choice.
     """
     from suite.cli.evaluate import Machine
+    from suite.cli.limits import Limits
+    from suite.cli.run import limited
     from suite.cli.verify import verify_runs
     from suite.errors import UsageError
 
     if not runs:
         raise UsageError("name a RUN; see: suite list")
-    machine = Machine(data=data, device_name=device, threads=threads)
-    return verify_runs(runs, results, machine, train=train)
+    limits = Limits(None)
+    machine = Machine(data=data, device_name=device, threads=threads, limits=limits)
+    return limited(limits, lambda: verify_runs(runs, results, machine, train=train))
 
 
 def benchmark(

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
+from rich.progress import Progress
 
 from baselines import method_of
 from suite import environment, results
 from suite.cli.checks import method_for, protocols_named, registry_at
+from suite.cli.limits import Limits
+from suite.cli.progress import ScoringProgress, training_bar
 from suite.cli.run import load_images, print_outcome
 from suite.data.images import ImageData
 from suite.data.source import task_source
 from suite.errors import UsageError
-from suite.evaluate import evaluate
+from suite.evaluate import Watch, evaluate
 from suite.inner.learner import Learner
 from suite.models.foreign import Layout, foreign_params
 from suite.registry.find import find_record
@@ -22,6 +26,7 @@ from suite.runner import execute
 from suite.runs import Request
 from suite.settings import Protocol, Setting, get_setting
 from suite.settings.protocols import protocols_by_name
+from suite.train import Hooks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +36,18 @@ class Machine:
     data: Path | None
     device_name: str
     threads: int | None
+    limits: Limits
 
     def prepared(self, setting: Setting) -> tuple[torch.device, ImageData | None]:
         """The device, and the images of the setting."""
         environment.prepare(self.threads)
         device = environment.choose_device(self.device_name)
-        return device, load_images(setting.config, self.data)
+        self.limits.listen()
+        return device, load_images(setting.config, self.data, self.limits)
+
+    def hooks(self, bar: Progress | None) -> Hooks:
+        """How a scoring is stopped and shown."""
+        return Hooks(stop=self.limits.reason, scoring=ScoringProgress(bar))
 
 
 def evaluate_run(
@@ -52,19 +63,21 @@ def evaluate_run(
     method_for(setting, record.method)
     protocols = _protocols(setting, record.method, names)
     device, images = machine.prepared(setting)
-    request = Request(
-        setting=setting,
-        method=record.method,
-        seeds=(record.seed,),
-        config=record.config,
-        schedule=record.schedule,
-        protocols=protocols,
-        device=device,
-        trains=False,
-        scored_as=record if record.status == "completed" else None,
-    )
     environment.use_precision(record.config.precision, device)
-    outcome = execute(request, registry, images)
+    with training_bar() as bar:
+        request = Request(
+            setting=setting,
+            method=record.method,
+            seeds=(record.seed,),
+            config=record.config,
+            schedule=record.schedule,
+            protocols=protocols,
+            device=device,
+            trains=False,
+            scored_as=record if record.status == "completed" else None,
+            hooks=machine.hooks(bar),
+        )
+        outcome = execute(request, registry, images)
     print_outcome(outcome, registry)
     return 1 if outcome.failures else 0
 
@@ -94,18 +107,23 @@ def evaluate_weights(
     found = foreign_params(path, config, layout)
     device, images = machine.prepared(setting)
     source = task_source(config, (seed,), device, images)
-    for protocol in protocols:
-        learner = Learner(
-            config=config,
-            network=method.network(config),
-            params={name: value[None].to(device) for name, value in found.items()},
-            query_norm=protocol.batch_norm,
-        )
-        test = source.stream("test", [0])
-        selected = method.select(learner, source.stream("validation", [0]), protocol)
-        scores = results.outcomes(evaluate(method, learner, test, protocol, selected))
-        found_metric = summarise(scores, protocol.report_step)
-        print(_line(setting, protocol, found_metric.mean, found_metric.ci95_tasks))
+    params = {name: value[None].to(device) for name, value in found.items()}
+    with training_bar() as bar:
+        for protocol in protocols:
+            what = f"{path.name} [{protocol.name}]"
+            watch = Watch(stop=machine.limits.reason, progress=partial(ScoringProgress(bar), what))
+            learner = Learner(
+                config=config,
+                network=method.network(config),
+                params=params,
+                query_norm=protocol.batch_norm,
+                pause=watch.pause,
+            )
+            test = source.stream("test", [0])
+            selected = method.select(learner, source.stream("validation", [0]), protocol)
+            scores = evaluate(method, learner, test, protocol, selected, watch)
+            metric = summarise(results.outcomes(scores), protocol.report_step)
+            print(_line(setting, protocol, metric.mean, metric.ci95_tasks))
     return 0
 
 

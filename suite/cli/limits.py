@@ -1,4 +1,4 @@
-"""When to stop: a time limit, Ctrl-C, SIGTERM."""
+"""When to stop: a time limit, Ctrl-C, SIGTERM, SIGHUP."""
 
 import re
 import signal
@@ -21,7 +21,11 @@ def seconds(text: str) -> float:
 
 
 class Limits:
-    """Asked between iterations. The first signal asks for a clean stop; a second one just ends."""
+    """Asked between iterations and batches. A signal asks for a clean stop; a second Ctrl-C ends.
+
+    Schedulers send SIGTERM again within moments; that asks for nothing more, so that all seeds are
+    saved.
+    """
 
     def __init__(self, time_limit: float | None) -> None:
         if time_limit is not None:
@@ -31,13 +35,15 @@ class Limits:
         self._signal: signal.Signals | None = None
 
     def listen(self) -> None:
-        """Take over SIGINT and SIGTERM."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        """Take over SIGINT, SIGTERM and, but under nohup, SIGHUP."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self._signal = signal.Signals(number)
-        signal.signal(number, signal.default_int_handler)
+        if number == self._signal == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = self._signal or signal.Signals(number)
 
     def reason(self) -> str | None:
         """Why to stop now, in words; None to go on."""

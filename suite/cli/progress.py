@@ -12,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     track,
@@ -67,6 +68,34 @@ class TrainingProgress:
             text = f"{value:.1%}" if self._metric == "accuracy" else f"{value:.3f}"
             note += f", validation {self._metric} {text}"
         return note
+
+
+class ScoringProgress:
+    """Told of every batch of test tasks; shows some of them, with the rate and the time left."""
+
+    def __init__(self, bar: Progress | None) -> None:
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+        self._began: tuple[str, float, int] = ("", 0.0, 0)
+        self._shown = 0.0
+
+    def __call__(self, what: str, done: int, tasks: int) -> None:
+        """Show that `done` of `tasks` test tasks of `what` are scored, if it is time to."""
+        now = time.monotonic()
+        if self._began[0] != what:
+            self._began = what, now, done
+            self._shown = now
+        _, began, first = self._began
+        rate = (done - first) / (now - began) if now > began else 0.0
+        if self._bar is not None:
+            note = f"{rate:.1f} tasks/s" if rate else ""
+            if what not in self._tasks:
+                self._tasks[what] = self._bar.add_task(f"scoring {what}", total=tasks, note=note)
+            self._bar.update(self._tasks[what], completed=done, note=note)
+        elif now - self._shown >= _LOG_EVERY:
+            self._shown = now
+            left = f", {(tasks - done) / rate:,.0f} s left" if rate else ""
+            log.info("scoring %s: %s of %s tasks%s", what, f"{done:,}", f"{tasks:,}", left)
 
 
 @contextmanager

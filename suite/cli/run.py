@@ -2,8 +2,9 @@
 
 import logging
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -12,7 +13,7 @@ from baselines import Method
 from suite import environment
 from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
 from suite.cli.limits import Limits, seconds
-from suite.cli.progress import TrainingProgress, over, training_bar
+from suite.cli.progress import ScoringProgress, TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
 from suite.errors import UsageError, one_line
 from suite.inner.engine import Engine, Kind
@@ -24,6 +25,8 @@ from suite.settings import Config, get_setting
 from suite.train import Hooks, Stopped
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 def run_command(
@@ -70,16 +73,19 @@ def run_command(
     device = environment.choose_device(device_name)
     environment.use_precision(config.precision, device)
     registry = Registry(results)
-    images = load_images(config, data)
+    limits.listen()
+    try:
+        images = load_images(config, data, limits)
+    except Stopped:
+        return stopped(limits)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
     schedule = setting.schedule(iterations if how.trains else 0, method)
     seeds = tuple(dict.fromkeys(seeds))
     at_most = seeds_together or _seeds_together(how, config, device, engine)
-    limits.listen()
     failures = 0
     for group in seed_groups(seeds, at_most):
         if limits.reason():
-            return _stopped(limits)
+            return stopped(limits)
         with training_bar() as bar:
             plural = "seed" if len(group) == 1 else "seeds"
             label = f"{setting.id} {method} {plural} {' '.join(map(str, group))}"
@@ -98,12 +104,13 @@ def run_command(
                     checkpoint_seconds=checkpoint_seconds,
                     stop=limits.reason,
                     progress=TrainingProgress(label, setting.metric, schedule.iterations, bar),
+                    scoring=ScoringProgress(bar),
                 ),
             )
             try:
                 outcome = execute(request, registry, images)
             except Stopped:
-                return _stopped(limits)
+                return stopped(limits)
         print_outcome(outcome, registry)
         failures += len(outcome.failures)
         for failure in outcome.failures:
@@ -137,16 +144,33 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
         raise UsageError(one_line(f"--set {' '.join(changes)}: {error}")) from None
 
 
-def load_images(config: Config, data: Path | None) -> ImageData | None:
+def load_images(config: Config, data: Path | None, limits: Limits) -> ImageData | None:
+    """The images of `config`, if it has some; `Stopped` where `limits` say so meanwhile."""
     if config.loss != "cross-entropy":
         return None
-    images = load_image_data(config.dataset, root=data, progress=over)
+
+    def progress(items: Iterable[T], description: str, total: int) -> Iterable[T]:
+        for item in over(items, description, total):
+            if reason := limits.reason():
+                raise Stopped(reason)
+            yield item
+
+    images = load_image_data(config.dataset, root=data, progress=progress)
     for warning in images.warnings:
         log.warning("%s: %s", config.dataset, warning)
     return images
 
 
-def _stopped(limits: Limits) -> int:
+def limited(limits: Limits, command: Callable[[], int]) -> int:
+    """Carry out `command`, which `limits` may stop; the exit code."""
+    try:
+        return command()
+    except Stopped:
+        return stopped(limits)
+
+
+def stopped(limits: Limits) -> int:
+    """Say that the command has stopped; its exit code."""
     log.warning("%s; to go on, give the same command again", limits.reason())
     return limits.exit_code()
 

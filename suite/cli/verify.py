@@ -70,6 +70,7 @@ def _again(record: Record, machine: Machine, folder: Path, *, train: bool) -> Re
         scored_as=None if train else record,
         checkpoints=folder / "checkpoints" if train else None,
         engine=Engine(kind="eager" if kind == "graph" and device.type == "cpu" else kind),
+        hooks=machine.hooks(None),
     )
     environment.use_precision(record.config.precision, device)
     outcome = execute(request, Registry(folder / "results"), images)

@@ -1,5 +1,6 @@
 """A network with its weights and its configuration: what a method works on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,8 @@ class Learner:
     """Whose statistics normalise a query at test; see `Protocol.batch_norm`."""
     key: int = 0
     """What a method draws at test is a function of this; see `suite.rng`."""
+    pause: Callable[[], None] = lambda: None
+    """Called between the pieces of what takes long at test; it raises where that is to stop."""
 
     @property
     def seeds(self) -> int:

@@ -44,6 +44,7 @@ def tuned_outputs(learner: Learner, batch: TaskBatch, head: Params, lrs: Sequenc
     tasks = batch.support_x.shape[0]
     outputs = []
     for start in range(0, tasks, at_once):
+        learner.pause()
         part = batch.part(1, start, min(start + at_once, tasks))
         fast = tuned(learner, part, head, lrs)
         outputs.append(in_parts(learner.network.forward, fast, part.query_x))

@@ -19,6 +19,7 @@ from suite.domain import Scored
 from suite.envs import Environment, make_environment
 from suite.envs.environment import Array
 from suite.errors import UsageError
+from suite.evaluate import Watch
 from suite.models import Params
 from suite.models.network import per_task
 from suite.registry.schema import DataFacts
@@ -116,14 +117,14 @@ class Reinforcement:
         iterate = PolicyIteration(self._world, self._method, request.config, seed, state)
         repeat(iterate, iterate.validate, request.schedule, state, hooks, higher_is_better=True)
 
-    def score(self, place: int, params: Params, protocol: Protocol) -> Scored:
+    def score(self, place: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
         seed, config = self._request.seeds[place], self._request.config
         goals = self._world.environment.test_goals()
         if protocol.tasks > len(goals):
             raise UsageError(f"there are {len(goals)} test goals, not {protocol.tasks}")
         selected: dict[str, float] = {}
         if self._method.step_sizes:
-            selected["step_size"] = self._best_step_size(seed, params, protocol)
+            selected["step_size"] = self._best_step_size(seed, params, protocol, watch)
         adapts = not self._method.told
         scores = returns_of(
             policies_by_step(
@@ -133,19 +134,20 @@ class Reinforcement:
                 (seed, "test"),
                 protocol if adapts else replace(protocol, steps=0),
                 selected.get("step_size", config.inner_lr),
+                watch,
             )
         )
         rows = scores if adapts else scores.expand(protocol.steps + 1, -1)
         return Scored(scores=rows, selected=selected)
 
-    def _best_step_size(self, seed: int, params: Params, protocol: Protocol) -> float:
+    def _best_step_size(self, seed: int, params: Params, protocol: Protocol, watch: Watch) -> float:
         """That with the greatest mean return after the steps from the first, on fresh goals."""
         rng = numpy_generator(seed, "validation goals", 0)
         goals = self._world.environment.goals(self._method.validation_tasks, rng)
 
         def value(lr: float) -> float:
             stream = (seed, "validation")
-            steps = policies_by_step(self._world, params, goals, stream, protocol, lr)
+            steps = policies_by_step(self._world, params, goals, stream, protocol, lr, watch)
             return float(returns_of(steps)[1:].mean().nan_to_num(nan=-torch.inf))
 
         return max(self._method.step_sizes, key=value)
@@ -169,14 +171,18 @@ def policies_by_step(
     stream: tuple[int, str],
     protocol: Protocol,
     step_size: float,
+    watch: Watch | None = None,
 ) -> Iterator[tuple[Params, Trajectories]]:
     """The policies (task, ...) for `goals` after 0 to `protocol.steps` steps, and what each did.
 
     From weights (1, ...). A step goes by what the policy before it did, as the authors' test
     scripts have it; `step_size` is of the first, the others have `world.later_step_share` of it.
+    Between steps it may raise `Stopped`, where `watch` says so; what was sampled is then lost.
     """
     policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
     for step in range(protocol.steps + 1):
+        if watch:
+            watch.pause()
         batch = world.sample(policies, goals, protocol.k_shot, numpy_generator(*stream, step))
         yield policies, batch
         if step < protocol.steps:

@@ -11,9 +11,12 @@ from suite.cli.limits import Limits, seconds
 from suite.errors import UsageError
 
 
+SIGNAL_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @pytest.fixture(autouse=True)
 def restored_handlers():
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNAL_NUMBERS}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -69,16 +72,33 @@ def test_a_run_stops_a_little_before_its_limit(clock, limit_seconds):
     assert limit.reason() == "the time limit is reached"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_first_signal_asks_and_the_second_ends(number, code):
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_the_first_signal_asks_and_only_a_second_interrupt_ends(number, code):
     limit = Limits(None)
     limit.listen()
     assert limit.reason() is None
     os.kill(os.getpid(), number)
     assert limit.reason() == f"stopped by {number.name}"
     assert limit.exit_code() == code
-    with pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), number)
+    if number == signal.SIGINT:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        return
+    # A scheduler that sends it twice must not lose what is being saved.
+    os.kill(os.getpid(), number)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert limit.exit_code() == code
+
+
+def test_under_nohup_a_lost_terminal_is_ignored(clock):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    limit = Limits(None)
+    limit.listen()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert limit.reason() is None
 
 
 def test_a_signal_counts_before_the_limit(clock):
