@@ -10,7 +10,6 @@ from suite.cli import limits
 from suite.cli.limits import Limits, seconds
 from suite.errors import UsageError
 
-
 SIGNAL_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
