@@ -40,17 +40,17 @@ REPEATS = 10
 
 
 def of_input_interleaved(
-    grad_y: Tensor, x: Tensor, weight: Tensor, stride: int, groups: int, dtype: torch.dtype
+    grad_y: Tensor, weight: Tensor, shape: torch.Size, stride: int, groups: int
 ) -> Tensor:
     """`_of_input` for stride 2 without `fold`: even places have one tap, odd ones have two."""
     if stride != 2:
-        return OF_INPUT(grad_y, x, weight, stride, groups, dtype)
+        return OF_INPUT(grad_y, weight, shape, stride, groups)
     by_task = weight.reshape(groups, -1, weight[0].numel())
-    columns = (by_task.mT @ convolution._rows(grad_y, groups)).to(dtype)
-    taps = columns.view(-1, 3, 3, len(x), *grad_y.shape[-2:])  # (t*c, 3, 3, batch, h', w')
+    columns = by_task.mT @ convolution._rows(grad_y, groups)
+    taps = columns.view(-1, 3, 3, shape[0], *grad_y.shape[-2:])  # (t*c, 3, 3, batch, h', w')
     rows = _interleaved(*taps.unbind(2), dim=-1)
     summed = _interleaved(*rows.unbind(1), dim=-2)
-    height, width = x.shape[-2:]
+    height, width = shape[-2:]
     return summed[..., :height, :width].transpose(0, 1)
 
 

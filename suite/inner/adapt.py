@@ -28,7 +28,7 @@ def adapt(
         outputs = network.forward(fast, batch.support_x)
         return task_losses(config, k_shot, outputs, batch.support_y).sum()
 
-    start = per_task(learner.params, tasks)
+    start = per_task(network.arranged(learner.params), tasks)
     return inner_loop(support_loss, start, network.adapted, lr=lr, steps=steps, order=order)
 
 

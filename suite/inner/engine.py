@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from suite.data.tasks import Batches
 from suite.errors import UsageError
@@ -140,6 +141,18 @@ def _apply(found: MetaGradient, learner: Learner, state: TrainingState) -> None:
             with torch.no_grad():
                 parameter.sub_(gradient)
             continue
-        parameter.grad = gradient if clip is None else gradient.clamp(-clip, clip)
+        clipped = gradient if clip is None else gradient.clamp(-clip, clip)
+        parameter.grad = _laid_out_as(parameter, clipped)
     state.optimizer.step()
     state.sums += torch.stack((found.losses, found.scores))
+
+
+def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """`gradient` with the memory layout of `parameter`.
+
+    Torch's fused Adam (2.13) steps through both as flat arrays and is silently wrong on a CPU where
+    they lie differently.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter, requires_grad=False).copy_(gradient)

@@ -1,5 +1,6 @@
 """The paper's networks, task-batched: every weight carries a leading task axis."""
 
+from suite.models.block import Way
 from suite.models.classifier import Classifier, classifier_network
 from suite.models.conv import conv_network
 from suite.models.layers import Statistics, normalise, normalise_by_first
@@ -12,6 +13,7 @@ __all__ = [
     "Network",
     "Params",
     "Statistics",
+    "Way",
     "build_network",
     "classifier_network",
     "mlp_network",
@@ -20,8 +22,13 @@ __all__ = [
 ]
 
 
-def build_network(config: Config, statistics: Statistics = normalise) -> Network:
-    """The network that `config.network` names; `statistics` normalise where it does at all."""
+def build_network(
+    config: Config, statistics: Statistics = normalise, way: Way | None = None
+) -> Network:
+    """The network that `config.network` names; `statistics` normalise where it does at all.
+
+    Convolutional networks go `way`; by default the usual one, see `suite.models.conv`.
+    """
     if config.network in ("conv-stride", "conv-pool"):
-        return conv_network(config, statistics)
+        return conv_network(config, statistics, way)
     return mlp_network(config, statistics=statistics)

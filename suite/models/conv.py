@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from suite.models.block import Way, block
 from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
 from suite.models.layers import Statistics, linear, normalise, operand_dtype
+from suite.models.maps import by_place, by_task, kernels_last
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
 
@@ -53,11 +55,25 @@ def conv_features(config: Config, params: Params, images: Tensor, normalised: No
     return features
 
 
-def conv_network(config: Config, statistics: Statistics = normalise) -> Network:
+def usual_way(config: Config, images: Tensor, statistics: Statistics = normalise) -> Way:
+    """How the blocks of a network are best computed for `images`, (task, batch, *image).
+
+    On a CPU products are faster for several tasks with a stride. A GPU goes the
+    way that was measured there (docs/gpu.md), and so do statistics that are not a batch's own.
+    """
+    if images.is_cuda or statistics is not normalise:
+        return "separate"
+    return "products" if config.network == "conv-stride" and images.shape[0] > 1 else "grouped"
+
+
+def conv_network(
+    config: Config, statistics: Statistics = normalise, way: Way | None = None
+) -> Network:
     """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
 
     `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
-    pools 2x2 after each ReLU and ends flat.
+    pools 2x2 after each ReLU and ends flat. `way` is the usual one where none is given; only
+    `separate` can have other `statistics` than a batch's own.
     """
     layers = [f"conv{layer}" for layer in range(len(config.hidden))]
 
@@ -75,12 +91,45 @@ def conv_network(config: Config, statistics: Statistics = normalise) -> Network:
         def normalised(layer: str, x: Tensor) -> Tensor:
             return statistics(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
 
-        features = conv_features(config, params, images, normalised)
+        chosen = way or usual_way(config, images, statistics)
+        if chosen == "separate":
+            features = conv_features(config, params, images, normalised)
+        else:
+            features = _block_features(config, params, images, chosen == "products")
         rounded = operand_dtype(config)
         return linear(features, params["head.weight"], params["head.bias"], rounded=rounded)
+
+    def arranged(params: Params) -> Params:
+        like = params["conv0.weight"]
+        if (way or ("separate" if like.is_cuda else "")) == "separate":
+            return params
+        return {n: kernels_last(v) if v.ndim == 5 else v for n, v in params.items()}
 
     weights = [f"{layer}.weight" for layer in layers]
     betas = [f"{layer}.beta" for layer in layers] if config.adapt_beta else []
     return Network(
-        initial=initial, forward=forward, adapted=(*weights, *betas, "head.weight", "head.bias")
+        initial=initial,
+        forward=forward,
+        adapted=(*weights, *betas, "head.weight", "head.bias"),
+        arranged=arranged,
     )
+
+
+def _block_features(config: Config, params: Params, images: Tensor, products: bool) -> Tensor:
+    """`conv_features` by the batch's own statistics, block by block."""
+    strided = config.network == "conv-stride"
+    x = by_task(images) if products else by_place(images)
+    for layer in range(len(config.hidden)):
+        x = block(
+            x,
+            params[f"conv{layer}.weight"],
+            params[f"conv{layer}.beta"],
+            stride=2 if strided else 1,
+            pooled=not strided,
+            products=products,
+            rounded=operand_dtype(config),
+        )
+    if strided:
+        return x.mean(dim=(2, 3))
+    features: Tensor = x.permute(0, 1, 4, 2, 3).flatten(2)  # in the order of the weights
+    return features

@@ -1,8 +1,4 @@
-"""Convolution that is closed under differentiation.
-
-Convolution, its gradient for the input and its gradient for the weight are three bilinear maps, and
-their derivatives are each other. Written so, every order of derivative runs the fast kernels;
-torch's own double backward of a grouped convolution loops over the groups, which is slow.
+"""3x3 convolution of several tasks' images, (batch, task*channel, height, width).
 
 On a GPU the maps of several tasks are matrix products, one a task, of what the kernel sees at each
 place (im2col), where the stride is 2: Omniglot's take a half to a third of the time that cuDNN's
@@ -18,51 +14,61 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from suite.models import bilinear
+from suite.models.bilinear import Bilinear, Rounded
+
 _convolution = torch.ops.aten.convolution.default
 _convolution_backward = torch.ops.aten.convolution_backward.default
 
-_PADDING = [1, 1]
-_UNIT = [1, 1]
-
 
 @dataclass(frozen=True)
-class _How:
-    """What the three maps have in common."""
+class Grouped:
+    """The three maps by torch's convolutions, grouped by task."""
 
     stride: int
     groups: int
-    rounded: torch.dtype | None
-    """What operands are rounded to; results have the dtype that the operands had."""
-    products: bool
-    """Whether the maps are matrix products."""
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (None, [self.stride, self.stride], [1, 1], [1, 1], False, [0, 0], self.groups)
 
     def output(self, x: Tensor, weight: Tensor) -> Tensor:
-        """y = F(x, w)."""
-        if self.products:
-            x_seen, w = self._operand(x), self._operand(weight)
-            return _output(x_seen, w, self.stride, self.groups).to(x.dtype)
-        step = [self.stride, self.stride]
-        arguments = (None, step, _PADDING, _UNIT, False, [0, 0], self.groups)
-        y: Tensor = _convolution(self._operand(x), self._operand(weight), *arguments)
-        return y.to(x.dtype)
+        y: Tensor = _convolution(x, weight, *self._arguments())
+        return y
 
-    def gradient(self, grad_y: Tensor, x: Tensor, weight: Tensor, *, of_input: bool) -> Tensor:
-        """D(gy, w), where `x` has the shape of the result, or W(x, gy), where `weight` has it."""
-        if self.products:
-            seen, x, weight = (self._operand(each) for each in (grad_y, x, weight))
-            if of_input:
-                return _of_input(seen, x, weight, self.stride, self.groups, grad_y.dtype)
-            return _of_weight(seen, x, self.stride, self.groups).to(grad_y.dtype)
-        step = [self.stride, self.stride]
-        operands = [self._operand(each) for each in (grad_y, x, weight)]
-        wanted = [of_input, not of_input, False]
-        arguments = (None, step, _PADDING, _UNIT, False, [0, 0], self.groups, wanted)
-        grads = _convolution_backward(*operands, *arguments)
-        gradient: Tensor = grads[0] if of_input else grads[1]
-        return gradient.to(grad_y.dtype)
+    def of_input(self, grad_y: Tensor, weight: Tensor, shape: torch.Size) -> Tensor:
+        # The layout of what stands for the input decides that of the result.
+        last = not grad_y.is_contiguous() and grad_y.is_contiguous(
+            memory_format=torch.channels_last
+        )
+        layout = torch.channels_last if last else torch.contiguous_format
+        like = torch.empty(shape, dtype=grad_y.dtype, device=grad_y.device, memory_format=layout)
+        wanted = [True, False, False]
+        grads = _convolution_backward(grad_y, like, weight, *self._arguments(), wanted)
+        gradient: Tensor = grads[0]
+        return gradient
 
-    def _operand(self, value: Tensor) -> Tensor:
-        return value if self.rounded is None else value.to(self.rounded)
+    def of_weight(self, x: Tensor, grad_y: Tensor, shape: torch.Size) -> Tensor:
+        like, wanted = grad_y.new_empty(shape), [False, True, False]
+        grads = _convolution_backward(grad_y, x, like, *self._arguments(), wanted)
+        gradient: Tensor = grads[1]
+        return gradient
+
+
+@dataclass(frozen=True)
+class _Products:
+    """The three maps by matrix products, whose columns are built anew for each."""
+
+    stride: int
+    groups: int
+
+    def output(self, x: Tensor, weight: Tensor) -> Tensor:
+        return _output(x, weight, self.stride, self.groups)
+
+    def of_input(self, grad_y: Tensor, weight: Tensor, shape: torch.Size) -> Tensor:
+        return _of_input(grad_y, weight, shape, self.stride, self.groups)
+
+    def of_weight(self, x: Tensor, grad_y: Tensor, shape: torch.Size) -> Tensor:
+        return _of_weight(grad_y, x, self.stride, self.groups)
 
 
 def _output(x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
@@ -74,16 +80,17 @@ def _output(x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
 
 
 def _of_input(
-    grad_y: Tensor, x: Tensor, weight: Tensor, stride: int, groups: int, dtype: torch.dtype
+    grad_y: Tensor, weight: Tensor, shape: torch.Size, stride: int, groups: int
 ) -> Tensor:
-    """Its gradient for the input, summed over the kernel in `dtype`."""
-    batch, inputs = len(x), weight.shape[1]
+    """Its gradient for the input, of that `shape`; sums over the kernel are in float32 at least."""
+    batch, inputs = shape[0], weight.shape[1]
     by_task = weight.reshape(groups, -1, weight[0].numel())  # (task, output, input*9)
-    columns = (by_task.mT @ _rows(grad_y, groups)).to(dtype)  # (task, input*9, batch*place)
+    columns = by_task.mT @ _rows(grad_y, groups)  # (task, input*9, batch*place)
     images = columns.unflatten(2, (batch, -1)).transpose(1, 2).flatten(0, 1)
-    summed: Tensor = F.fold(images, x.shape[-2:], 3, padding=1, stride=stride)
-    shape = (groups, batch, inputs, *x.shape[-2:])
-    return summed.view(shape).transpose(0, 1).flatten(1, 2)
+    exact = images.to(torch.promote_types(images.dtype, torch.float32))
+    summed: Tensor = F.fold(exact, shape[-2:], 3, padding=1, stride=stride)
+    by_task_shape = (groups, batch, inputs, *shape[-2:])
+    return summed.view(by_task_shape).transpose(0, 1).flatten(1, 2)
 
 
 def _of_weight(grad_y: Tensor, x: Tensor, stride: int, groups: int) -> Tensor:
@@ -108,68 +115,6 @@ def _columns(x: Tensor, stride: int, groups: int) -> Tensor:
     return seen.permute(0, 4, 5, 1, 2, 3).reshape(groups, -1, seen[0, ..., 0, 0].numel())
 
 
-class _Output(torch.autograd.Function):
-    """y = F(x, w)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, how: _How) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.how = how
-        return how.output(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, grad_y: Tensor) -> Any:
-        x, weight = ctx.saved_tensors
-        wants_x, wants_weight = ctx.needs_input_grad[:2]
-        return (
-            _InputGradient.apply(grad_y, weight, x.shape, ctx.how) if wants_x else None,
-            _WeightGradient.apply(x, grad_y, weight.shape, ctx.how) if wants_weight else None,
-            None,
-        )
-
-
-class _InputGradient(torch.autograd.Function):
-    """gx = D(gy, w); of x it needs the shape alone."""
-
-    @staticmethod
-    def forward(ctx: Any, grad_y: Tensor, weight: Tensor, shape: torch.Size, how: _How) -> Tensor:
-        ctx.save_for_backward(grad_y, weight)
-        ctx.how = how
-        return how.gradient(grad_y, grad_y.new_empty(shape), weight, of_input=True)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        grad_y, weight = ctx.saved_tensors
-        wants_y, wants_weight = ctx.needs_input_grad[:2]
-        return (
-            _Output.apply(grad, weight, ctx.how) if wants_y else None,
-            _WeightGradient.apply(grad, grad_y, weight.shape, ctx.how) if wants_weight else None,
-            None,
-            None,
-        )
-
-
-class _WeightGradient(torch.autograd.Function):
-    """gw = W(x, gy); of w it needs the shape alone."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, grad_y: Tensor, shape: torch.Size, how: _How) -> Tensor:
-        ctx.save_for_backward(x, grad_y)
-        ctx.how = how
-        return how.gradient(grad_y, x, x.new_empty(shape), of_input=False)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        x, grad_y = ctx.saved_tensors
-        wants_x, wants_y = ctx.needs_input_grad[:2]
-        return (
-            _InputGradient.apply(grad_y, grad, x.shape, ctx.how) if wants_x else None,
-            _Output.apply(x, grad, ctx.how) if wants_y else None,
-            None,
-            None,
-        )
-
-
 def conv2d(
     x: Tensor,
     weight: Tensor,
@@ -188,6 +133,7 @@ def conv2d(
     tasks = weight.shape[0]
     if products is None:
         products = x.is_cuda and tasks > 1 and stride == 2
-    how = _How(stride=stride, groups=tasks, rounded=rounded, products=products)
-    y: Tensor = _Output.apply(x, weight.flatten(0, 1), how)
-    return y
+    maps: Bilinear = (_Products if products else Grouped)(stride, tasks)
+    if rounded is not None:
+        maps = Rounded(maps, rounded)
+    return bilinear.apply(maps, x, weight.flatten(0, 1))

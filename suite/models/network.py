@@ -10,6 +10,10 @@ Params = dict[str, Tensor]
 """Weights by name. Those of a batched forward pass carry a leading task axis."""
 
 
+def _as_they_are(params: Params) -> Params:
+    return params
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """`forward` maps (task, batch, *input) to (task, batch, output), each task by its own weights.
@@ -17,13 +21,15 @@ class Network:
     `initial` draws the weights of one network, without a task axis, from a CPU generator.
     `adapted` are the names that the inner loop changes; the rest is meta-learned only. `averages`
     are weights that follow the batches and no gradient: what an objective gives as their gradient
-    is the step back that they take.
+    is the step back that they take. `arranged` lays weights out in memory as `forward` likes them
+    best; the values are the same.
     """
 
     initial: Callable[[torch.Generator], Params]
     forward: Callable[[Params, Tensor], Tensor]
     adapted: tuple[str, ...]
     averages: tuple[str, ...] = ()
+    arranged: Callable[[Params], Params] = _as_they_are
 
 
 Normalise = Callable[[str, Tensor], Tensor]
@@ -34,9 +40,12 @@ def per_task(params: Params, tasks: int) -> Params:
     """Each seed's weights for each of its tasks: (seed, ...) to (task, ...), `tasks` in all.
 
     A batch holds the tasks of the first seed, then those of the next. Gradients sum over the tasks
-    of a seed.
+    of a seed. Copies of kernels lie in memory as the kernels do.
     """
-    return {
-        name: value[:, None].expand(-1, tasks // value.shape[0], *value.shape[1:]).flatten(0, 1)
-        for name, value in params.items()
-    }
+    return {name: _copies(value, tasks // value.shape[0]) for name, value in params.items()}
+
+
+def _copies(value: Tensor, count: int) -> Tensor:
+    if value.ndim == 5 and not value.is_contiguous():
+        return _copies(value.movedim(2, -1), count).movedim(-1, 2)
+    return value[:, None].expand(-1, count, *value.shape[1:]).flatten(0, 1)

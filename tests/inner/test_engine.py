@@ -235,3 +235,23 @@ def test_replayed_iterations_are_those_of_eager(kind, engine):
     assert "graph" in replayed.engine
     assert torch.allclose(weights(one.state), weights(other.state), rtol=1e-3, atol=1e-5)
     assert torch.allclose(one.state.sums, other.state.sums, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["stride", "pool"])
+def test_a_step_of_adam_does_not_feel_how_gradients_lie_in_memory(kind):
+    """Torch's fused Adam reads a gradient and its parameter as flat arrays on a CPU."""
+    case = Case(kind)
+    before = {n: v.detach().clone().requires_grad_() for n, v in case.state.params.items()}
+    plain = torch.optim.Adam(before.values(), lr=case.config.meta_lr, foreach=False, fused=False)
+    found = case.gradient(case.learner, case.batches(0)).gradients
+    assert any(not value.is_contiguous() for value in found.values())  # the case in question
+    clip = case.config.meta_grad_clip
+    for name, parameter in before.items():
+        parameter.grad = found[name].contiguous()
+        if clip is not None:
+            parameter.grad.clamp_(-clip, clip)
+    plain.step()
+    case.iteration(Engine(kind="eager"))()
+    for name, parameter in case.state.params.items():
+        assert parameter.grad.stride() == parameter.stride(), name
+        torch.testing.assert_close(parameter, before[name], rtol=1e-5, atol=1e-7)

@@ -14,7 +14,7 @@ from suite.inner.adapt import adapt
 from suite.inner.gradient import meta_gradient
 from suite.inner.learner import Learner
 from suite.inner.reference import reference_meta_gradient
-from suite.models import build_network
+from suite.models import build_network, decisions
 from suite.models.conv import IMAGE_SHAPE
 from suite.settings import SETTINGS, Config
 
@@ -59,11 +59,11 @@ def random_params(config: Config, *, seed: int = 0) -> dict[str, torch.Tensor]:
     }
 
 
-def batched_meta_gradient(config, seeds, batch, method, **options):
+def batched_meta_gradient(config, seeds, batch, method, way=None, **options):
     """Each seed's loss, and its gradient by weight name."""
     stacked = {name: torch.stack([params[name] for params in seeds]) for name in seeds[0]}
     leaves = {name: value.requires_grad_() for name, value in stacked.items()}
-    learner = Learner(config=config, network=build_network(config), params=leaves)
+    learner = Learner(config=config, network=build_network(config, way=way), params=leaves)
     found = meta_gradient(METHODS[method]().objective, learner, batch, **options)
     by_seed = [
         {name: value[place] for name, value in found.gradients.items()}
@@ -96,6 +96,18 @@ def test_batched_equals_per_task_higher(setting, method, steps, seeds):
         assert relative_error(ours[seed], reference) < 1e-10
 
 
+@pytest.mark.parametrize("way", ["separate", "grouped"])
+@pytest.mark.parametrize("method", ["maml", "fomaml"])
+@pytest.mark.parametrize("setting", ["omniglot-5way-1shot", "miniimagenet-5way-1shot"])
+def test_ways_that_are_not_usual_on_a_cpu_agree_too(setting, method, way):
+    config = config_for(setting, steps=2)
+    params, batch = random_params(config), random_batch(config, tasks=2)
+    _, (ours,) = batched_meta_gradient(config, [params], batch, method, way)
+    order = "second" if method == "maml" else "first"
+    _, reference = reference_meta_gradient(config, params, batch, order=order)
+    assert relative_error(ours, reference) < 1e-10
+
+
 @pytest.mark.parametrize("chunk", [1, 2])
 @pytest.mark.parametrize("setting", NETWORKS)
 def test_chunks_of_a_meta_batch_add_up(setting, chunk):
@@ -124,10 +136,45 @@ def test_both_equal_finite_differences_on_a_smooth_twin(setting, monkeypatch):
     monkeypatch.setattr(F, "max_pool2d", F.avg_pool2d)
     config = config_for(setting, steps=2)
     params, batch = random_params(config), random_batch(config, tasks=2)
-    _, (ours,) = batched_meta_gradient(config, [params], batch, "maml")
+    _, (ours,) = batched_meta_gradient(config, [params], batch, "maml", "separate")
     _, reference = reference_meta_gradient(config, params, batch, order="second", smooth=True)
     assert relative_error(ours, reference) < 1e-10
+    check_slope(config, params, batch, ours, "separate")
 
+
+def corner(maps):
+    """A pool whose upper left place always wins."""
+    tasks, batch, height, width, channels = maps.shape
+    high, wide = height // 2, width // 2
+    places = 2 * torch.arange(high)[:, None] * width + 2 * torch.arange(wide)
+    index = places.expand(batch, tasks * channels, high, wide)
+    return maps[:, :, : 2 * high : 2, : 2 * wide : 2], index
+
+
+def every_third_is_off(maps, *_):
+    """An activation that lets through by place, whatever the values are."""
+    _, _, height, width, channels = maps.shape
+    mask = torch.arange(height * width * channels).view(height, width, channels) % 3 != 0
+    return maps * mask
+
+
+@pytest.mark.parametrize("way", ["grouped", "products"])
+@pytest.mark.parametrize("setting", ["omniglot-5way-1shot", "miniimagenet-5way-1shot"])
+def test_blocks_equal_finite_differences_where_decisions_are_fixed(setting, way, monkeypatch):
+    """Pooling before normalising rests on maximum and ReLU; between two decisions it is smooth."""
+    monkeypatch.setattr(decisions, "pool", corner)
+    monkeypatch.setattr(decisions, "rectify", every_third_is_off)
+    monkeypatch.setattr(decisions, "where_positive", every_third_is_off)
+    config = config_for(setting, steps=2)
+    if way == "products":
+        config = msgspec.structs.replace(config, network="conv-stride", dataset="glyphs")
+    params, batch = random_params(config), random_batch(config, tasks=2)
+    _, (ours,) = batched_meta_gradient(config, [params], batch, "maml", way)
+    check_slope(config, params, batch, ours, way)
+
+
+def check_slope(config, params, batch, ours, way):
+    """The meta-gradient `ours` along a random direction is the loss's finite difference."""
     generator = torch.Generator().manual_seed(1)
     direction = {
         name: torch.randn(value.shape, generator=generator, dtype=torch.double)
@@ -138,7 +185,7 @@ def test_both_equal_finite_differences_on_a_smooth_twin(setting, monkeypatch):
 
     def loss_at(step: float) -> float:
         moved = {name: value + step * direction[name] for name, value in params.items()}
-        return batched_meta_gradient(config, [moved], batch, "maml")[0][0]
+        return batched_meta_gradient(config, [moved], batch, "maml", way)[0][0]
 
     h = 1e-4
     # Fourth-order central difference.
@@ -176,8 +223,8 @@ def test_bfloat16_rounds_the_operands_and_nothing_else(setting, monkeypatch):
     config = config_for(setting, steps=1)
     params = {name: value.float() for name, value in random_params(config).items()}
     batch = random_batch(config).changed(lambda v: v.float() if v.is_floating_point() else v)
-    _, (full,) = batched_meta_gradient(config, [params], batch, "maml")
+    _, (full,) = batched_meta_gradient(config, [params], batch, "maml", "separate")
     rounded = msgspec.structs.replace(config, precision="bfloat16")
-    _, (ours,) = batched_meta_gradient(rounded, [params], batch, "maml")
+    _, (ours,) = batched_meta_gradient(rounded, [params], batch, "maml", "separate")
     assert {value.dtype for value in ours.values()} == {torch.float32}
     assert 1e-4 < relative_error(ours, full) < 0.3
