@@ -19,9 +19,13 @@ _backward_of = torch.ops.aten.native_batch_norm_backward.default
 
 def mean_and_variance(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Of each task's channels, (task, 1, 1, 1, channel); the variance is biased."""
-    if not _in_pieces(maps):
+    if maps.device.type != "cpu":
         variance, mean = torch.var_mean(maps, dim=OVER, correction=0, keepdim=True)
         return mean, variance
+    if not _in_pieces(maps):
+        # Two passes: torch's one over both is several times slower on a CPU.
+        mean = maps.mean(dim=OVER, keepdim=True)
+        return mean, (maps - mean).square_().mean(dim=OVER, keepdim=True)
     shape = (maps.shape[0], 1, 1, 1, maps.shape[4])
     found = [_moments_of(piece, None, None, 0.0) for piece in _pieces(maps)]
     means, variances = (torch.stack(each) for each in zip(*found, strict=True))
