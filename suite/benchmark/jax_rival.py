@@ -81,7 +81,8 @@ def _compiled(config: Config, order: Order, _dtype: torch.dtype) -> Callable[...
             return jax.lax.map(lambda one: task(weights, one), data).mean()
         return jax.vmap(lambda one: task(weights, one))(data).mean()
 
-    return jax.jit(jax.grad(mean))
+    compiled: Callable[..., dict[str, Any]] = jax.jit(jax.grad(mean))
+    return compiled
 
 
 def _loss(config: Config, weights: dict[str, Any], x: Any, y: Any) -> Any:
