@@ -9,15 +9,16 @@ import platform
 import re
 import resource
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from suite import __version__
 from suite.errors import UsageError
+from suite.git import NO_CHECKOUT, GitError, git
 
 # glibc's mallopt parameters.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -101,8 +102,8 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 def code_version() -> str:
     """The commit, with `-dirty` where the code differs from it, or `unknown`."""
-    commit, dirty = git_state()
-    return f"{commit}{'-dirty' if dirty else ''}" if commit else "unknown"
+    state = git_state()
+    return f"{state.commit}{'-dirty' if state.dirty else ''}" if state.commit else "unknown"
 
 
 def cores() -> int:
@@ -149,25 +150,28 @@ def host() -> str:
     return socket.gethostname()
 
 
+class GitState(NamedTuple):
+    """Which code runs, as far as git can tell."""
+
+    commit: str | None
+    dirty: bool | None
+    """Whether tracked files differ from the commit."""
+    unknown: str | None = None
+    """Why the commit is not known."""
+
+
 @functools.cache
-def git_state() -> tuple[str | None, bool | None]:
-    """Commit and whether tracked files differ from it; None outside a checkout.
+def git_state() -> GitState:
+    """The state of the checkout that this code is in, if it is in one.
 
     Only what shapes a result counts. Asked once a process, since the files may change while the
     loaded code does not.
     """
     here = Path(__file__).resolve().parent.parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
     try:
-        if Path(git("rev-parse", "--show-toplevel")).resolve() != here:
-            return None, None
-        changed = git("status", "--porcelain", "--", "suite", "baselines", "pyproject.toml")
-        return git("rev-parse", "HEAD"), bool(changed)
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
+        if Path(git(here, "rev-parse", "--show-toplevel")).resolve() != here:
+            return GitState(None, None, NO_CHECKOUT)
+        changed = git(here, "status", "--porcelain", "--", "suite", "baselines", "pyproject.toml")
+        return GitState(git(here, "rev-parse", "HEAD"), bool(changed))
+    except GitError as error:
+        return GitState(None, None, str(error))

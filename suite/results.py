@@ -114,13 +114,14 @@ def _provenance(
     snapshot: Snapshot | None = None,
     best_weights_sha256: str | None = None,
 ) -> Provenance:
-    commit, dirty = environment.git_state()
+    commit, dirty, unknown = environment.git_state()
     return Provenance(
         started=circumstances.started,
         finished=now(),
         command=shlex.join(["suite", *sys.argv[1:]]),
         git_commit=commit,
         git_dirty=dirty,
+        git_unknown=unknown,
         versions=environment.versions(),
         device=environment.device_name(circumstances.device),
         host=environment.host(),

@@ -449,9 +449,9 @@ def test_the_oracle_does_not_adapt(registry):
 def test_a_record_names_the_code_that_trained_and_not_only_the_code_that_scored(
     registry, monkeypatch
 ):
-    monkeypatch.setattr(environment, "git_state", lambda: ("a" * 40, False))
+    monkeypatch.setattr(environment, "git_state", lambda: environment.GitState("a" * 40, False))
     run(registry)
-    monkeypatch.setattr(environment, "git_state", lambda: ("b" * 40, True))
+    monkeypatch.setattr(environment, "git_state", lambda: environment.GitState("b" * 40, True))
     ((_, later),) = run(registry, protocols=PROTOCOLS[1:2]).written
     assert later.provenance.git_commit == "b" * 40
     assert later.provenance.training_commits == ("a" * 40,)

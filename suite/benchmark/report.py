@@ -192,11 +192,11 @@ def _growth_tables(found: Iterator[Growth]) -> str:
 
 
 def _facts(device: torch.device) -> str:
-    commit, dirty = environment.git_state()
+    commit, dirty, unknown = environment.git_state()
     facts = {
         "device": environment.device_name(device),
         "threads": str(torch.get_num_threads()),
         **environment.versions(),
-        "commit": f"{commit or 'unknown'}{' with changes' if dirty else ''}",
+        "commit": f"{commit or f'unknown: {unknown}'}{' with changes' if dirty else ''}",
     }
     return "\n".join(f"- {name}: {value}" for name, value in facts.items())

@@ -101,7 +101,7 @@ def _absent() -> list[str]:
 
 def _of_this_commit(registry: Registry) -> Iterator[Record]:
     """What other code scored tells nothing of this one."""
-    commit, _ = environment.git_state()
+    commit = environment.git_state().commit
     for record in registry.records():
         if record.provenance.git_commit == commit:
             yield record

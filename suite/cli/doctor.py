@@ -21,9 +21,9 @@ def examine() -> int:
     device = environment.device_name(torch.device("cuda" if gpu else "cpu"))
     print(f"{'device':12} {device}" + ("" if gpu else " (no CUDA device: runs use the CPU)"))
     print(f"{'threads':12} {torch.get_num_threads()}")
-    commit, dirty = environment.git_state()
+    commit, dirty, unknown = environment.git_state()
     state = {True: " with changes", False: "", None: ""}[dirty]
-    print(f"{'commit':12} {commit or 'none: not a git checkout'}{state}")
+    print(f"{'commit':12} {commit or f'unknown: {unknown}'}{state}")
     print(f"{'cache':12} {_cache()}")
     print(f"{'data cache':12} {_data_cache()}")
     print(f"{'torchvision':12} {_torchvision()}")

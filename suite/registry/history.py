@@ -3,10 +3,10 @@
 A key stands for one result for ever. Newer code writes under a key of its own.
 """
 
-import subprocess
 from pathlib import Path
 
 from suite.errors import RegistryError
+from suite.git import GitError, git
 
 _RECORDS = ":(glob)*/*/seed-*.json"
 
@@ -47,12 +47,7 @@ def _first_committed(root: Path) -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str, stdin: str = "") -> str:
-    command = ["git", "-C", str(root), "-c", "core.quotePath=false", *arguments]
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=True)
-    except FileNotFoundError:
-        raise RegistryError("git is not installed") from None
-    except (OSError, subprocess.CalledProcessError) as error:
-        reason = str(getattr(error, "stderr", "") or error).strip().splitlines()[-1]
-        raise RegistryError(f"git: {reason}") from None
-    return done.stdout.strip()
+        return git(root, *arguments, stdin=stdin)
+    except GitError as error:
+        raise RegistryError(f"{root}: {error}") from None

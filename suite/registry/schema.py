@@ -115,6 +115,8 @@ class Provenance(_Part, frozen=True, kw_only=True):
     command: str
     git_commit: str | None
     git_dirty: bool | None
+    git_unknown: str | None = None
+    """Why the commit is not known."""
     versions: dict[str, str]
     """python, torch, higher, numpy, suite, and cuda where there is one."""
     device: str

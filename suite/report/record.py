@@ -125,7 +125,8 @@ def _origin(record: Record) -> Iterator[Line]:
     yield "peak memory", f"{timing.peak_memory_bytes / 2**20:,.0f} MiB"
     yield "device", f"{where.device}, {where.threads} threads, {where.engine}"
     dirty = " with changes" if where.git_dirty else ""
-    yield "commit", f"{where.git_commit or 'unknown'}{dirty}"
+    unknown = f"unknown: {where.git_unknown}" if where.git_unknown else "unknown"
+    yield "commit", f"{where.git_commit or unknown}{dirty}"
     yield "started", where.started
     yield "versions", ", ".join(f"{name} {value}" for name, value in where.versions.items())
     yield "command", where.command

@@ -88,7 +88,7 @@ def test_a_record_that_was_changed_on_a_merged_branch_is_seen(results):
 
 
 def test_where_git_cannot_tell_it_is_said(results, tmp_path, tmp_path_factory):
-    with pytest.raises(RegistryError, match="not a git repository"):
+    with pytest.raises(RegistryError, match="not a git checkout"):
         altered(tmp_path_factory.mktemp("elsewhere"))
     commit(tmp_path)
     shallow = tmp_path_factory.mktemp("shallow") / "clone"
