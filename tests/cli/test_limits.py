@@ -16,6 +16,8 @@ SIGNAL_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @pytest.fixture(autouse=True)
 def restored_handlers():
     handlers = {number: signal.getsignal(number) for number in SIGNAL_NUMBERS}
+    # The tests may be run under nohup.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
