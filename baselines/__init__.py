@@ -1,50 +1,31 @@
-"""The methods, one file each. To add one, write its file and its line in `METHODS`."""
+"""The methods, one file each; `suite.settings.methods` lists them."""
 
-from baselines.fine_tuning import FineTuning
-from baselines.fomaml import Fomaml
-from baselines.linear_head import LinearHead
-from baselines.maml import Maml
+import importlib
+
+from baselines.few_shot import FewShotMethod
+from baselines.gradient import GradientMethod
 from baselines.method import Method
-from baselines.nearest_neighbour import NearestNeighbour
-from baselines.oracle import Oracle
-from baselines.policies import (
-    FomamlPolicy,
-    InformedPolicy,
-    MamlPolicy,
-    PretrainedPolicy,
-    RandomPolicy,
-)
-from baselines.policy_method import PolicyMethod
-from baselines.pretraining import Pretraining
-from baselines.random_init import RandomInit
-from suite.settings import Setting
+from suite.errors import UsageError
+from suite.settings import METHODS, Setting
 
-__all__ = ["METHODS", "Method", "method_of"]
-
-METHODS: dict[str, type[Method]] = {
-    "maml": Maml,
-    "fomaml": Fomaml,
-    "fine-tuning": FineTuning,
-    "nearest-neighbour": NearestNeighbour,
-    "pretraining": Pretraining,
-    "random-init": RandomInit,
-    "oracle": Oracle,
-}
-
-_ON_IMAGES: dict[str, type[Method]] = {"pretraining": LinearHead}
-"""What a name means where images are classified, if that is something else."""
-
-_ON_POLICIES: dict[str, type[PolicyMethod]] = {
-    "maml": MamlPolicy,
-    "fomaml": FomamlPolicy,
-    "pretraining": PretrainedPolicy,
-    "random-init": RandomPolicy,
-    "oracle": InformedPolicy,
-}
-"""Likewise in reinforcement learning."""
+__all__ = ["FewShotMethod", "GradientMethod", "Method", "method_of"]
 
 
 def method_of(setting: Setting, name: str) -> Method:
-    """The method of that name, one of `METHODS`, as it is in `setting`."""
-    own: dict[str, dict[str, type[Method]]] = {"accuracy": _ON_IMAGES, "return": {**_ON_POLICIES}}
-    return (METHODS | own.get(setting.metric, {}))[name]()
+    """The method of that name as it is for the problem of `setting`.
+
+    Raises `UsageError` where there is none of that name, or none for that problem.
+    """
+    if name not in METHODS:
+        raise UsageError(f"no method '{name}'; there are: {', '.join(METHODS)}")
+    path = METHODS[name].class_for(setting.problem)
+    if path is None:
+        fitting = [each for each, entry in METHODS.items() if entry.class_for(setting.problem)]
+        raise UsageError(
+            f"{name} does not run on {setting.id}; for {setting.problem} there are: "
+            f"{', '.join(fitting)}"
+        )
+    module, _, class_name = path.rpartition(".")
+    found = getattr(importlib.import_module(module), class_name)()
+    assert isinstance(found, Method)
+    return found

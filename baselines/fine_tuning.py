@@ -5,28 +5,30 @@ gradient steps, whose size and decay are chosen on validation episodes.
 """
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from baselines.method import Method
+from baselines.few_shot import FewShotMethod
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.frozen import classifier
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
 from suite.inner.tuning import tuned_outputs
-from suite.settings import Protocol, Schedule
+from suite.settings import Protocol, QueryNorm, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class FineTuning(Method):
+class FineTuning(FewShotMethod):
     """Fine-tuning of the whole pretrained network."""
 
     name: ClassVar[str] = "fine-tuning"
     trained_by: ClassVar[str | None] = "pretraining"
+    query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
+    any_way: ClassVar[bool] = True
     updates: int = 15
     step_sizes: tuple[float, ...] = (0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
     decays: tuple[float, ...] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
@@ -52,19 +54,15 @@ class FineTuning(Method):
         batch = validation.batch(0, self.validation_tasks, protocol.k_shot, self.validation_queries)
 
         def accuracy(candidate: dict[str, float]) -> float:
-            outputs = self._outputs(learner, batch, candidate)
+            outputs = self.outputs(learner, batch, candidate)
             return float(task_scores(learner.config, outputs, batch.query_y).mean())
 
         grid = itertools.product(self.step_sizes, self.decays)
         return max(({"step_size": lr, "decay": decay} for lr, decay in grid), key=accuracy)
 
-    def predict(
-        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
-    ) -> Iterator[Tensor]:
-        return itertools.repeat(self._outputs(learner, batch, selected), steps + 1)
-
-    def _outputs(self, learner: Learner, batch: TaskBatch, chosen: dict[str, float]) -> Tensor:
-        lrs = [chosen["step_size"] / (1 + t * chosen["decay"]) for t in range(self.updates)]
+    def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
+        step_size, decay = selected["step_size"], selected["decay"]
+        lrs = [step_size / (1 + t * decay) for t in range(self.updates)]
         # One last layer for all episodes, as theirs have.
         drawn = torch.Generator().manual_seed(learner.key)
         head = classifier(learner).fresh_head(learner.config.n_way, drawn)

@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from baselines.gradient import GradientMethod
 from baselines.maml import query_losses
-from baselines.method import Method
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fomaml(Method):
+class Fomaml(GradientMethod):
     """First-order MAML."""
 
     name: ClassVar[str] = "fomaml"

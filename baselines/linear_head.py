@@ -5,8 +5,6 @@ training classes, which fine-tuning and nearest neighbour start from too. The he
 learning of later work: logistic regression on features scaled to length 1 (Tian et al. 2020).
 """
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +12,7 @@ from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.method import Method
+from baselines.few_shot import FewShotMethod
 from baselines.nearest_neighbour import similarities
 from suite.data.tasks import TaskBatch
 from suite.inner.frozen import classifier, frozen_features
@@ -22,7 +20,7 @@ from suite.inner.learner import Learner
 from suite.inner.logistic import fit_logistic
 from suite.inner.losses import task_losses
 from suite.models import Network, Params, classifier_network
-from suite.settings import Config
+from suite.settings import Config, QueryNorm
 
 
 def _follow(params: Params, moved: Params) -> Tensor:
@@ -36,15 +34,17 @@ def _follow(params: Params, moved: Params) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearHead(Method):
+class LinearHead(FewShotMethod):
     """The pretraining of the image settings, scored by a fresh linear head an episode."""
 
     name: ClassVar[str] = "pretraining"
     stream: ClassVar[str] = "labelled"
+    query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
+    any_way: ClassVar[bool] = True
     l2: float = 1.0
     """Half of it times the squared weights is added to the sum of the cross-entropies."""
 
-    def network_for(self, config: Config, classes: int) -> Network:
+    def network(self, config: Config, classes: int) -> Network:
         return classifier_network(config, classes)
 
     def shared_config(self, config: Config) -> Config | None:
@@ -60,13 +60,11 @@ class LinearHead(Method):
     def validate(self, learner: Learner, batch: TaskBatch) -> Tensor:
         return similarities(learner, batch)
 
-    def predict(
-        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
-    ) -> Iterator[Tensor]:
+    def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
         support, query = (
             F.normalize(frozen_features(learner, x).double(), dim=-1)
             for x in (batch.support_x, batch.query_x)
         )
         classes = learner.config.n_way
         weight, bias = fit_logistic(support, batch.support_y, classes=classes, l2=self.l2)
-        return itertools.repeat(query @ weight.mT + bias[:, None], steps + 1)
+        return query @ weight.mT + bias[:, None]

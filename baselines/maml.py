@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from baselines.method import Method
+from baselines.gradient import GradientMethod
 from suite.data.tasks import TaskBatch
 from suite.inner.adapt import adapt
 from suite.inner.learner import Learner
@@ -26,7 +26,7 @@ def query_losses(learner: Learner, batch: TaskBatch, order: Order) -> tuple[Tens
 
 
 @dataclass(frozen=True, kw_only=True)
-class Maml(Method):
+class Maml(GradientMethod):
     """MAML with full second derivatives."""
 
     name: ClassVar[str] = "maml"

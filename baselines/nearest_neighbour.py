@@ -3,8 +3,6 @@
 A query image has the label of the support image whose pretrained features are the most similar.
 """
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.method import Method
+from baselines.few_shot import FewShotMethod
 from suite.data.tasks import TaskBatch
 from suite.inner.frozen import frozen_features
 from suite.inner.learner import Learner
+from suite.settings import QueryNorm
 
 
 def similarities(learner: Learner, batch: TaskBatch) -> Tensor:
@@ -32,13 +31,13 @@ def similarities(learner: Learner, batch: TaskBatch) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NearestNeighbour(Method):
+class NearestNeighbour(FewShotMethod):
     """Cosine 1-nearest-neighbour on pretrained features, in 5-shot too."""
 
     name: ClassVar[str] = "nearest-neighbour"
     trained_by: ClassVar[str | None] = "pretraining"
+    query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
+    any_way: ClassVar[bool] = True
 
-    def predict(
-        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
-    ) -> Iterator[Tensor]:
-        return itertools.repeat(similarities(learner, batch), steps + 1)
+    def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
+        return similarities(learner, batch)

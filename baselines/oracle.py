@@ -4,15 +4,13 @@ A network that is told each sinusoid's amplitude and phase beside x, trained as 
 not adapted at test: a bound on what adaptation can reach.
 """
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from baselines.method import Method
+from baselines.few_shot import FewShotMethod
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner, shared_outputs
 from suite.inner.losses import task_losses
@@ -29,12 +27,12 @@ def _informed_outputs(learner: Learner, batch: TaskBatch, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Oracle(Method):
+class Oracle(FewShotMethod):
     """Told the task's parameters."""
 
     name: ClassVar[str] = "oracle"
 
-    def network(self, config: Config) -> Network:
+    def network(self, config: Config, classes: int) -> Network:
         return mlp_network(config, extra_inputs=2)
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
@@ -44,9 +42,5 @@ class Oracle(Method):
             query_outputs = _informed_outputs(learner, batch, batch.query_x)
         return task_losses(config, config.k_shot, outputs, batch.support_y), query_outputs
 
-    def predict(
-        self, learner: Learner, batch: TaskBatch, steps: int, selected: dict[str, float]
-    ) -> Iterator[Tensor]:
-        with torch.no_grad():
-            outputs = _informed_outputs(learner, batch, batch.query_x)
-        return itertools.repeat(outputs, steps + 1)
+    def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
+        return _informed_outputs(learner, batch, batch.query_x)

@@ -37,7 +37,6 @@ class RandomPolicy(PolicyMethod):
     """No training; the authors' step size."""
 
     name: ClassVar[str] = "random-init"
-    trains: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """What a method of reinforcement learning is: which policies TRPO improves, and what they know.
 
-`suite.rl` does the rest. To add one, write a subclass in a file of its own and put it into
-`_ON_POLICIES` in `baselines/__init__.py`.
+`suite.rl` does the rest.
 """
 
 from dataclasses import dataclass
@@ -26,5 +25,5 @@ class PolicyMethod(Method):
     """Those that the one for test is chosen of, on validation goals; none for `inner_lr`."""
     validation_tasks: ClassVar[int] = 20
 
-    def network(self, config: Config) -> Network:
+    def network(self, config: Config, classes: int) -> Network:
         return policy_network(config, told=self.told)

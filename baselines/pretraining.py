@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from baselines.method import Method
+from baselines.gradient import GradientMethod
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner, shared_outputs
@@ -19,7 +19,7 @@ from suite.settings import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretraining(Method):
+class Pretraining(GradientMethod):
     """Pretraining; as the authors do, on the support points only (main.py)."""
 
     name: ClassVar[str] = "pretraining"

@@ -6,7 +6,7 @@ What gradient descent alone does; the paper plots it for reinforcement learning.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from baselines.method import Method
+from baselines.gradient import GradientMethod
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
@@ -14,11 +14,10 @@ from suite.settings import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomInit(Method):
+class RandomInit(GradientMethod):
     """No training; the step size is chosen on validation tasks."""
 
     name: ClassVar[str] = "random-init"
-    trains: ClassVar[bool] = False
     step_sizes: tuple[float, ...] = STEP_SIZES
     validation_tasks: int = 600
 

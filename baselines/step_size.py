@@ -24,14 +24,16 @@ def best_step_size(
     candidates: tuple[float, ...],
     tasks: int,
 ) -> dict[str, float]:
-    """The `step_size` with the least mean squared error after the protocol's `report_step`."""
+    """The `step_size` with the best mean score after the protocol's `report_step`."""
     batch = validation.batch(0, tasks, protocol.k_shot, protocol.n_query)
 
-    def error(lr: float) -> float:
+    def badness(lr: float) -> float:
         learner.pause()
         outputs: Tensor
         *_, outputs = predictions(learner, batch, lr=lr, steps=protocol.report_step)
         mean = float(task_scores(learner.config, outputs, batch.query_y).mean())
-        return mean if math.isfinite(mean) else math.inf
+        if not math.isfinite(mean):
+            return math.inf
+        return mean if learner.config.loss == "mse" else -mean
 
-    return {"step_size": min(candidates, key=error)}
+    return {"step_size": min(candidates, key=badness)}

@@ -13,7 +13,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from baselines import METHODS
+from baselines.maml import Maml
 from suite.data.synthetic import random_batch
 from suite.data.tasks import TaskBatch
 from suite.inner.gradient import meta_gradient
@@ -44,7 +44,7 @@ def gradient(
     params = {name: value[None].to(dtype).requires_grad_() for name, value in weights.items()}
     learner = Learner(config=config, network=build_network(config, way=way), params=params)
     cast = batch.changed(lambda value: value.to(dtype) if value.is_floating_point() else value)
-    found = meta_gradient(METHODS["maml"]().objective, learner, cast).gradients
+    found = meta_gradient(Maml().objective, learner, cast).gradients
     return torch.cat([value.double().flatten() for value in found.values()])
 
 

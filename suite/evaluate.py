@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from baselines import Method
+from baselines import FewShotMethod
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
@@ -45,7 +45,7 @@ class Watch:
 
 
 def evaluate(
-    method: Method,
+    method: FewShotMethod,
     learner: Learner,
     test: TaskStream,
     protocol: Protocol,
@@ -71,7 +71,7 @@ def evaluate(
         if reason:
             raise Stopped(reason)
         batch = test.batch(start, end - start, protocol.k_shot, protocol.n_query)
-        by_step = method.predict(learner, batch, protocol.steps, selected)
+        by_step = method.by_step(learner, batch, protocol.steps, selected)
         each = [task_scores(learner.config, outputs, batch.query_y) for outputs in by_step]
         scores.append(torch.stack(each).double().cpu())
         watch.progress(end, protocol.tasks)

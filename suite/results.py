@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import torch
 
-from baselines import Method
+from baselines import FewShotMethod
 from suite import environment
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.sinusoid import SinusoidStream
@@ -54,7 +54,7 @@ def outcomes(scores: torch.Tensor) -> tuple[tuple[float | None, ...], ...]:
 
 
 def examples(
-    method: Method,
+    method: FewShotMethod,
     learner: Learner,
     test: TaskStream,
     protocol: Protocol,
@@ -64,7 +64,7 @@ def examples(
     if not isinstance(test, SinusoidStream):
         return ()
     batch = test.on_grid(0, _EXAMPLES, protocol.k_shot, _GRID_POINTS)
-    outputs = list(method.predict(learner, batch, protocol.steps, selected))
+    outputs = list(method.by_step(learner, batch, protocol.steps, selected))
     steps = sorted({step for step in _EXAMPLE_STEPS if step <= protocol.steps})
 
     def values(tensor: torch.Tensor, task: int) -> tuple[float, ...]:

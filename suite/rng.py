@@ -45,6 +45,12 @@ def mix(x: Tensor) -> Tensor:
     return x ^ _shift_right(x, 31)
 
 
+def row_keys(key: int | Tensor, rows: Tensor) -> Tensor:
+    """A key of its own for each of `rows` of the stream that has `key`; shapes are broadcast."""
+    # Not the number that `uniform` begins a row with, whose columns would then be drawn again.
+    return mix(mix((rows + 1) * _GAMMA ^ key) ^ _MIX_1)
+
+
 def uniform(key: int | Tensor, rows: Tensor, columns: int) -> Tensor:
     """Uniform numbers in [0, 1) that depend on (key, row, column) alone.
 

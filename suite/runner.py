@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from baselines import Method, method_of
+from baselines import FewShotMethod, Method, method_of
 from baselines.policy_method import PolicyMethod
 from suite import checkpoint, results
 from suite.checkpoint import Snapshot, weights_sha256
@@ -124,6 +124,8 @@ def _domain(request: Request, method: Method, trainer: Method, images: ImageData
         from suite.rl.learning import Reinforcement
 
         return Reinforcement(request, trainer)
+    assert isinstance(method, FewShotMethod)
+    assert isinstance(trainer, FewShotMethod)
     return Supervised(request, method, trainer, images)
 
 

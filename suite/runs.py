@@ -168,10 +168,12 @@ def take_over_shorter(
 ) -> None:
     """Where nothing of a training is saved yet, begin with the longest shorter one that is.
 
-    What an iteration does hangs on no schedule: the weights, and the curve where its points are as
-    far apart, are those of a training from the start.
+    The weights, and the curve where its points are as far apart, are those of a training from the
+    start, unless the size of an outer step depends on the length of training.
     """
     wanted = request.schedule
+    if trainer.meta_lr(request.config, 0.0) is not None:
+        return
     if run.rerun or run.checkpoint.exists() or checkpoint.previous(run.checkpoint).exists():
         return
     shorter = {

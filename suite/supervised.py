@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 
-from baselines import Method
+from baselines import FewShotMethod
 from suite import results
 from suite.checkpoint import Snapshot
 from suite.data.images import ImageData
@@ -23,14 +23,20 @@ class Supervised:
     """A `suite.domain.Domain`. `trainer` is the method that trains, `method` the one scored."""
 
     def __init__(
-        self, request: Request, method: Method, trainer: Method, images: ImageData | None
+        self,
+        request: Request,
+        method: FewShotMethod,
+        trainer: FewShotMethod,
+        images: ImageData | None,
     ) -> None:
+        for protocol in request.protocols:
+            method.check_protocol(request.config, protocol)
         self._request, self._method, self._trainer = request, method, trainer
         config = request.config
         self._training = trainer.shared_config(config) or config
         self._source = task_source(config, request.seeds, request.device, images)
         self._lessons = task_source(self._training, request.seeds, request.device, images)
-        self.network = trainer.network_for(config, self._source.train_classes)
+        self.network = trainer.network(config, self._source.train_classes)
         self._selections: dict[tuple[int, Hashable], dict[str, float]] = {}
 
     def facts(self, place: int) -> DataFacts:
@@ -49,7 +55,7 @@ class Supervised:
         )
 
     def state(self, snapshots: Sequence[Snapshot]) -> TrainingState:
-        return stack(snapshots, self._training, self._request.device)
+        return stack(snapshots, self._training, self._request.device, self._trainer.optimizer)
 
     def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
         lessons, request = self._lessons.stream, self._request
@@ -60,14 +66,14 @@ class Supervised:
     def score(self, place: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
         seed = self._request.seeds[place]
         learner = Learner(
-            config=self._request.config,
+            config=protocol.at_test(self._request.config),
             network=self.network,
             params=params,
             query_norm=protocol.batch_norm,
             key=stream_key(seed, "fresh head"),
             pause=watch.pause,
         )
-        test = self._source.stream("test", [place])
+        test = self._source.stream("test", [place], protocol.n_way)
         kept = watch.partial.selected() if watch.partial else None
         selected = self._selected(place, learner, protocol) if kept is None else kept
         return Scored(
@@ -80,6 +86,6 @@ class Supervised:
         """What the method selects for `protocol`, or has selected already."""
         which = (place, self._method.selection(protocol))
         if which not in self._selections:
-            validation = self._source.stream("validation", [place])
+            validation = self._source.stream("validation", [place], protocol.n_way)
             self._selections[which] = self._method.select(learner, validation, protocol)
         return self._selections[which]

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import torch
 
-from baselines import Method
+from baselines import FewShotMethod
 from suite import checkpoint, environment
 from suite.checkpoint import Snapshot, Training
 from suite.data.tasks import Batches, TaskStream
@@ -59,7 +60,7 @@ def initial_snapshot(network: Network, seed: int, training: Training | None = No
 
 
 def train(
-    method: Method,
+    method: FewShotMethod,
     learner: Learner,
     schedule: Schedule,
     streams: tuple[TaskStream, TaskStream],
@@ -82,7 +83,15 @@ def train(
     validation = Batches(streams[1], **shape, ahead=1)
     if state.iteration >= schedule.iterations:
         return
-    iterate = Iteration(engine, method.objective, learner, batches, state, schedule.iterations)
+    iterate = Iteration(
+        engine,
+        method.objective,
+        learner,
+        batches,
+        state,
+        schedule.iterations,
+        meta_lr=partial(method.meta_lr, config),
+    )
 
     def validate() -> list[float]:
         batch = validation(state.iteration // schedule.validate_every - 1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from suite.rng import generator, mix, stream_key, uniform
+from suite.rng import generator, mix, row_keys, stream_key, uniform
 
 WORD = (1 << 64) - 1
 GAMMA = 0x9E3779B97F4A7C15
@@ -123,3 +123,16 @@ def test_a_generator_depends_on_seed_and_name_alone():
     assert draw(0, "initial weights") == first
     assert draw(1, "initial weights") != first
     assert draw(0, "train") != first
+
+
+def test_each_row_has_a_key_of_its_own_that_depends_on_no_batch():
+    keys = torch.tensor([[stream_key(0, "train")], [stream_key(1, "train")]])
+    rows = torch.arange(500)
+    found = row_keys(keys, rows)
+    assert found.shape == (2, 500)
+    assert len(set(found.flatten().tolist())) == 1000
+    assert torch.equal(row_keys(keys, rows[7:9]), found[:, 7:9])
+    # What is drawn with them has nothing to do with what the tasks themselves are drawn from.
+    drawn, own = uniform(found[0], torch.zeros_like(rows), 20), uniform(int(keys[0]), rows, 20)
+    assert not set(drawn.flatten().tolist()) & set(own.flatten().tolist())
+    assert stats.kstest(drawn.flatten().numpy(), "uniform").pvalue > 1e-3

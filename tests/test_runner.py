@@ -11,7 +11,6 @@ import pytest
 import torch
 from filelock import FileLock
 
-from baselines import METHODS
 from baselines.maml import Maml
 from suite import checkpoint, environment, evaluate, runner, runs
 from suite.errors import CheckpointError, UsageError
@@ -20,7 +19,7 @@ from suite.registry import Registry, training_key
 from suite.runner import execute
 from suite.runs import Request, checkpoint_of
 from suite.sealed import sealed, unsealed
-from suite.settings import Protocol, get_setting
+from suite.settings import METHODS, Protocol, get_setting
 from suite.train import Hooks, Stopped
 
 SETTING = get_setting("sinusoid")

@@ -21,7 +21,7 @@ PROTOCOL = msgspec.structs.replace(SINUSOID.protocols[0], tasks=42, steps=2, rep
 
 def score(watch=None):
     method, config = method_of(SINUSOID, "maml"), SINUSOID.config
-    network = method.network(config)
+    network = method.network(config, 0)
     drawn = network.initial(generator(0, "initial weights"))
     params = {name: value[None] for name, value in drawn.items()}
     learner = Learner(config=config, network=network, params=params)

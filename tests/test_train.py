@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import METHODS
+from baselines import method_of
 from suite import checkpoint
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
@@ -53,7 +53,7 @@ class Training:
 
     @property
     def network(self) -> Network:
-        return METHODS[self.method]().network(self.config)
+        return method_of(get_setting("sinusoid"), self.method).network(self.config, 0)
 
     def fresh(self) -> list[Snapshot]:
         return [initial_snapshot(self.network, seed) for seed in self.seeds]
@@ -69,7 +69,7 @@ class Training:
     def run(self, state: TrainingState, engine=EAGER, **hooks) -> TrainingState:
         learner = Learner(config=self.config, network=self.network, params=state.params)
         streams = (self.source.streams("train"), self.source.streams("validation"))
-        method = METHODS[self.method]()
+        method = method_of(get_setting("sinusoid"), self.method)
         train(method, learner, self.schedule, streams, state, Hooks(**hooks), engine)
         return state
 

@@ -10,7 +10,8 @@ from functools import partial
 import msgspec
 import torch
 
-from baselines import METHODS
+from baselines.fomaml import Fomaml
+from baselines.maml import Maml
 from suite.benchmark.floor import Rates, Work, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
@@ -31,7 +32,7 @@ REFERENCE = "per-task higher"
 TOGETHER = 5
 OURS_TOGETHER = f"ours, {TOGETHER} seeds"
 _LEAST_ROUNDS = 3
-_METHOD = {"second": "maml", "first": "fomaml"}
+_METHOD = {"second": Maml, "first": Fomaml}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> 
     """One eager meta-gradient of all tasks of all seeds."""
     learner = initial_learner(config, build_network(config), device, seeds)
     batch = random_batch(config, device, seeds)
-    objective = METHODS[_METHOD[order]]().objective
+    objective = _METHOD[order]().objective
     return partial(meta_gradient, objective, learner, batch)
 
 
@@ -83,7 +84,7 @@ def variants(
     for name in rivals(order):
         if name not in without:
             found[name] = partial(RIVALS[name].gradient, config, own, batch, order)
-    eager: Gradient = partial(meta_gradient, METHODS[_METHOD[order]]().objective)
+    eager: Gradient = partial(meta_gradient, _METHOD[order]().objective)
     gradients = {"ours, eager": eager}
     if compiled:
         try:
@@ -195,4 +196,4 @@ def _grown(
 def _of_side(config: Config, side: int, device: torch.device) -> Call:
     learner = initial_learner(config, build_network(config), device)
     batch = random_batch(config, device, side=side)
-    return partial(meta_gradient, METHODS["maml"]().objective, learner, batch)
+    return partial(meta_gradient, Maml().objective, learner, batch)

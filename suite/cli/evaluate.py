@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from rich.progress import Progress
 
-from baselines import method_of
+from baselines import FewShotMethod
 from suite import environment, results
 from suite.cli.checks import method_for, protocols_named, registry_at
 from suite.cli.limits import Limits
@@ -24,7 +24,7 @@ from suite.registry.find import find_record
 from suite.registry.summary import summarise
 from suite.runner import execute
 from suite.runs import Request
-from suite.settings import Protocol, Setting, get_setting
+from suite.settings import METHODS, Protocol, Setting, get_setting
 from suite.settings.protocols import protocols_by_name
 from suite.train import Hooks
 
@@ -95,7 +95,7 @@ def evaluate_weights(
     setting = get_setting(setting_id)
     method = method_for(setting, method_name)
     config = setting.config_of(method_name)
-    if setting.metric == "return":
+    if not isinstance(method, FewShotMethod):
         raise UsageError("weights of policies are not taken from elsewhere")
     if method.trained_by or config.images_per_batch:
         raise UsageError(f"{method_name} is trained as a classifier: it takes no foreign weights")
@@ -110,17 +110,19 @@ def evaluate_weights(
     params = {name: value[None].to(device) for name, value in found.items()}
     with training_bar() as bar:
         for protocol in protocols:
+            method.check_protocol(config, protocol)
             what = f"{path.name} [{protocol.name}]"
             watch = Watch(stop=machine.limits.reason, progress=partial(ScoringProgress(bar), what))
             learner = Learner(
-                config=config,
-                network=method.network(config),
+                config=protocol.at_test(config),
+                network=method.network(config, source.train_classes),
                 params=params,
                 query_norm=protocol.batch_norm,
                 pause=watch.pause,
             )
-            test = source.stream("test", [0])
-            selected = method.select(learner, source.stream("validation", [0]), protocol)
+            test = source.stream("test", [0], protocol.n_way)
+            validation = source.stream("validation", [0], protocol.n_way)
+            selected = method.select(learner, validation, protocol)
             scores = evaluate(method, learner, test, protocol, selected, watch)
             metric = summarise(results.outcomes(scores), protocol.report_step)
             print(_line(setting, protocol, metric.mean, metric.ci95_tasks))
@@ -137,7 +139,7 @@ def _line(setting: Setting, protocol: Protocol, mean: float | None, width: float
 def _protocols(setting: Setting, method: str, names: Sequence[str]) -> tuple[Protocol, ...]:
     known = protocols_by_name(setting, method)
     chosen = names or [name for name in known if not _counts_steps(name)]
-    if not names and not method_of(setting, method).trains:
+    if not names and not METHODS[method].trains:
         chosen = [name for name in chosen if known[name].checkpoint == "last"]
     return protocols_named(chosen, known, f"{setting.id} {method}")
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import torch
 
-from baselines import Method
+from baselines import FewShotMethod, Method
 from suite import environment
 from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
 from suite.cli.limits import Limits, seconds
@@ -21,7 +21,7 @@ from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
 from suite.runs import Request
-from suite.settings import Config, get_setting
+from suite.settings import METHODS, Config, get_setting
 from suite.train import Hooks, Stopped
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,10 @@ def run_command(
         known = setting.protocols_of(method)
     named = {protocol.name: protocol for protocol in known}
     protocols = protocols_named(protocol_names, named, f"{setting.id} {method}") or known
+    planned_way = setting.config_of(method).n_way
+    if isinstance(how, FewShotMethod) and how.any_way and config.n_way != planned_way:
+        # Training on tasks of other ways changes nothing of the test.
+        protocols = tuple(msgspec.structs.replace(each, n_way=planned_way) for each in protocols)
     environment.prepare(threads)
     device = environment.choose_device(device_name)
     environment.use_precision(config.precision, device)
@@ -79,7 +83,7 @@ def run_command(
     except Stopped:
         return stopped(limits)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
-    schedule = setting.schedule(iterations if how.trains else 0, method)
+    schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
     seeds = tuple(dict.fromkeys(seeds))
     at_most = seeds_together or _seeds_together(how, config, device, engine)
     failures = 0
@@ -120,8 +124,8 @@ def run_command(
 
 def _seeds_together(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
     pay = seeds_that_pay(config, device) or sys.maxsize
-    by_tasks = method.trains and config.images_per_batch is None and pay > 1
-    if device.type == "cuda" and by_tasks:
+    by_tasks = config.images_per_batch is None and pay > 1
+    if device.type == "cuda" and by_tasks and isinstance(method, FewShotMethod):
         return min(pay, seeds_that_fit(method, config, device, engine))
     return pay
 

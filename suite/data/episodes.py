@@ -8,7 +8,7 @@ from torch import Tensor
 
 from suite.data.tasks import TaskBatch
 from suite.errors import UsageError
-from suite.rng import uniform
+from suite.rng import row_keys, uniform
 
 
 @functools.lru_cache(maxsize=4)
@@ -79,7 +79,11 @@ class EpisodeStream:
             support_y=label_of[:, :, :k_shot].flatten(1),
             query_x=query.flatten(1, 2),
             query_y=label_of[:, :, k_shot:].flatten(1),
+            keys=row_keys(self._keys, self._rows(start, tasks)).flatten(),
         )
+
+    def _rows(self, start: int | Tensor, tasks: int) -> Tensor:
+        return start + torch.arange(tasks, device=self.images.device)
 
     def _draw(
         self, start: int | Tensor, tasks: int, drawn: int
@@ -88,7 +92,7 @@ class EpisodeStream:
         if drawn > available:
             raise UsageError(f"a task wants {drawn} images a class and there are {available}")
         device = self.images.device
-        rows = start + torch.arange(tasks, device=device)
+        rows = self._rows(start, tasks)
         n_classes = self.classes.shape[1]
         unit = uniform(self._keys, rows, n_classes + self.n_way * (1 + available))
         unit = unit.flatten(0, 1)  # (task, column), the tasks of a seed together

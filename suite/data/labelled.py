@@ -9,7 +9,7 @@ from torch import Tensor
 from suite.data.episodes import distinct, pixels
 from suite.data.tasks import TaskBatch
 from suite.errors import UsageError
-from suite.rng import uniform
+from suite.rng import row_keys, uniform
 
 _PER_CLASS = 5
 
@@ -57,4 +57,5 @@ class LabelledStream:
         turns = (by_turn * 4).long()
         chosen = (of_seed.gather(1, labels), images[..., None], turns)
         x = pixels(self.images, *chosen, rotations=self.rotations).flatten(1, 2)
-        return TaskBatch(support_x=x, support_y=labels, query_x=x, query_y=labels)
+        keys = row_keys(self._keys, rows).flatten()
+        return TaskBatch(support_x=x, support_y=labels, query_x=x, query_y=labels, keys=keys)

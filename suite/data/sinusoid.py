@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from suite.data.tasks import TaskBatch
-from suite.rng import uniform
+from suite.rng import row_keys, uniform
 
 AMPLITUDE = (0.1, 5.0)
 PHASE = (0.0, math.pi)
@@ -62,4 +62,5 @@ class SinusoidStream:
             query_x=x[:, k_shot:],
             query_y=y[:, k_shot:],
             context=torch.cat((amplitude, phase), dim=1).float(),
+            keys=row_keys(self._keys, rows).flatten(),
         )

@@ -2,8 +2,9 @@
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,18 @@ from suite.settings import Config
 _SPLIT_COUNTS = {"omniglot": omniglot.SPLIT_COUNTS, "glyphs": glyphs.SPLIT_COUNTS}
 
 
+class Stream(Protocol):
+    """Streams of tasks by name."""
+
+    def __call__(self, name: str, places: Sequence[int], /, n_way: int | None = None) -> TaskStream:
+        """The stream of that name for the seeds at `places`.
+
+        Tasks of `train`, `validation` or `test` classes, of the configuration's `n_way` where none
+        is given, or `labelled` images of the training classes in mini-batches.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskSource:
     """The training, validation and test tasks of some seeds, and their labelled images."""
@@ -30,9 +43,7 @@ class TaskSource:
     splits: tuple[Split | None, ...]
     """One a seed; None where there are no classes to split."""
     warnings: tuple[str, ...]
-    stream: Callable[[str, Sequence[int]], TaskStream]
-    """The stream of a name for some of the seeds by position: tasks of `train`, `validation` or
-    `test` classes, or `labelled` images of the training classes in mini-batches."""
+    stream: Stream
 
     @property
     def train_classes(self) -> int:
@@ -61,7 +72,7 @@ def task_source(
     ]
     pixels = _on_device(images, device)
 
-    def stream(name: str, chosen: Sequence[int]) -> TaskStream:
+    def stream(name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
         part = "train" if name == "labelled" else name
         rows: list[npt.NDArray[np.int64]] = [getattr(splits[place], part) for place in chosen]
         classes: Tensor = torch.from_numpy(np.stack(rows)).to(device)
@@ -78,7 +89,7 @@ def task_source(
             keys=keys,
             images=pixels,
             classes=classes,
-            n_way=config.n_way,
+            n_way=n_way or config.n_way,
             rotations=config.rotations,
         )
 
@@ -104,7 +115,7 @@ def _on_device(images: ImageData, device: torch.device) -> Tensor:
 def _sinusoids(seeds: Sequence[int], device: torch.device) -> TaskSource:
     definition = f"sinusoid {sinusoid.AMPLITUDE} {sinusoid.PHASE} {sinusoid.INPUT}"
 
-    def stream(name: str, chosen: Sequence[int]) -> TaskStream:
+    def stream(name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
         keys = tuple(stream_key(seeds[place], name) for place in chosen)
         return sinusoid.SinusoidStream(keys=keys, device=device)
 

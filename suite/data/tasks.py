@@ -20,6 +20,7 @@ class TaskBatch:
     query_x: Tensor  # (task, way*query, *input)
     query_y: Tensor  # (task, way*query) int64, or (task, query, 1) float
     context: Tensor | None = None  # (task, parameters): what an oracle is told
+    keys: Tensor | None = None  # (task,) int64: what a method draws for a task; see `suite.rng`
 
     def part(self, seeds: int, start: int, stop: int) -> "TaskBatch":
         """Of each of `seeds` seeds, the tasks from `start` to before `stop`."""
@@ -35,6 +36,7 @@ class TaskBatch:
             query_x=change(self.query_x),
             query_y=change(self.query_y),
             context=None if self.context is None else change(self.context),
+            keys=None if self.keys is None else change(self.keys),
         )
 
 

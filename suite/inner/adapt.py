@@ -10,7 +10,14 @@ from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.loop import Order, inner_loop
 from suite.inner.losses import task_losses
-from suite.models import Params, build_network, normalise_by_first, per_task
+from suite.models import Params, normalise_by_first, per_task
+from suite.models.network import Forward
+from suite.settings import QueryNorm
+
+QUERY_NORMS: frozenset[QueryNorm] = frozenset(
+    ("batch-statistics", "support-statistics", "one-query", "none")
+)
+"""What `of_queries` honours."""
 
 
 def adapt(
@@ -36,21 +43,25 @@ def predictions(learner: Learner, batch: TaskBatch, *, lr: float, steps: int) ->
     """Yield the outputs for the query sets, (task, query, output), after 0 to `steps` steps."""
     for fast in adapt(learner, batch, lr=lr, steps=steps, order="none"):
         with torch.no_grad():
-            outputs = _query_outputs(learner, fast, batch)
+            outputs = of_queries(learner, learner.network.forward, fast, batch)
         yield outputs
 
 
-def _query_outputs(learner: Learner, fast: Params, batch: TaskBatch) -> Tensor:
+def of_queries(learner: Learner, function: Forward, weights: Params, batch: TaskBatch) -> Tensor:
+    """`function` of the query sets, (task, query, ...), normalised as `learner.query_norm` says.
+
+    `function` is the forward pass or the features of the learner's network, `weights` are one set a
+    task. Every method that scores queries by a batch's statistics asks this.
+    """
     if learner.query_norm not in ("support-statistics", "one-query"):
-        return learner.network.forward(fast, batch.query_x)
+        return function(weights, batch.query_x)
     support = batch.support_x.shape[1]
     if learner.query_norm == "support-statistics":
-        by_support = partial(normalise_by_first, count=support)
-        network = build_network(learner.config, by_support)
         both = torch.cat((batch.support_x, batch.query_x), dim=1)
-        return network.forward(fast, both)[:, support:]
+        by_support = partial(normalise_by_first, count=support)
+        return function(weights, both, statistics=by_support)[:, support:]
     alone = [
-        learner.network.forward(fast, torch.cat((batch.support_x, query), dim=1))[:, support:]
+        function(weights, torch.cat((batch.support_x, query), dim=1))[:, support:]
         for query in batch.query_x.split(1, dim=1)
     ]
     return torch.cat(alone, dim=1)

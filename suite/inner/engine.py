@@ -64,7 +64,8 @@ class Engine:
 class Iteration:
     """Takes `state`, whose weights are the learner's, one iteration on at every call.
 
-    `iterations` are those of the whole training.
+    `iterations` are those of the whole training, `meta_lr` is the outer step size by the share of
+    them that is done; None where it stays what the optimizer has.
     """
 
     def __init__(
@@ -75,8 +76,13 @@ class Iteration:
         batches: Batches,
         state: TrainingState,
         iterations: int,
+        meta_lr: Callable[[float], float | None] = lambda done: None,
     ) -> None:
         device = state.sums.device
+        self._iterations, self._meta_lr = iterations, meta_lr
+        if device.type == "cuda" and meta_lr(0.0) is not None:
+            for group in state.optimizer.param_groups:
+                group["lr"] = torch.tensor(group["lr"], device=device)  # where a graph reads it
         self._state, self._kind = state, engine.chosen(device, learner.config, iterations)
         gradient: Gradient = functools.partial(
             meta_gradient, objective, tasks_per_chunk=engine.tasks_per_chunk
@@ -98,8 +104,18 @@ class Iteration:
 
     def __call__(self) -> None:
         """One iteration."""
+        lr = self._meta_lr(self._state.iteration / self._iterations)
+        if lr is not None:
+            self._set_lr(lr)
         self._step()
         self._state.iteration += 1
+
+    def _set_lr(self, lr: float) -> None:
+        for group in self._state.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr)
+            else:
+                group["lr"] = lr
 
     @property
     def engine(self) -> str:

@@ -4,7 +4,7 @@ import itertools
 
 import torch
 
-from baselines import Method
+from baselines import FewShotMethod
 from suite.data.synthetic import random_batch
 from suite.environment import free_memory_bytes
 from suite.inner.engine import Engine
@@ -33,9 +33,11 @@ def seeds_that_pay(config: Config, device: torch.device) -> int | None:
     return None if device.type == "cuda" or config.network == "mlp" else 1
 
 
-def seeds_that_fit(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
+def seeds_that_fit(
+    method: FewShotMethod, config: Config, device: torch.device, engine: Engine
+) -> int:
     """How many seeds the free memory of a GPU holds, from what the meta-gradient of one takes."""
-    learner = initial_learner(config, method.network(config), device)
+    learner = initial_learner(config, method.network(config, 0), device)
     batch = random_batch(config, device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)

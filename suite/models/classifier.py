@@ -15,7 +15,9 @@ from torch import Tensor
 from suite.models.conv import IMAGE_SHAPE, conv_feature_count, conv_features, conv_weights
 from suite.models.init import INITIALISERS
 from suite.models.layers import (
+    Statistics,
     linear,
+    normalise,
     normalise_and_follow,
     normalise_by_averages,
     operand_dtype,
@@ -27,10 +29,11 @@ from suite.settings import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier(Network):
-    """A network whose batch normalisation has two modes; `forward` is by running averages."""
+    """A network whose batch normalisation has two modes.
 
-    features: Callable[[Params, Tensor], Tensor]
-    """(task, batch, *input) to (task, batch, feature), by running averages."""
+    `forward` and `features` are by running averages, whatever `statistics` are given.
+    """
+
     train: Callable[[Params, Tensor], tuple[Tensor, Params]]
     """The outputs by the batch's own statistics, and the running averages after that batch."""
     fresh_head: Callable[[int, torch.Generator], Params]
@@ -72,7 +75,9 @@ def classifier_network(config: Config, classes: int) -> Classifier:
         mean, variance, gamma, beta = (params[f"{layer}.{name}"] for name in names)
         return mean, variance, gamma, beta
 
-    def features(params: Params, images: Tensor) -> Tensor:
+    def features(
+        params: Params, images: Tensor, /, *, statistics: Statistics = normalise
+    ) -> Tensor:
         def normalised(layer: str, x: Tensor) -> Tensor:
             return normalise_by_averages(x, *of_layer(params, layer))
 
@@ -82,7 +87,7 @@ def classifier_network(config: Config, classes: int) -> Classifier:
         weight, bias = params["head.weight"], params["head.bias"]
         return linear(seen, weight, bias, rounded=operand_dtype(config))
 
-    def forward(params: Params, images: Tensor) -> Tensor:
+    def forward(params: Params, images: Tensor, /, *, statistics: Statistics = normalise) -> Tensor:
         return head(params, features(params, images))
 
     def train(params: Params, images: Tensor) -> tuple[Tensor, Params]:

@@ -66,14 +66,12 @@ def usual_way(config: Config, device: torch.device, statistics: Statistics = nor
     return "grouped" if pays else "separate"
 
 
-def conv_network(
-    config: Config, statistics: Statistics = normalise, way: Way | None = None
-) -> Network:
+def conv_network(config: Config, way: Way | None = None) -> Network:
     """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
 
     `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
-    pools 2x2 after each ReLU and ends flat. `way` is the usual one where none is given; only
-    `separate` can have other `statistics` than a batch's own.
+    pools 2x2 after each ReLU and ends flat. `way` is the usual one where none is given; statistics
+    other than a batch's own go `separate`.
     """
     layers = [f"conv{layer}" for layer in range(len(config.hidden))]
 
@@ -87,21 +85,25 @@ def conv_network(
         params["head.bias"] = torch.zeros(config.n_way)
         return params
 
-    def forward(params: Params, images: Tensor) -> Tensor:
+    def features(
+        params: Params, images: Tensor, /, *, statistics: Statistics = normalise
+    ) -> Tensor:
         def normalised(layer: str, x: Tensor) -> Tensor:
             return statistics(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
 
         chosen = way or usual_way(config, images.device, statistics)
         if chosen == "separate":
-            features = conv_features(config, params, images, normalised)
-        else:
-            features = _block_features(config, params, images, chosen == "products")
+            return conv_features(config, params, images, normalised)
+        return _block_features(config, params, images, chosen == "products")
+
+    def forward(params: Params, images: Tensor, /, *, statistics: Statistics = normalise) -> Tensor:
+        seen = features(params, images, statistics=statistics)
         rounded = operand_dtype(config)
-        return linear(features, params["head.weight"], params["head.bias"], rounded=rounded)
+        return linear(seen, params["head.weight"], params["head.bias"], rounded=rounded)
 
     def arranged(params: Params) -> Params:
         device = params["conv0.weight"].device
-        if (way or usual_way(config, device, statistics)) == "separate":
+        if (way or usual_way(config, device)) == "separate":
             return params
         return {n: kernels_last(v) if v.ndim == 5 else v for n, v in params.items()}
 
@@ -110,6 +112,7 @@ def conv_network(
     return Network(
         initial=initial,
         forward=forward,
+        features=features,
         adapted=(*weights, *betas, "head.weight", "head.bias"),
         arranged=arranged,
     )

@@ -35,9 +35,7 @@ def mlp_features(config: Config, params: Params, inputs: Tensor, normalised: Nor
     return x
 
 
-def mlp_network(
-    config: Config, extra_inputs: int = 0, statistics: Statistics = normalise
-) -> Network:
+def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
     """Linear layers with ReLU; with batch normalisation (`mlp-bn`) a beta replaces the bias.
 
     `extra_inputs` widens the input of the regression network, for an oracle.
@@ -58,20 +56,30 @@ def mlp_network(
         params["head.bias"] = torch.zeros(config.n_way)
         return params
 
-    def forward(params: Params, inputs: Tensor) -> Tensor:
+    def features(
+        params: Params, inputs: Tensor, /, *, statistics: Statistics = normalise
+    ) -> Tensor:
         def by_batch(layer: str, x: Tensor) -> Tensor:
             return statistics(x) + params[f"{layer}.beta"].flatten()
 
         if normalised:
-            x = mlp_features(config, params, inputs, by_batch)
-        else:
-            x = inputs.flatten(2)  # (task, batch, input)
-            for name in names:
-                weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
-                x = F.relu(linear(x, weight, bias, rounded=rounded))
-        return linear(x, params["head.weight"], params["head.bias"], rounded=rounded)
+            return mlp_features(config, params, inputs, by_batch)
+        x = inputs.flatten(2)  # (task, batch, input)
+        for name in names:
+            weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+            x = F.relu(linear(x, weight, bias, rounded=rounded))
+        return x
+
+    def forward(params: Params, inputs: Tensor, /, *, statistics: Statistics = normalise) -> Tensor:
+        seen = features(params, inputs, statistics=statistics)
+        return linear(seen, params["head.weight"], params["head.bias"], rounded=rounded)
 
     adapted = [f"{name}.weight" for name in names]
     if not normalised or config.adapt_beta:
         adapted += [f"{name}.{offset}" for name in names]
-    return Network(initial=initial, forward=forward, adapted=(*adapted, "head.weight", "head.bias"))
+    return Network(
+        initial=initial,
+        forward=forward,
+        features=features,
+        adapted=(*adapted, "head.weight", "head.bias"),
+    )

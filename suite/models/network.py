@@ -1,10 +1,13 @@
 """A network as two functions, so that the inner loop can hand it any weights."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from suite.models.layers import Statistics, normalise
 
 Params = dict[str, Tensor]
 """Weights by name. Those of a batched forward pass carry a leading task axis."""
@@ -14,10 +17,21 @@ def _as_they_are(params: Params) -> Params:
     return params
 
 
+class Forward(Protocol):
+    """A forward pass of (task, batch, *input), each task by its own weights, (task, ...)."""
+
+    def __call__(
+        self, params: Params, x: Tensor, /, *, statistics: Statistics = normalise
+    ) -> Tensor:
+        """The result for `x`; `statistics` normalise where batch normalisation has none stored."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """`forward` maps (task, batch, *input) to (task, batch, output), each task by its own weights.
 
+    `features` is what the last layer sees of the same, (task, batch, feature).
     `initial` draws the weights of one network, without a task axis, from a CPU generator.
     `adapted` are the names that the inner loop changes; the rest is meta-learned only. `averages`
     are weights that follow the batches and no gradient: what an objective gives as their gradient
@@ -26,10 +40,22 @@ class Network:
     """
 
     initial: Callable[[torch.Generator], Params]
-    forward: Callable[[Params, Tensor], Tensor]
+    forward: Forward
+    features: Forward
     adapted: tuple[str, ...]
     averages: tuple[str, ...] = ()
     arranged: Callable[[Params], Params] = _as_they_are
+
+
+def without_head(network: Network) -> Network:
+    """`network` less its last layer: its outputs are the features."""
+
+    def initial(generator: torch.Generator) -> Params:
+        drawn = network.initial(generator)
+        return {name: value for name, value in drawn.items() if not name.startswith("head.")}
+
+    adapted = tuple(name for name in network.adapted if not name.startswith("head."))
+    return replace(network, initial=initial, forward=network.features, adapted=adapted)
 
 
 Normalise = Callable[[str, Tensor], Tensor]

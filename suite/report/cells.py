@@ -14,10 +14,7 @@ import msgspec
 from suite.registry import Record, training_key
 from suite.registry.key import canonical, digest
 from suite.registry.schema import Timing
-from suite.settings import SETTINGS, Config, Protocol, Schedule, Setting, get_setting
-
-UNTRAINED = frozenset({"random-init"})
-"""Methods that are right with no training at all."""
+from suite.settings import METHODS, SETTINGS, Config, Protocol, Schedule, Setting, get_setting
 
 _SCHEDULE_CHANGES = {"validate_every": "validate_every", "version": "training.version"}
 """The fields of a schedule that may differ from the setting's, and what the tables call them."""
@@ -48,7 +45,7 @@ class Cell:
         """`paper` for a reproduction, `variant` for a changed one, else the schedule's name."""
         schedule = self.schedule
         length = self.setting.schedule(schedule.iterations, self.method).name
-        planned = "none" if self.method in UNTRAINED else "paper"
+        planned = "paper" if trains(self.method) else "none"
         if length == schedule.name == planned:
             return "variant" if self.changes else "paper"
         if length != "paper":
@@ -123,6 +120,11 @@ def collect(records: Iterable[Record] | Contents) -> Contents:
         repeated=tuple(sorted(repeated, key=_order)),
         unknown=tuple(record for record in ordered if record.setting not in SETTINGS),
     )
+
+
+def trains(method: str) -> bool:
+    """Whether a method of that name, which a record of other code may have, is trained at all."""
+    return method not in METHODS or METHODS[method].trains
 
 
 def method_order(setting: Setting, methods: Iterable[str]) -> list[str]:

@@ -7,10 +7,11 @@ from suite.registry import Record
 from suite.report import text
 from suite.report.cells import Cell
 from suite.report.numbers import outcomes
+from suite.settings import METHODS
 from suite.stats import Outcomes, paired_difference
 
 _FIRST = "maml"
-_OTHERS = ("fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
+_OTHERS = [name for name, entry in METHODS.items() if entry.compared and name != _FIRST]
 _HEADERS = (
     *("setting", "protocol", "iterations", "difference", "± over seeds", "± over tasks", "seeds"),
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite.registry import Record
-from suite.report.cells import UNTRAINED, Cell, method_order
+from suite.report.cells import Cell, method_order, trains
 from suite.settings import SETTINGS, Setting
 
 SEEDS_DRAWN = 10
@@ -37,7 +37,7 @@ def shown(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], str]:
     paper = tuple(cell for cell in cells if cell.place == "paper")
     other = [cell for cell in cells if cell.place in ("shortened", "lengthened")]
     plain = [cell for cell in other if not cell.changes]
-    if not plain or any(cell.method not in UNTRAINED for cell in paper):
+    if not plain or any(trains(cell.method) for cell in paper):
         return paper, ""
     longest = max(cell.schedule.iterations for cell in plain)
     chosen = [cell for cell in plain if cell.schedule.iterations == longest]

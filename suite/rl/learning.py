@@ -92,7 +92,7 @@ class Reinforcement:
         _require_effect(config, request.setting.config_of(request.method))
         self._request, self._method = request, method
         self._world = world_of(config, told=method.told)
-        self.network = method.network(config)
+        self.network = method.network(config, 0)
 
     def facts(self, place: int) -> DataFacts:
         name = self._request.config.dataset

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baselines import METHODS, method_of
+from baselines import method_of
 from baselines.policy_method import PolicyMethod
 from suite import checkpoint
 from suite.envs import Environment, PointNavigation
@@ -37,13 +37,11 @@ def draw_policy(record: Record) -> Figure:
     A `UsageError` where they are not there, or where there is nothing to draw with.
     """
     setting = get_setting(record.setting)
-    if record.method not in METHODS:
-        raise UsageError(f"no method '{record.method}' in this suite; see: suite list")
     method = method_of(setting, record.method)
     if not isinstance(method, PolicyMethod):
         raise UsageError(f"{setting.id} has no policies to draw; its figures: suite report")
     world = world_of(record.config, told=method.told)
-    weights = _weights(record, method.network(record.config))
+    weights = _weights(record, method.network(record.config, 0))
     goals = _goals(world.environment)
     policies = list(
         islice(

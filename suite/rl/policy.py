@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from suite.envs import make_environment
 from suite.models import Network, Params
 from suite.models.init import xavier_uniform
-from suite.models.layers import linear
+from suite.models.layers import Statistics, linear, normalise
 from suite.settings import Config
 
 _LEAST_LOG_STD = math.log(1e-6)
@@ -49,26 +49,45 @@ def policy_network(config: Config, *, told: bool) -> Network:
     def initial(generator: torch.Generator) -> Params:
         return initial_policy(inputs, actions, config.hidden, generator)
 
+    activation = ACTIVATIONS[config.activation]
+
+    def forward(
+        params: Params, observations: Tensor, /, *, statistics: Statistics = normalise
+    ) -> Tensor:
+        return distribution(params, observations, activation)[0]
+
+    def features(
+        params: Params, observations: Tensor, /, *, statistics: Statistics = normalise
+    ) -> Tensor:
+        return hidden_units(params, observations, activation)
+
     return Network(
         initial=initial,
-        forward=lambda params, observations: distribution(
-            params, observations, ACTIVATIONS[config.activation]
-        )[0],
+        forward=forward,
+        features=features,
         adapted=tuple(initial(torch.Generator())),
     )
+
+
+def hidden_units(params: Params, observations: Tensor, activation: Activation = F.relu) -> Tensor:
+    """(task, sample, observation) to those of the last hidden layer, (task, sample, unit)."""
+    x = observations
+    for layer in range(_last_layer(params)):
+        x = activation(linear(x, params[f"layer{layer}.weight"], params[f"layer{layer}.bias"]))
+    return x
+
+
+def _last_layer(params: Params) -> int:
+    return (len(params) - 1) // 2 - 1
 
 
 def distribution(
     params: Params, observations: Tensor, activation: Activation = F.relu
 ) -> tuple[Tensor, Tensor]:
     """(task, sample, observation) to means (task, sample, action) and log sds (task, 1, action)."""
-    layers = (len(params) - 1) // 2
-    x = observations
-    for layer in range(layers):
-        x = linear(x, params[f"layer{layer}.weight"], params[f"layer{layer}.bias"])
-        if layer < layers - 1:
-            x = activation(x)
-    return x, params["log_std"].clamp(min=_LEAST_LOG_STD).unsqueeze(1)
+    seen, last = hidden_units(params, observations, activation), f"layer{_last_layer(params)}"
+    mean = linear(seen, params[f"{last}.weight"], params[f"{last}.bias"])
+    return mean, params["log_std"].clamp(min=_LEAST_LOG_STD).unsqueeze(1)
 
 
 def log_density(

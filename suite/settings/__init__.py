@@ -4,6 +4,7 @@ To add a setting, write one `Setting` value and put it into `SETTINGS`.
 """
 
 from suite.errors import UsageError
+from suite.settings.methods import METHODS, MethodEntry, Problem
 from suite.settings.miniimagenet import MINIIMAGENET
 from suite.settings.omniglot import GLYPHS, OMNIGLOT
 from suite.settings.reinforcement import REINFORCEMENT
@@ -20,10 +21,13 @@ from suite.settings.sinusoid import SINUSOID
 
 __all__ = [
     "ENVIRONMENTS",
+    "METHODS",
     "SETTINGS",
     "Config",
+    "MethodEntry",
     "Metric",
     "PaperNumber",
+    "Problem",
     "Protocol",
     "QueryNorm",
     "Schedule",

@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from suite.settings.methods import Problem
+
 Dataset = Literal[
     "sinusoid",
     "omniglot",
@@ -137,6 +139,12 @@ class Protocol(_Value, frozen=True, kw_only=True):
     """Which weights: the last, or those of the best point of the training curve."""
     version: Count
     """Raised when the code that scores changes what a protocol means."""
+    n_way: Count | None = None
+    """Classes a task; None for as many as at meta-training."""
+
+    def at_test(self, config: Config) -> Config:
+        """`config` with the classes that a task has under this protocol."""
+        return config if self.n_way is None else replace(config, n_way=self.n_way)
 
 
 class PaperNumber(_Value, frozen=True, kw_only=True):
@@ -183,7 +191,7 @@ class Setting(_Value, frozen=True, kw_only=True):
     protocols: tuple[Protocol, ...]
     """The first is the one that a user means who names none."""
     methods: tuple[str, ...]
-    """The methods that this setting's table has a row for."""
+    """The methods that have a row in this setting's table; every other of its problem runs too."""
     paper: tuple[PaperNumber, ...]
     margin: Positive
     """The greatest difference from a printed number that is of no matter: a fraction of accuracy,
@@ -202,6 +210,16 @@ class Setting(_Value, frozen=True, kw_only=True):
     """Other runs of the authors, which tables show beside the printed one."""
     training_versions: dict[str, Count] = {}
     """Method to the version of the code that trains it today; 1 for all others."""
+
+    @property
+    def problem(self) -> Problem:
+        """What kind of problem it is, which says what class a method is."""
+        problems: dict[Metric, Problem] = {
+            "accuracy": "classification",
+            "mse": "regression",
+            "return": "policies",
+        }
+        return problems[self.metric]
 
     @property
     def all_protocols(self) -> tuple[Protocol, ...]:

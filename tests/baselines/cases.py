@@ -23,7 +23,7 @@ def config_for(setting: str) -> Config:
 def random_params(config: Config, *, seed: int = 0) -> dict[str, Tensor]:
     """Without a task axis; all are off their initial values, the averages too."""
     generator = torch.Generator().manual_seed(seed)
-    params = LinearHead().network_for(config, CLASSES).initial(generator)
+    params = LinearHead().network(config, CLASSES).initial(generator)
     return {
         name: value.double() + 0.1 * torch.rand(value.shape, generator=generator)
         for name, value in params.items()
@@ -34,7 +34,7 @@ def learner_for(config: Config, *, seeds: int = 1) -> Learner:
     """Of random weights, each seed's its own."""
     each = [random_params(config, seed=seed) for seed in range(seeds)]
     params = {name: torch.stack([one[name] for one in each]) for name in each[0]}
-    network = LinearHead().network_for(config, CLASSES)
+    network = LinearHead().network(config, CLASSES)
     return Learner(config=config, network=network, params=params, key=17)
 
 

@@ -37,7 +37,7 @@ def test_it_equals_a_loop_over_the_tasks(setting, monkeypatch):
     # Two tasks at once, then the third; and the query images in parts.
     monkeypatch.setattr(tuning, "INPUTS_AT_ONCE", 2 * batch.support_x[0].numel())
     method = FineTuning()
-    outputs, again = method.predict(learner, batch, 1, {"step_size": LR, "decay": DECAY})
+    outputs, again = method.by_step(learner, batch, 1, {"step_size": LR, "decay": DECAY})
     assert torch.equal(outputs, again)
     for task in range(3):
         expected = plain_outputs(learner, batch, task, updates=method.updates)
@@ -50,7 +50,7 @@ def test_the_learner_is_left_as_it_was():
     learner = learner_for(config_for(NETWORKS[0]))
     before = {name: value.clone() for name, value in learner.params.items()}
     batch = random_tasks(learner.config, tasks=2)
-    list(FineTuning(updates=2).predict(learner, batch, 0, {"step_size": 1.0, "decay": 0.0}))
+    FineTuning(updates=2).outputs(learner, batch, {"step_size": 1.0, "decay": 0.0})
     assert all(torch.equal(value, before[name]) for name, value in learner.params.items())
 
 

@@ -26,7 +26,7 @@ def test_the_nearest_neighbour_is_found_image_by_image(setting, monkeypatch):
     config = config_for(setting)
     learner, batch = learner_for(config, seeds=2), random_tasks(config, tasks=4, n_query=3)
     monkeypatch.setattr(frozen, "INPUTS_AT_ONCE", 7 * batch.query_x[0, 0].numel())
-    (outputs,) = NearestNeighbour().predict(learner, batch, 0, {})
+    outputs = NearestNeighbour().outputs(learner, batch, {})
     for task in range(4):  # the first two are the first seed's
         support = plain_features(learner, task // 2, batch.support_x[task])
         for place, image in enumerate(plain_features(learner, task // 2, batch.query_x[task])):
@@ -82,7 +82,7 @@ def test_an_optimum_that_is_not_reached_is_told(monkeypatch):
 def test_the_linear_head_is_fitted_to_unit_features():
     config = config_for("omniglot-5way-5shot-mlp")
     learner, batch = learner_for(config), random_tasks(config, tasks=2, n_query=3)
-    (outputs,) = LinearHead().predict(learner, batch, 0, {})
+    outputs = LinearHead().outputs(learner, batch, {})
     for task in range(2):
         support, query = (
             F.normalize(plain_features(learner, 0, x[task]), dim=1).numpy()

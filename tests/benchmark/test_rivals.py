@@ -40,7 +40,7 @@ def test_rivals_compute_our_meta_gradient(setting, rival, order):
     batch = random_batch(config, CPU).changed(lambda v: v.double() if v.is_floating_point() else v)
     for name, value in params.items():
         learner.params[name] = value.requires_grad_()
-    method = speed.METHODS[{"second": "maml", "first": "fomaml"}[order]]()
+    method = {"second": speed.Maml, "first": speed.Fomaml}[order]()
     ours = meta_gradient(method.objective, learner, batch).gradients
     theirs = RIVALS[rival].gradient(
         config, {n: v[0].detach() for n, v in params.items()}, batch, order

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from baselines import METHODS
+from baselines import method_of
 from suite.data.images import ImageData
 from suite.data.source import task_source
 from suite.data.tasks import Batches
@@ -54,8 +54,8 @@ class Case:
 
     def __init__(self, kind: str, method: str = "maml", device: torch.device = CPU) -> None:
         self.config = (CONFIGS | {"block": BLOCK})[kind]
-        self.method = METHODS[method]()
-        network = self.method.network(self.config)
+        self.method = method_of(get_setting("sinusoid"), method)
+        network = self.method.network(self.config, 0)
         snapshots = [initial_snapshot(network, seed) for seed in SEEDS]
         self.state = stack(snapshots, self.config, device)
         self.learner = Learner(config=self.config, network=network, params=self.state.params)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from baselines import METHODS
+from baselines.fomaml import Fomaml
+from baselines.maml import Maml
 from suite.data.tasks import TaskBatch
 from suite.inner.adapt import adapt
 from suite.inner.gradient import meta_gradient
@@ -64,7 +65,9 @@ def batched_meta_gradient(config, seeds, batch, method, way=None, **options):
     stacked = {name: torch.stack([params[name] for params in seeds]) for name in seeds[0]}
     leaves = {name: value.requires_grad_() for name, value in stacked.items()}
     learner = Learner(config=config, network=build_network(config, way=way), params=leaves)
-    found = meta_gradient(METHODS[method]().objective, learner, batch, **options)
+    found = meta_gradient(
+        {"maml": Maml, "fomaml": Fomaml}[method]().objective, learner, batch, **options
+    )
     by_seed = [
         {name: value[place] for name, value in found.gradients.items()}
         for place in range(len(seeds))

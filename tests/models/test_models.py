@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import torch
 
-from baselines import METHODS
+from baselines.oracle import Oracle
 from suite.models import build_network, per_task
 from suite.models.conv import IMAGE_SHAPE
 from suite.rng import generator
@@ -41,7 +41,7 @@ def test_number_of_parameters(setting):
 
 def test_the_oracle_has_two_more_inputs():
     config = get_setting("sinusoid").config
-    params = METHODS["oracle"]().network(config).initial(generator(0, "initial weights"))
+    params = Oracle().network(config, 0).initial(generator(0, "initial weights"))
     assert sum(value.numel() for value in params.values()) == PARAMETERS["sinusoid"] + 2 * 40
 
 

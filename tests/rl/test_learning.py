@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import method_of
 from suite.cli.progress import TrainingProgress
 from suite.errors import UsageError
 from suite.registry import Registry
@@ -18,6 +17,7 @@ from suite.rl.policy import policy_network
 from suite.rl.trpo import Meta, Region, flat, unflat
 from suite.runner import execute
 from suite.runs import Request
+from suite.settings import METHODS as ALL_METHODS
 from suite.settings import get_setting
 from suite.train import Hooks, Stopped
 
@@ -29,7 +29,7 @@ SMALL = {"tasks_per_batch": 3, "k_shot": 2, "n_query": 2, "hidden": (8,), "fishe
 def request(method="maml", *, seeds=(0,), iterations=2, changes=None, **others):
     config = msgspec.structs.replace(SETTING.config_of(method), **(SMALL | (changes or {})))
     (protocol,) = SETTING.protocols_of(method)
-    count = iterations if method_of(SETTING, method).trains else 0
+    count = iterations if ALL_METHODS[method].trains else 0
     values = {
         "setting": SETTING,
         "method": method,

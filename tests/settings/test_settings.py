@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from baselines import METHODS
+from baselines import FewShotMethod, method_of
 from suite import envs as worlds
 from suite.errors import UsageError
-from suite.settings import ENVIRONMENTS, SETTINGS, Config, get_setting
+from suite.settings import ENVIRONMENTS, METHODS, SETTINGS, Config, get_setting
 from suite.settings.footnotes import FOOTNOTES
+from suite.settings.protocols import protocols_by_name
 from suite.settings.reinforcement import paper_returns
 
 ALL = list(SETTINGS.values())
@@ -272,8 +273,23 @@ def test_every_footnote_exists_and_is_used():
 
 def test_methods_are_known():
     assert {method for setting in ALL for method in setting.methods} == METHOD_NAMES
-    assert set(METHODS) <= METHOD_NAMES
-    assert all(METHODS[name].name == name for name in METHODS)
+    assert set(METHODS) == METHOD_NAMES
+
+
+@pytest.mark.parametrize("setting", ALL, ids=lambda setting: setting.id)
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_runs_wherever_its_problem_is(setting, name):
+    if METHODS[name].class_for(setting.problem) is None:
+        assert name not in setting.methods
+        with pytest.raises(UsageError, match=f"{name} does not run on {setting.id}"):
+            method_of(setting, name)
+        return
+    method = method_of(setting, name)
+    assert method.name == name
+    method.check(setting)
+    if isinstance(method, FewShotMethod):
+        for protocol in protocols_by_name(setting, name).values():
+            method.check_protocol(setting.config_of(name), protocol)
 
 
 @pytest.mark.parametrize(

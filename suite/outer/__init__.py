@@ -1,0 +1,1 @@
+"""What happens between tasks: the outer steps."""

@@ -1,0 +1,26 @@
+"""What takes the outer steps: an optimizer that works element by element."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+OuterOptimizer = torch.optim.Adam | torch.optim.SGD
+"""What can take outer steps: what a checkpoint can hold the state of."""
+
+
+class MakeOptimizer(Protocol):
+    """Makes the optimizer of the outer steps of several trainings side by side."""
+
+    def __call__(self, params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
+        """For `params`, (seed, ...); `capturable` is whether a CUDA graph is to hold a step."""
+        ...
+
+
+def adam(params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
+    """Adam with torch's betas and eps.
+
+    Where `capturable`, its count of steps is on the device.
+    """
+    return torch.optim.Adam(params, lr=lr, fused=True, capturable=capturable)
