@@ -75,8 +75,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tables(session: nox.Session) -> None:
-    """Write reports/ from results/ (with `-- --check`: tell whether it is up to date)."""
-    suite(session, "tables", *session.posargs)
+    """Write reports/ and the README's status from results/ (`-- --check`: are they up to date?)."""
+    suite(session, "tables", "--readme", "README.md", *session.posargs)
 
 
 @nox.session
@@ -88,7 +88,7 @@ def check(session: nox.Session) -> None:
 @nox.session
 def report(session: nox.Session) -> None:
     """Write reports/index.html, a page to look at, and all that `tables` writes (or `--check`)."""
-    suite(session, "report", *session.posargs)
+    suite(session, "report", "--readme", "README.md", *session.posargs)
 
 
 @nox.session(name="reproduce-sinusoid")

@@ -1,6 +1,7 @@
 """The README says what is so: its table is the report's, its pictures, files and commands exist."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -9,40 +10,44 @@ from suite.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+USING = (ROOT / "docs/using.md").read_text(encoding="utf-8")
 
 
-def test_the_tables_head_is_that_of_the_report():
-    head = README.split("## What stands in the registry")[1].split("## Reproduce")[0]
-    rows = [line for line in head.splitlines() if line.startswith("|")]
-    assert len(rows) >= 3
-    report = (ROOT / "reports" / "tables.md").read_text(encoding="utf-8").splitlines()
-    report = [narrow(row) for row in report]
-    # Links start at the README's place and not at the report's.
-    told = [narrow(row.replace("](results/", "](../results/")) for row in rows]
-    assert [row for row in told if row not in report] == []
+def test_the_readme_is_read_in_five_minutes():
+    prose = [line for line in README.splitlines() if not line.startswith("|")]
+    assert len(" ".join(prose).split()) < 900
+    assert max(map(len, README.splitlines())) < 160
 
 
-def narrow(row):
-    """Without the padding, which hangs on what else stands in the table."""
-    return re.sub(r"\s+", " ", re.sub(r"-{2,}", "-", row))
+def test_the_lines_of_python_run(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(code, {})
+    assert re.search(r"authors +\d\d\.\d", capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/reinforcement-learning.md"])
+def test_the_example_analysis_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["analyse_registry.py"])
+    runpy.run_path("examples/analyse_registry.py", run_name="__main__")
+    assert "support-statistics" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(page):
-    path = ROOT / page
-    links = re.findall(r"\]\(((?!http)[^)#]+)\)", path.read_text(encoding="utf-8"))
-    assert links
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    links = re.findall(r"\]\(((?!http)[^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("session", re.findall(r"nox -s ([a-z-]+)", README))
+@pytest.mark.parametrize("session", sorted(set(re.findall(r"nox -s ([a-z-]+)", README + USING))))
 def test_sessions_exist(session):
     noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
     assert f"def {session.replace('-', '_')}(" in noxfile
 
 
 def test_settings_in_commands_exist():
-    named = re.findall(r"suite (?:run|list) ([a-z][a-z0-9-]*)", README)
+    named = re.findall(r"suite (?:run|list) ([a-z][a-z0-9-]*)", README + USING)
     assert named
     assert set(named) <= set(SETTINGS)
 

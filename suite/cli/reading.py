@@ -104,7 +104,7 @@ def export(
     """Write the registry as one table, FILE.csv or FILE.parquet, a record a row.
 
     Outcomes of single tasks and curves are left out; parquet and TensorBoard need
-    `maml-suite[export]`.
+    `pip install -e '.[export]'`.
 
     Args:
         target: The file; with --tensorboard a folder that is new or empty.
@@ -123,6 +123,7 @@ def tables(
     show: bool = False,
     check: bool = False,
     lenient: bool = False,
+    readme: Path | None = None,
 ) -> int:
     """Write tables.md and the figures from the registry alone.
 
@@ -132,12 +133,13 @@ def tables(
         show: Print the numbers in brief too.
         check: Write nothing; exit code 1 where tables.md is not what the registry gives.
         lenient: Leave bad records out, named in the log, instead of stopping at them.
+        readme: A page to keep the table of how far each setting has come in, between its comments.
     """
     from suite.cli.tables import check_tables, write_tables
 
     if check:
-        return check_tables(results, reports, lenient=lenient)
-    return write_tables(results, reports, show=show, lenient=lenient)
+        return check_tables(results, reports, lenient=lenient, readme=readme)
+    return write_tables(results, reports, show=show, lenient=lenient, readme=readme)
 
 
 def report(
@@ -145,6 +147,7 @@ def report(
     reports: Path = Path("reports"),
     check: bool = False,
     lenient: bool = False,
+    readme: Path | None = None,
 ) -> int:
     """Write index.html, a page to look at, with tables.md and the figures, from the registry alone.
 
@@ -156,12 +159,13 @@ def report(
         check: Write nothing; exit code 1 where the page or tables.md is not what the registry
             gives.
         lenient: Leave bad records out, named in the log, instead of stopping at them.
+        readme: A page to keep the table of how far each setting has come in, between its comments.
     """
     from suite.cli.report import check_page, write_page
 
     if check:
-        return check_page(results, reports, lenient=lenient)
-    return write_page(results, reports, lenient=lenient)
+        return check_page(results, reports, lenient=lenient, readme=readme)
+    return write_page(results, reports, lenient=lenient, readme=readme)
 
 
 def schema() -> None:

@@ -7,10 +7,10 @@ from suite.cli.tables import check_tables
 from suite.report import write_report
 
 
-def write_page(results: Path, reports: Path, *, lenient: bool) -> int:
+def write_page(results: Path, reports: Path, *, lenient: bool, readme: Path | None = None) -> int:
     """Write the page, the tables and the figures, and say where."""
     root = registry_at(results).root
-    paths = write_report(root, reports, page=True, lenient=lenient)
+    paths = write_report(root, reports, page=True, lenient=lenient, readme=readme)
     pictures = sum(path.suffix == ".png" for path in paths)
     page = reports / "index.html"
     size = page.stat().st_size / 1e6
@@ -19,6 +19,6 @@ def write_page(results: Path, reports: Path, *, lenient: bool) -> int:
     return 0
 
 
-def check_page(results: Path, reports: Path, *, lenient: bool) -> int:
+def check_page(results: Path, reports: Path, *, lenient: bool, readme: Path | None = None) -> int:
     """Whether page, tables and figures are what the registry gives; the exit code."""
-    return check_tables(results, reports, lenient=lenient, page=True)
+    return check_tables(results, reports, lenient=lenient, page=True, readme=readme)

@@ -11,10 +11,12 @@ _SHOWN_LINES, _SHOWN_WIDTH = 20, 2000
 _TEXTS = (".md", ".html")
 
 
-def write_tables(results: Path, reports: Path, *, show: bool, lenient: bool) -> int:
+def write_tables(
+    results: Path, reports: Path, *, show: bool, lenient: bool, readme: Path | None = None
+) -> int:
     """Write the report and say where; with `show`, print its numbers in brief."""
     registry = registry_at(results, lenient=lenient)
-    paths = write_report(registry.root, reports, lenient=lenient)
+    paths = write_report(registry.root, reports, lenient=lenient, readme=readme)
     if show:
         print(render_overview(registry.records()), end="\n\n")
     pictures = [path for path in paths if path.suffix == ".png"]
@@ -24,7 +26,14 @@ def write_tables(results: Path, reports: Path, *, show: bool, lenient: bool) -> 
     return 0
 
 
-def check_tables(results: Path, reports: Path, *, lenient: bool, page: bool = False) -> int:
+def check_tables(
+    results: Path,
+    reports: Path,
+    *,
+    lenient: bool,
+    page: bool = False,
+    readme: Path | None = None,
+) -> int:
     """Whether the report that stands is the one that the registry gives; the exit code.
 
     The texts, with `page` that of index.html too, must be equal and the pictures there: their bytes
@@ -33,17 +42,23 @@ def check_tables(results: Path, reports: Path, *, lenient: bool, page: bool = Fa
     registry_at(results)
     # Beside the report, since links to records lead from there.
     with passing_folder(reports.parent, ".reports-") as fresh:
-        written = write_report(results, fresh, page=page, lenient=lenient)
+        copy = None
+        if readme is not None:
+            copy = fresh / "status"
+            copy.write_bytes(readme.read_bytes())
+        written = write_report(results, fresh, page=page, lenient=lenient, readme=copy)
         paths = [path.relative_to(fresh) for path in written]
-        texts = {path: _lines(fresh / path) for path in paths if path.suffix in _TEXTS}
+        texts = {reports / path: _lines(fresh / path) for path in paths if path.suffix in _TEXTS}
+        if readme is not None and copy is not None:
+            texts[readme] = _lines(copy)
     missing = [path for path in paths if not (reports / path).exists()]
-    standing = {path: _lines(reports / path) for path in texts}
+    standing = {path: _lines(path) for path in texts}
     if standing == texts and not missing:
-        names = " and ".join(str(reports / path) for path in texts)
-        print(f"{names} {'are' if page else 'is'} what {results} gives")
+        names = " and ".join(map(str, texts))
+        print(f"{names} {'are' if len(texts) > 1 else 'is'} what {results} gives")
         return 0
     for path, new in texts.items():
-        name = str(reports / path)
+        name = str(path)
         differences = difflib.unified_diff(
             standing[path], new, name, "regenerated", lineterm="", n=0
         )

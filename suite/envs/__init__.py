@@ -1,6 +1,6 @@
 """The environments of the paper's reinforcement-learning half.
 
-All but 2-D navigation need MuJoCo and Gymnasium's models: `pip install 'maml-suite[rl]'`.
+All but 2-D navigation need MuJoCo and Gymnasium's models: `pip install -e '.[rl]'`.
 """
 
 from suite.envs.environment import Environment, Step
@@ -33,7 +33,7 @@ def make_environment(name: str, *, threads: int = 1) -> Environment:
     except ImportError as error:
         raise UsageError(
             f"{name} needs MuJoCo and Gymnasium ({error}); "
-            "install them: python -m pip install 'maml-suite[rl]'"
+            "install them: python -m pip install -e '.[rl]'"
         ) from error
     body, task = name.split("-")
     return Locomotion(

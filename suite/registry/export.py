@@ -13,7 +13,7 @@ from suite.registry.frame import frame
 from suite.registry.key import training_key
 from suite.registry.schema import Record
 
-_EXTRA = "python -m pip install 'maml-suite[export]'"
+_EXTRA = "python -m pip install -e '.[export]'"
 
 
 def write_frame(results: Path | str, target: Path | str, *, lenient: bool = False) -> None:

@@ -10,6 +10,7 @@ from suite.report.origins import NO_RECORDS, origins, told
 from suite.report.paired import render_paired
 from suite.report.protocols import render_protocols
 from suite.report.sections import render_section
+from suite.report.status import status_table
 from suite.report.verdicts import judged, render_summary
 from suite.settings import ENVIRONMENTS
 
@@ -57,7 +58,9 @@ def render_tables(
     the links of images to show, relative to the same file. The text depends on nothing else.
     """
     contents = collect(records)
-    blocks = [_HEAD, *render_summary(judged(contents.cells))]
+    rows = judged(contents.cells)
+    summary, *details = render_summary(rows)
+    blocks = [_HEAD, summary, status_table(rows), *details]
     for title, datasets in _SECTIONS:
         blocks += render_section(title, datasets, contents, results_link)
     blocks += render_paired(contents.cells)

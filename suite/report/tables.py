@@ -18,7 +18,9 @@ from suite.report.fits import sinusoid_fits
 from suite.report.html import render_page
 from suite.report.origins import NO_RECORDS
 from suite.report.render import render_tables
+from suite.report.status import with_status
 from suite.report.style import save, styled
+from suite.report.verdicts import judged
 from suite.settings import ENVIRONMENTS
 
 log = logging.getLogger(__name__)
@@ -33,10 +35,12 @@ def write_report(
     *,
     page: bool = False,
     lenient: bool = False,
+    readme: Path | None = None,
 ) -> list[Path]:
     """Write `tables.md` and `figures/` into `reports_dir`; the paths of all files written.
 
-    With `page` also `index.html`.
+    With `page` also `index.html`; in the text `readme` the table of how far each setting has come
+    is brought up to date.
 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
     for a record that cannot be read; with `lenient` it is left out instead. Raises it too where
@@ -55,6 +59,9 @@ def write_report(
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()
     atomic_write(target, render_tables(contents, results_link=link, figures=names).encode())
     log.info("wrote %s and %d figures", target, len(names))
+    if readme is not None:
+        told = with_status(readme.read_text(encoding="utf-8"), judged(contents.cells))
+        atomic_write(readme, told.encode())
     if not page:
         return [target, *figures]
     html = reports_dir / "index.html"

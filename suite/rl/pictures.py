@@ -168,7 +168,7 @@ def _frames(environment: Any, states: Sequence[Array]) -> Iterator[Any]:
         # Whatever a missing or headless OpenGL raises: it differs by platform.
         raise UsageError(
             f"there is no OpenGL to draw bodies with ({str(error).splitlines()[0]}); install "
-            "maml-suite[rl] and the system's libegl1, or run where there is a display"
+            "pip install -e '.[rl]' and the system's libegl1, or run where there is a display"
         ) from error
     data = mujoco.MjData(model)
     camera = mujoco.MjvCamera()

@@ -98,7 +98,7 @@ def test_export_nowhere(suite, tmp_path, monkeypatch):
     assert (code, "ends neither in .csv nor in .parquet" in told) == (2, True)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     code, _, told = suite(f"export {tmp_path / 'runs.parquet'} --results {RESULTS}")
-    assert (code, "maml-suite[export]" in told) == (2, True)
+    assert (code, "-e '.[export]'" in told) == (2, True)
     assert not list(tmp_path.glob("*.parquet"))
 
 

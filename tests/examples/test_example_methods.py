@@ -1,4 +1,4 @@
-"""The example methods, each trained for a moment on real tasks, and the README's recipe."""
+"""The example methods, each trained for a moment, and the recipe of CONTRIBUTING.md."""
 
 import os
 import re
@@ -155,14 +155,13 @@ def test_outputs_of_its_own_say_nothing_of_the_statistics_of_the_base_class():
         Own().check_protocol(GLYPHS.config, protocol)
 
 
-def test_the_readmes_recipe_gives_a_method_and_a_setting_that_run(tmp_path):
+def test_the_recipe_gives_a_method_and_a_setting_that_run(tmp_path):
     """One file and one line each, in a copy of the code; nothing else is touched."""
     for folder in ("suite", "baselines"):
         skipped = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skipped)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    recipe = readme.split("## Add a method, add a setting")[1]
-    code, line = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)[:2]
+    recipe = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code, line = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
     (tmp_path / "baselines" / "anil.py").write_text(code, encoding="utf-8")
     inserted(tmp_path / "suite/settings/methods.py", "METHODS: dict[str, MethodEntry] = {\n", line)
     (tmp_path / "suite/settings/mine.py").write_text(
