@@ -1,11 +1,10 @@
 """The methods, one file each; `suite.settings.methods` lists them."""
 
-import importlib
-
 from baselines.few_shot import FewShotMethod
 from baselines.gradient import GradientMethod
 from baselines.method import Method
 from suite.errors import UsageError
+from suite.names import named
 from suite.settings import METHODS, Setting
 
 __all__ = ["FewShotMethod", "GradientMethod", "Method", "method_of"]
@@ -25,7 +24,6 @@ def method_of(setting: Setting, name: str) -> Method:
             f"{name} does not run on {setting.id}; for {setting.problem} there are: "
             f"{', '.join(fitting)}"
         )
-    module, _, class_name = path.rpartition(".")
-    found = getattr(importlib.import_module(module), class_name)()
+    found = named(path)()
     assert isinstance(found, Method)
     return found

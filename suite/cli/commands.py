@@ -81,12 +81,7 @@ def run(
 
 
 def reproduce(
-    name: Positional[
-        Annotated[
-            Literal["quickstart", "sinusoid", "omniglot", "miniimagenet", "rl"],
-            arg(metavar="NAME"),
-        ]
-    ],
+    name: Positional[Annotated[str, arg(metavar="NAME")]],
     /,
     seeds: tuple[int, ...] = (),
     schedule: Literal["paper", "short"] = "paper",
@@ -260,21 +255,19 @@ def benchmark(
 
 
 def data(
-    name: Positional[
-        Annotated[Literal["omniglot", "glyphs", "miniimagenet"] | None, arg(metavar="[NAME]")]
-    ] = None,
+    name: Positional[Annotated[str | None, arg(metavar="[NAME]")]] = None,
     /,
     data: Path | None = None,
     cache: bool = False,
-    clear: Literal["omniglot", "glyphs", "miniimagenet", "all"] | None = None,
+    clear: str | None = None,
 ) -> None:
     """Find or download a data set, decode it once into the cache, and say which it is.
 
     Args:
-        name: omniglot, glyphs or miniimagenet.
+        name: omniglot, miniimagenet or glyphs.
         data: Folder that holds it; by default SUITE_DATA, else a download.
         cache: List the decoded data sets in the cache, with their sizes and when they were used.
-        clear: Remove the decoded arrays of this data set, or of all; trainings stay.
+        clear: Remove the decoded arrays of the data set of this name, or of `all`; trainings stay.
     """
     from suite.cli.data import clear_cache, list_cache, show_data
     from suite.errors import UsageError

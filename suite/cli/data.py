@@ -9,8 +9,9 @@ from suite.cli.progress import over
 from suite.data import stored
 from suite.data.cache import data_dir
 from suite.data.images import load_image_data
-from suite.data.known import TERMS, copy_name
-from suite.errors import one_line
+from suite.errors import UsageError, one_line
+from suite.settings import DATA_SETS
+from suite.settings.datasets import IMAGE_SHAPE
 
 _OLD = "not used: half written, or by an older version"
 
@@ -25,11 +26,11 @@ def show_data(name: str, root: Path | None) -> None:
         sizes = (len(split.train), len(split.validation), len(split.test))
         print("split: {} train, {} validation, {} test classes".format(*sizes))
     print(f"fingerprint {data.fingerprint}")
-    known = copy_name(name, data.fingerprint)
-    if known is not None:
-        print(f"copy: {known}")
-    if name in TERMS:
-        print(f"terms: {TERMS[name]}")
+    entry = DATA_SETS[name]
+    if entry.copies:
+        print(f"copy: {entry.copies.get(data.fingerprint, 'none that is known by name')}")
+    if entry.terms:
+        print(f"terms: {entry.terms}")
     for warning in data.warnings:
         print(f"warning: {one_line(warning)}")
 
@@ -49,7 +50,10 @@ def list_cache() -> None:
 
 
 def clear_cache(name: str) -> None:
-    """Remove decoded arrays, and print which."""
+    """Remove the decoded arrays of the data set, or of `all`, and print which."""
+    known = ("all", *IMAGE_SHAPE)
+    if name not in known:
+        raise UsageError(f"--clear {name}: name one of {', '.join(known)}")
     removed = stored.clear(name)
     for entry in removed:
         print(f"removed {entry.stem}, {size(entry.size)}")

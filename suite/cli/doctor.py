@@ -7,10 +7,10 @@ import torch
 from suite import environment
 from suite.cli.data import size
 from suite.data import stored
-from suite.data.miniimagenet import copy_at_hand
-from suite.data.omniglot import find_copy
 from suite.errors import SuiteError, UsageError
 from suite.files import cache_dir
+from suite.names import named
+from suite.settings import DATA_SETS, DataSet
 
 
 def examine() -> int:
@@ -28,10 +28,9 @@ def examine() -> int:
     print(f"{'data cache':12} {_data_cache()}")
     print(f"{'torchvision':12} {_torchvision()}")
     print(f"{'SUITE_DATA':12} {os.environ.get('SUITE_DATA', 'not set')}")
-    print(f"{'omniglot':12} {_omniglot()}")
-    print(f"{'miniimagenet':12} {_miniimagenet()}")
-    print(f"{'glyphs':12} needs no download")
-    print(f"{'sinusoid':12} needs no data")
+    for name, entry in DATA_SETS.items():
+        if not entry.environment:
+            print(f"{name:12} {_data(name, entry)}")
     return 0
 
 
@@ -63,20 +62,11 @@ def _torchvision() -> str:
     return str(torchvision.__version__)
 
 
-def _omniglot() -> str:
+def _data(name: str, entry: DataSet) -> str:
+    if entry.at_hand is None:
+        return "needs no download"
     try:
-        if not os.environ.get("SUITE_DATA") and not (cache_dir() / "omniglot").exists():
-            return "not here; the first run downloads it, or fetch it now with: suite data omniglot"
-        return " and ".join(str(place) for place in find_copy(None))
+        found: str | None = named(entry.at_hand)()
     except (SuiteError, OSError) as error:
         return str(error)
-
-
-def _miniimagenet() -> str:
-    try:
-        copy = copy_at_hand(None)
-    except (SuiteError, OSError) as error:
-        return str(error)
-    if copy is None:
-        return "not here; fetch it, or be told how to get it, with: suite data miniimagenet"
-    return f"{copy.place} ({copy.form})"
+    return found or f"not here; fetch it, or be told how to get it, with: suite data {name}"

@@ -23,8 +23,7 @@ from suite.data.images import ImageData, Progress
 from suite.data.manifest import duplicate_warnings, find_duplicates
 from suite.errors import DataError
 
-SPLIT_COUNTS = (1100, 100, 423)  # train, validation, test, as Omniglot's
-N_CLASSES = sum(SPLIT_COUNTS)
+N_CLASSES = 1623  # as many as Omniglot has
 N_DRAWINGS = 20
 GENERATOR = "1"  # raise it when the same fonts give other pixels
 
@@ -67,8 +66,12 @@ class Glyph:
         return f"{self.font}/U+{self.codepoint:04X}"
 
 
-def load_glyphs(*, n_classes: int = N_CLASSES, progress: Progress | None = None) -> ImageData:
+def load_glyphs(
+    root: Path | None = None, *, n_classes: int = N_CLASSES, progress: Progress | None = None
+) -> ImageData:
     """Load the glyphs from the cache, drawing them at first use (some ten seconds).
+
+    They need no files: `root`, a user's folder of data sets, is not looked at.
 
     Images are (class, 20, 1, 28, 28), 0 or 255, ink 255; a class is "FONT/U+XXXX". No two classes
     look alike in any of the four rotations that a task may give them.

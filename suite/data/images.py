@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from suite.errors import DataError
+from suite.names import named
+from suite.settings.datasets import DATA_SETS
 
 T = TypeVar("T")
 
@@ -90,33 +92,9 @@ def load_image_data(
     `root` is where the user keeps data sets (`--data DIR`); None means `SUITE_DATA`, else a copy in
     the cache. Raises `DataError` when the name is unknown or the data is missing or damaged.
     """
-    if name not in LOADERS:
-        raise DataError(f"no data set is called {name!r}; choose one of {', '.join(LOADERS)}")
-    return LOADERS[name](None if root is None else Path(root), progress)
-
-
-# The readers are imported where they are called: they import this module, and most commands
-# need one of them at most.
-def _omniglot(root: Path | None, progress: Progress | None) -> ImageData:
-    from suite.data.omniglot import load_omniglot
-
-    return load_omniglot(root, progress=progress)
-
-
-def _glyphs(_root: Path | None, progress: Progress | None) -> ImageData:
-    from suite.data.glyphs import load_glyphs
-
-    return load_glyphs(progress=progress)
-
-
-def _miniimagenet(root: Path | None, progress: Progress | None) -> ImageData:
-    from suite.data.miniimagenet import load_miniimagenet
-
-    return load_miniimagenet(root, progress=progress)
-
-
-LOADERS: dict[str, Callable[[Path | None, Progress | None], ImageData]] = {
-    "omniglot": _omniglot,
-    "glyphs": _glyphs,
-    "miniimagenet": _miniimagenet,
-}
+    loader = DATA_SETS[name].loader if name in DATA_SETS else None
+    if loader is None:
+        known = ", ".join(each for each, entry in DATA_SETS.items() if entry.loader)
+        raise DataError(f"no data set is called {name!r}; choose one of {known}")
+    load: Callable[..., ImageData] = named(loader)
+    return load(None if root is None else Path(root), progress=progress)

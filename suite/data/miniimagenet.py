@@ -12,13 +12,14 @@ from filelock import FileLock
 from suite.data.cache import Source, cached
 from suite.data.download import Remote, download
 from suite.data.images import ImageData, Progress
-from suite.data.known import TERMS
 from suite.data.mini_copy import PICKLE, Copy, find_copy, told_elsewhere
 from suite.data.mini_decode import content_of_copy, decode_copy
 from suite.data.mini_split import RAVI_LAROCHELLE, Expected, fixed_split
 from suite.errors import DataError
 from suite.files import cache_dir, configured, expanded
+from suite.settings import DATA_SETS
 
+TERMS = DATA_SETS["miniimagenet"].terms
 log = logging.getLogger(__name__)
 
 DECODER = "1"  # raise it when the same files give other pixels
@@ -35,7 +36,7 @@ Put one of these into DIR or DIR/mini-imagenet, then pass --data DIR or set SUIT
   images/*.jpg of any copy with train.csv, val.csv, test.csv from {CSV_FILES}
   ILSVRC-2012's train images (https://image-net.org), a folder or tar a class, with these csv files
   any copy with a folder a class in train/, val/ and test/
-mini-ImageNet is {TERMS["miniimagenet"]}"""
+mini-ImageNet is {TERMS}"""
 
 
 def load_miniimagenet(
@@ -61,9 +62,10 @@ def load_miniimagenet(
     )
 
 
-def copy_at_hand(root: Path | None) -> Copy | None:
-    """The copy that would be used without a download; None where there is none."""
-    return find_copy(_place(root), RAVI_LAROCHELLE)
+def at_hand() -> str | None:
+    """Where the copy lies that would be used without a download; None where there is none."""
+    copy = find_copy(_place(None), RAVI_LAROCHELLE)
+    return None if copy is None else f"{copy.place} ({copy.form})"
 
 
 def _copy(root: Path | None, expected: Expected, progress: Progress | None) -> Copy:
@@ -88,7 +90,7 @@ def _downloads() -> Path:
 
 def _fetch(place: Path, progress: Progress | None) -> None:
     """Download all files, then move them into place: a part of them is no copy yet."""
-    log.info("downloading mini-ImageNet to %s: %s", place, TERMS["miniimagenet"])
+    log.info("downloading mini-ImageNet to %s: %s", place, TERMS)
     parts = place / ".part"
     try:
         parts.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,7 @@ from suite.files import cache_dir, configured, expanded, open_regular, read_regu
 
 log = logging.getLogger(__name__)
 
-SPLIT_COUNTS = (1100, 100, 423)  # train, validation, test: the authors' data_generator.py
-N_CLASSES = sum(SPLIT_COUNTS)
+N_CLASSES = 1623
 N_DRAWINGS = 20
 RAW_SIZE = (105, 105)
 SIZE = (28, 28)
@@ -94,6 +93,13 @@ def load_omniglot(
     stamps = "".join(f"{d.name} {d.stamp}\n" for row in by_class.values() for d in row)
     source = Source(stamp=stamps, content=lambda: _content(by_class), settings=DECODER)
     return cached("omniglot", source=source, build=lambda: _decode(by_class, progress))
+
+
+def at_hand() -> str | None:
+    """Where the copy lies that would be used without a download; None where there is none."""
+    if configured("SUITE_DATA") is None and not (cache_dir() / "omniglot").exists():
+        return None
+    return " and ".join(str(place) for place in find_copy(None))
 
 
 def find_copy(root: Path | None) -> tuple[Path, Path]:

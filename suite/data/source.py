@@ -11,15 +11,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from suite.data import glyphs, omniglot, sinusoid
+from suite.data import sinusoid
 from suite.data.episodes import EpisodeStream
 from suite.data.images import ImageData, Split, seeded_split
 from suite.data.labelled import LabelledStream
 from suite.data.tasks import TaskStream
+from suite.errors import DataError
 from suite.rng import stream_key
-from suite.settings import Config
-
-_SPLIT_COUNTS = {"omniglot": omniglot.SPLIT_COUNTS, "glyphs": glyphs.SPLIT_COUNTS}
+from suite.settings import DATA_SETS, Config
 
 
 class Stream(Protocol):
@@ -66,10 +65,7 @@ def task_source(
     """
     if images is None:
         return _sinusoids(seeds, device)
-    splits = [
-        images.fixed_split or seeded_split(images, counts=_SPLIT_COUNTS[images.name], seed=seed)
-        for seed in seeds
-    ]
+    splits = [images.fixed_split or _drawn_split(images, seed) for seed in seeds]
     pixels = _on_device(images, device)
 
     def stream(name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
@@ -100,6 +96,13 @@ def task_source(
         warnings=images.warnings,
         stream=stream,
     )
+
+
+def _drawn_split(images: ImageData, seed: int) -> Split:
+    counts = DATA_SETS[images.name].split
+    if counts is None:
+        raise DataError(f"{images.name} has no split of its own and none to be drawn")
+    return seeded_split(images, counts=counts, seed=seed)
 
 
 @functools.lru_cache(maxsize=1)

@@ -3,9 +3,9 @@
 import torch
 
 from suite.data.tasks import TaskBatch
-from suite.models.conv import IMAGE_SHAPE
 from suite.rng import generator
 from suite.settings import Config
+from suite.settings.datasets import IMAGE_SHAPE
 
 
 def random_batch(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from suite.errors import UsageError
-from suite.settings import ENVIRONMENTS, SETTINGS
+from suite.settings import DATA_SETS, ENVIRONMENTS, SETTINGS
 
 DEFAULT_SEEDS = (0, 1, 2, 3, 4)
 SHORT_SEEDS = (0,)
@@ -16,9 +16,14 @@ _QUICKSTART_SEEDS = (0, 1)
 _QUICKSTART_SETTINGS = ["glyphs-5way-1shot", "sinusoid"]
 _QUICKSTART_METHODS = ("maml", "fomaml", "pretraining", "oracle")
 
-_PREFIXES = {"sinusoid": "sinusoid", "omniglot": "omniglot-", "miniimagenet": "miniimagenet-"}
 RL = "rl"
-PLANS = (QUICKSTART, *_PREFIXES, RL)
+_PRINTED = {setting.config.dataset for setting in SETTINGS.values() if setting.paper}
+PLANS = (
+    QUICKSTART,
+    *(name for name in DATA_SETS if name in _PRINTED and name not in ENVIRONMENTS),
+    RL,
+)
+"""The quickstart, the data sets that the paper has numbers for, and all environments together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +61,8 @@ def plan(
         chosen = _QUICKSTART_SETTINGS
     elif name == RL:
         chosen = list(ENVIRONMENTS)
-    elif name in _PREFIXES:
-        chosen = [setting for setting in SETTINGS if setting.startswith(_PREFIXES[name])]
+    elif name in PLANS:
+        chosen = [each.id for each in SETTINGS.values() if each.config.dataset == name]
     else:
         raise UsageError(f"no reproduction '{name}'; there are: {', '.join(PLANS)}")
     quick = name == QUICKSTART

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from suite.models.conv import IMAGE_SHAPE, conv_feature_count, conv_features, conv_weights
+from suite.models.conv import conv_feature_count, conv_features, conv_weights
 from suite.models.init import INITIALISERS
 from suite.models.layers import (
     Statistics,
@@ -25,6 +25,7 @@ from suite.models.layers import (
 from suite.models.mlp import mlp_features, mlp_weights
 from suite.models.network import Network, Params
 from suite.settings import Config
+from suite.settings.datasets import IMAGE_SHAPE
 
 
 @dataclass(frozen=True, kw_only=True)

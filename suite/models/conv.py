@@ -17,9 +17,7 @@ from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.maps import by_place, by_task, kernels_last
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
-
-IMAGE_SHAPE = {"omniglot": (1, 28, 28), "glyphs": (1, 28, 28), "miniimagenet": (3, 84, 84)}
-"""Channel, height, width."""
+from suite.settings.datasets import IMAGE_SHAPE
 
 
 def conv_feature_count(config: Config) -> int:

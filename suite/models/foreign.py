@@ -32,10 +32,10 @@ from torch import Tensor
 
 from suite.errors import UsageError
 from suite.models import Params, build_network
-from suite.models.conv import IMAGE_SHAPE
 from suite.models.foreign_files import read_weights
 from suite.models.foreign_names import authors_spelling, hints_of, plain_names
 from suite.settings import Config
+from suite.settings.datasets import IMAGE_SHAPE
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from suite.models.conv import IMAGE_SHAPE
 from suite.models.init import INITIALISERS
 from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.network import Network, Normalise, Params
 from suite.settings import Config
+from suite.settings.datasets import IMAGE_SHAPE
 
 
 def mlp_weights(config: Config, inputs: int, generator: torch.Generator) -> Params:

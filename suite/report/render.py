@@ -12,7 +12,7 @@ from suite.report.protocols import render_protocols
 from suite.report.sections import render_section
 from suite.report.status import status_table
 from suite.report.verdicts import judged, render_summary
-from suite.settings import ENVIRONMENTS
+from suite.settings.datasets import titles
 
 _HEAD = """\
 # Tables
@@ -40,14 +40,6 @@ A row of a paper's table holds only runs with the paper's number of iterations a
 own configuration and protocol. Runs of another length or configuration stand apart, and runs that
 differ in anything but the seed are never averaged."""
 
-_SECTIONS = (
-    ("Sinusoid regression", ("sinusoid",)),
-    ("Omniglot", ("omniglot",)),
-    ("mini-ImageNet", ("miniimagenet",)),
-    ("Reinforcement learning", ENVIRONMENTS),
-    ("Glyphs, a stand-in", ("glyphs",)),
-)
-
 
 def render_tables(
     records: Iterable[Record] | Contents, *, results_link: str, figures: Sequence[str] = ()
@@ -61,7 +53,7 @@ def render_tables(
     rows = judged(contents.cells)
     summary, *details = render_summary(rows)
     blocks = [_HEAD, summary, status_table(rows), *details]
-    for title, datasets in _SECTIONS:
+    for title, datasets in titles().items():
         blocks += render_section(title, datasets, contents, results_link)
     blocks += render_paired(contents.cells)
     blocks += render_protocols(contents.cells, results_link)

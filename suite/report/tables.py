@@ -22,10 +22,9 @@ from suite.report.status import with_status
 from suite.report.style import save, styled
 from suite.report.verdicts import judged
 from suite.settings import ENVIRONMENTS
+from suite.settings.datasets import IMAGE_SHAPE
 
 log = logging.getLogger(__name__)
-
-_IMAGES = ("omniglot", "miniimagenet", "glyphs")
 
 
 @collector_at_rest()
@@ -83,9 +82,9 @@ def write_figures(records: Iterable[Record] | Contents, folder: Path) -> list[Pa
         "return-steps": partial(return_steps, cells),
         "learning-curves-return": partial(learning_curves, cells, *ENVIRONMENTS),
     }
-    for dataset in _IMAGES:
+    for dataset in IMAGE_SHAPE:
         drawings[f"accuracy-steps-{dataset}"] = partial(accuracy_steps, cells, dataset)
-    for dataset in ("sinusoid", *_IMAGES):
+    for dataset in ("sinusoid", *IMAGE_SHAPE):
         drawings[f"learning-curves-{dataset}"] = partial(learning_curves, cells, dataset)
     paths = []
     with styled():

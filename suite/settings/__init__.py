@@ -4,6 +4,7 @@ To add a setting, write one `Setting` value and put it into `SETTINGS`.
 """
 
 from suite.errors import UsageError
+from suite.settings.datasets import DATA_SETS, ENVIRONMENTS, DataSet
 from suite.settings.methods import METHODS, MethodEntry, Problem
 from suite.settings.miniimagenet import MINIIMAGENET
 from suite.settings.omniglot import GLYPHS, OMNIGLOT
@@ -20,10 +21,12 @@ from suite.settings.schema import (
 from suite.settings.sinusoid import SINUSOID
 
 __all__ = [
+    "DATA_SETS",
     "ENVIRONMENTS",
     "METHODS",
     "SETTINGS",
     "Config",
+    "DataSet",
     "MethodEntry",
     "Metric",
     "PaperNumber",
@@ -38,9 +41,6 @@ __all__ = [
 SETTINGS: dict[str, Setting] = {
     setting.id: setting for setting in (SINUSOID, *OMNIGLOT, *MINIIMAGENET, *REINFORCEMENT, GLYPHS)
 }
-
-ENVIRONMENTS = tuple(setting.config.dataset for setting in REINFORCEMENT)
-"""Data sets that are environments."""
 
 
 def get_setting(setting_id: str) -> Setting:

@@ -8,11 +8,11 @@ import json
 import math
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import Literal, cast
+from typing import Literal
 
 from msgspec.structs import replace
 
-from suite.settings.schema import AuthorsRun, Config, Dataset, Own, PaperNumber, Protocol, Setting
+from suite.settings.schema import AuthorsRun, Config, Own, PaperNumber, Protocol, Setting
 
 _GOALS = 40
 _STEPS = 3
@@ -92,7 +92,7 @@ def _setting(
     every how many-th step, and iterations. `unused_lr` stands in their configurations as it did
     when they were run, and nothing heeds it."""
     config = Config(
-        dataset=cast(Dataset, setting_id),
+        dataset=setting_id,
         network="gaussian-mlp",
         hidden=(100, 100),
         weight_init="xavier-uniform",

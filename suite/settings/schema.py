@@ -12,19 +12,11 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from suite.settings.datasets import DATA_SETS
 from suite.settings.methods import Problem
 
-Dataset = Literal[
-    "sinusoid",
-    "omniglot",
-    "miniimagenet",
-    "glyphs",
-    "point-navigation",
-    "cheetah-velocity",
-    "cheetah-direction",
-    "ant-velocity",
-    "ant-direction",
-]
+Dataset = Annotated[str, Meta(pattern=f"^(?:{'|'.join(DATA_SETS)})$")]
+"""A name of `suite.settings.datasets`."""
 Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp", "gaussian-mlp"]
 Metric = Literal["accuracy", "mse", "return"]
 QueryNorm = Literal[

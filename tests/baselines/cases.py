@@ -7,8 +7,8 @@ from torch import Tensor
 from baselines.linear_head import LinearHead
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
-from suite.models.conv import IMAGE_SHAPE
 from suite.settings import Config, get_setting
+from suite.settings.datasets import IMAGE_SHAPE
 
 NETWORKS = ["omniglot-5way-1shot", "omniglot-5way-5shot-mlp", "miniimagenet-5way-1shot"]
 CLASSES = 7

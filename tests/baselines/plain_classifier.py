@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from suite.models.conv import IMAGE_SHAPE
 from suite.settings import Config
+from suite.settings.datasets import IMAGE_SHAPE
 
 PARTS = {"gamma": "weight", "beta": "bias", "mean": "running_mean", "variance": "running_var"}
 

@@ -13,8 +13,8 @@ from suite import checkpoint
 from suite.data.labelled import LabelledStream
 from suite.inner.engine import Engine
 from suite.inner.learner import Learner
-from suite.models.conv import IMAGE_SHAPE
 from suite.settings import Schedule
+from suite.settings.datasets import IMAGE_SHAPE
 from suite.state import stack, unstack
 from suite.train import Hooks, train
 

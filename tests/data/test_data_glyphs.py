@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from suite.data.glyphs import SPLIT_COUNTS, _alike, draw_glyphs
+from suite.data.glyphs import _alike, draw_glyphs
 from suite.data.images import ImageData, load_image_data, seeded_split
 from suite.data.manifest import find_duplicates, image_lines
 from suite.errors import DataError
+from suite.settings import DATA_SETS
+
+SPLIT = DATA_SETS["glyphs"].split
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +23,8 @@ def test_they_are_shaped_like_omniglot(glyphs: ImageData) -> None:
     assert np.unique(glyphs.images).tolist() == [0, 255]
     assert list(glyphs.classes) == sorted(set(glyphs.classes))
     assert glyphs.warnings == ()
-    split = seeded_split(glyphs, counts=SPLIT_COUNTS, seed=0)
-    assert len(split.test) == SPLIT_COUNTS[2]
+    split = seeded_split(glyphs, counts=SPLIT, seed=0)
+    assert len(split.test) == SPLIT[2]
 
 
 def test_no_image_is_blank_or_black(glyphs: ImageData) -> None:

@@ -89,7 +89,7 @@ def test_counts_that_do_not_add_up_are_refused(sizes: tuple[int, int, int]) -> N
 
 
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(DataError, match="omniglot, glyphs, miniimagenet"):
+    with pytest.raises(DataError, match="omniglot, miniimagenet, glyphs"):
         load_image_data("omniglott", root=None)
 
 

@@ -16,13 +16,12 @@ from PIL import Image
 from suite.data import mini_decode, miniimagenet
 from suite.data.decoding import Picture, decode
 from suite.data.images import ImageData, load_image_data
-from suite.data.known import copy_name
 from suite.data.mini_split import RAVI_LAROCHELLE, check
 from suite.data.miniimagenet import load_miniimagenet
 from suite.data.source import task_source
 from suite.errors import DataError
 from suite.files import cache_dir
-from suite.settings import get_setting
+from suite.settings import DATA_SETS, get_setting
 
 T = TypeVar("T")
 TRAIN, VAL, TEST = (EXPECTED.parts[part][0] for part in ("train", "val", "test"))
@@ -216,7 +215,7 @@ def test_the_real_mini_imagenet(miniimagenet_root: Path) -> None:
     parts = (split.train, split.validation, split.test)
     assert tuple(map(len, parts)) == (64, 16, 20)
     assert split.sha256 == "688812fa5e7544ba58ea8410b18fd60f98802aef96f63b1ec3018c69a27cfd3d"
-    assert "tested on" in (copy_name("miniimagenet", data.fingerprint) or "")
+    assert "tested on" in DATA_SETS["miniimagenet"].copies[data.fingerprint]
     # The eight pairs of the original; none touches the test classes.
     assert data.warnings[0] == "identical files, groups: 6 across train and val, 2 within train"
     assert len(data.warnings) == 7

@@ -16,11 +16,13 @@ from PIL import Image
 
 from suite.data import omniglot
 from suite.data.images import ImageData, load_image_data, seeded_split
-from suite.data.omniglot import PARTS, SPLIT_COUNTS, find_copy, load_omniglot, shrink
+from suite.data.omniglot import PARTS, find_copy, load_omniglot, shrink
 from suite.errors import DataError
 from suite.files import cache_dir
+from suite.settings import DATA_SETS
 
 T = TypeVar("T")
+SPLIT = DATA_SETS["omniglot"].split
 CLASSES = {
     "images_background": ("Greek/character01", "Greek/character02"),
     "images_evaluation": ("Oriya/character01",),
@@ -315,5 +317,5 @@ def test_the_real_omniglot(omniglot_root: Path) -> None:
         "identical images in the original files, groups within one class: 1",
         "identical images once shrunk, groups within one class: 5",
     )
-    split = seeded_split(data, counts=SPLIT_COUNTS, seed=1)
-    assert (len(split.train), len(split.validation), len(split.test)) == SPLIT_COUNTS
+    split = seeded_split(data, counts=SPLIT, seed=1)
+    assert (len(split.train), len(split.validation), len(split.test)) == SPLIT

@@ -16,8 +16,8 @@ from suite.inner.gradient import meta_gradient
 from suite.inner.learner import Learner
 from suite.inner.reference import reference_meta_gradient
 from suite.models import build_network, decisions
-from suite.models.conv import IMAGE_SHAPE
 from suite.settings import SETTINGS, Config
+from suite.settings.datasets import IMAGE_SHAPE
 
 # One setting for each architecture, at its own size but for the number of tasks; with several
 # steps and convolutions, of eight filters.

@@ -8,9 +8,9 @@ import torch
 
 from baselines.oracle import Oracle
 from suite.models import build_network, per_task
-from suite.models.conv import IMAGE_SHAPE
 from suite.rng import generator
 from suite.settings import SETTINGS, Config, get_setting
+from suite.settings.datasets import IMAGE_SHAPE
 
 # settings.md, 4.2 and 5.2, less the convolutions' biases: the batch statistics behind them
 # cancel them. The other two are counted by hand.

@@ -14,6 +14,7 @@ from suite.report.html.steps import step_charts
 from suite.report.html.tints import legend
 from suite.report.selection import curves_of, methods_of, panels_of
 from suite.settings import ENVIRONMENTS, SETTINGS
+from suite.settings.datasets import IMAGE_SHAPE
 
 _PAPER = ("key diamond", "the paper's number, in its method's colour")
 _TRUTH = (
@@ -48,7 +49,7 @@ def learning_curves(cells: Sequence[Cell]) -> Section | None:
 
 def accuracy_by_step(cells: Sequence[Cell]) -> Section | None:
     """Test accuracy after 0, 1, ... gradient steps, a panel for each setting."""
-    images = [name for name in datasets() if name not in ("sinusoid", *ENVIRONMENTS)]
+    images = [name for name in datasets() if name in IMAGE_SHAPE]
     drawn, methods = step_charts(cells, images, "accuracy")
     lead = (
         "On the query set of the test tasks. Bands are 95 % intervals over seeds; of two seeds the "

@@ -1,0 +1,92 @@
+"""The data sets by name, and the environments that stand in their place.
+
+To add a data set, write its reader below `suite/data/` and one entry here. Functions stand here by
+their dotted names, so that whoever only wants to know which data sets there are imports no reader.
+"""
+
+from dataclasses import dataclass, field
+
+Shape = tuple[int, int, int]
+"""Channel, height, width."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """What tasks are made of: labelled images, a formula, or an environment."""
+
+    title: str
+    """What the report calls the part on its settings; data sets of one title share it."""
+    shape: Shape | None = None
+    """The shape of an image; None where there are none."""
+    split: tuple[int, int, int] | None = None
+    """Classes to train on, validate on and test on, which each seed draws. None where the data set
+    has its own split, or no classes."""
+    loader: str | None = None
+    """`f(root, *, progress) -> suite.data.images.ImageData`, which decodes the images."""
+    at_hand: str | None = None
+    """`f() -> str | None`, which says where a copy lies; None where it must be downloaded."""
+    terms: str | None = None
+    """Under what terms it may be used, if not freely."""
+    copies: dict[str, str] = field(default_factory=dict)
+    """The copies that are known: fingerprint to name."""
+    environment: bool = False
+    """Whether it is an environment of reinforcement learning."""
+
+
+_POLICIES = "Reinforcement learning"
+
+DATA_SETS: dict[str, DataSet] = {
+    "sinusoid": DataSet(title="Sinusoid regression"),
+    "omniglot": DataSet(
+        title="Omniglot",
+        shape=(1, 28, 28),
+        split=(1100, 100, 423),  # the authors' data_generator.py
+        loader="suite.data.omniglot.load_omniglot",
+        at_hand="suite.data.omniglot.at_hand",
+        copies={
+            "21bdee53e651dbecda0e1fce23ab6f32e0ede537dcf3165b0322912c6a14adea": (
+                "Lake et al.'s images, background and evaluation, as published"
+            ),
+        },
+    ),
+    "miniimagenet": DataSet(
+        title="mini-ImageNet",
+        shape=(3, 84, 84),
+        loader="suite.data.miniimagenet.load_miniimagenet",
+        at_hand="suite.data.miniimagenet.at_hand",
+        terms="for non-commercial research and education only: https://image-net.org/download",
+        copies={
+            "602448ae43c54d69040cb265b26d835e0d696692b31a5711530b006da59d5121": (
+                "Ravi and Larochelle's images squashed to 84x84, by another resampler than the "
+                "authors' Lanczos (the copy that this suite is tested on)"
+            ),
+        },
+    ),
+    "point-navigation": DataSet(title=_POLICIES, environment=True),
+    "cheetah-velocity": DataSet(title=_POLICIES, environment=True),
+    "cheetah-direction": DataSet(title=_POLICIES, environment=True),
+    "ant-velocity": DataSet(title=_POLICIES, environment=True),
+    "ant-direction": DataSet(title=_POLICIES, environment=True),
+    "glyphs": DataSet(
+        title="Glyphs, a stand-in",
+        shape=(1, 28, 28),
+        split=(1100, 100, 423),  # Omniglot's
+        loader="suite.data.glyphs.load_glyphs",
+    ),
+}
+
+IMAGE_SHAPE: dict[str, Shape] = {
+    name: each.shape for name, each in DATA_SETS.items() if each.shape is not None
+}
+"""The data sets of images, and the shape of theirs."""
+
+ENVIRONMENTS = tuple(name for name, each in DATA_SETS.items() if each.environment)
+"""The data sets that are environments."""
+
+
+def titles() -> dict[str, tuple[str, ...]]:
+    """The parts of a report by title, in order, each with the names of its data sets."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, each in DATA_SETS.items():
+        found[each.title] = (*found.get(each.title, ()), name)
+    return found
