@@ -11,7 +11,7 @@ from suite.data.tasks import TaskStream
 from suite.inner.adapt import predictions
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
-from suite.settings import Protocol
+from suite.settings import METRICS, Protocol
 
 STEP_SIZES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0)
 
@@ -34,6 +34,6 @@ def best_step_size(
         mean = float(task_scores(learner.config, outputs, batch.query_y).mean())
         if not math.isfinite(mean):
             return math.inf
-        return mean if learner.config.loss == "mse" else -mean
+        return -METRICS[learner.config.problem].gain(mean)
 
     return {"step_size": min(candidates, key=badness)}

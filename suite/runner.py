@@ -219,7 +219,7 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
     scored = job.domain.score(run.place, params, protocol, watch)
     return results.completed(
         identity,
-        request.setting.metric,
+        request.setting.metric.name,
         scored,
         snapshot,
         best_weights_sha256=weights_sha256(best.params) if best else None,

@@ -20,7 +20,7 @@ from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
 from suite.models import Network
 from suite.rng import generator
-from suite.settings import Schedule
+from suite.settings import METRICS, Schedule
 from suite.state import TrainingState, unstack
 
 # Drawing one small batch costs as much as drawing a hundred.
@@ -100,7 +100,8 @@ def train(
         means: list[float] = scores.unflatten(0, (learner.seeds, -1)).mean(1).tolist()
         return means
 
-    repeat(iterate, validate, schedule, state, hooks, higher_is_better=config.loss != "mse")
+    metric = METRICS[config.problem]
+    repeat(iterate, validate, schedule, state, hooks, higher_is_better=metric.higher_is_better)
 
 
 class Step(Protocol):

@@ -56,7 +56,7 @@ def test_parts_follow_one_another_and_none_is_small(tasks, least):
 
 def test_memory_is_bounded_by_the_shapes():
     for setting in SETTINGS.values():
-        if setting.metric != "accuracy":
+        if setting.config.problem != "classification":
             continue
         for protocol in setting.all_protocols:
             count = tasks_at_once(setting.config, protocol, CPU)

@@ -90,7 +90,7 @@ def _loss(config: Config, weights: dict[str, Any], x: Any, y: Any) -> Any:
     import jax
 
     outputs = _network(config, weights, x)
-    if config.loss == "mse":
+    if config.problem == "regression":
         return ((outputs - y) ** 2).mean()
     chosen = jax.numpy.take_along_axis(jax.nn.log_softmax(outputs), y[:, None], axis=1)
     return -chosen.mean() if config.loss_scale == "mean" else -chosen.sum() / config.k_shot

@@ -155,7 +155,7 @@ def _references(cells: Iterable[Cell]) -> tuple[Reference, ...]:
 
 
 def _reference(cell: Cell, minus: Cell | None) -> Reference:
-    first, metric = cell.records[0], cell.setting.metric
+    first, metric = cell.records[0], cell.setting.metric.name
     scores = seed_scores(cell)
     return Reference(
         cell=cell_key(first),

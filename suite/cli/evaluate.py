@@ -124,16 +124,17 @@ def evaluate_weights(
             validation = source.stream("validation", [0], protocol.n_way)
             selected = method.select(learner, validation, protocol)
             scores = evaluate(method, learner, test, protocol, selected, watch)
-            metric = summarise(results.outcomes(scores), protocol.report_step)
-            print(_line(setting, protocol, metric.mean, metric.ci95_tasks))
+            result = summarise(results.outcomes(scores), protocol.report_step)
+            print(_line(setting, protocol, result.mean, result.ci95_tasks))
     return 0
 
 
 def _line(setting: Setting, protocol: Protocol, mean: float | None, width: float | None) -> str:
     if mean is None or width is None:
         return f"{setting.id} [{protocol.name}] diverged"
-    as_text = "{:.2%} ± {:.2%}" if setting.metric == "accuracy" else "{:.4g} ± {:.2g}"
-    return f"{setting.id} [{protocol.name}] {setting.metric} {as_text.format(mean, width)}"
+    metric = setting.metric
+    shown = metric.interval(mean, width) + metric.unit
+    return f"{setting.id} [{protocol.name}] {metric.name} {shown}"
 
 
 def _protocols(setting: Setting, method: str, names: Sequence[str]) -> tuple[Protocol, ...]:

@@ -18,6 +18,7 @@ from rich.progress import (
     track,
 )
 
+from suite.settings import Metric
 from suite.state import TrainingState
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ _REFRESH_EVERY = 0.2
 class TrainingProgress:
     """Told of every iteration; shows some of them."""
 
-    def __init__(self, label: str, metric: str, total: int, bar: Progress | None) -> None:
+    def __init__(self, label: str, metric: Metric, total: int, bar: Progress | None) -> None:
         self._label, self._metric, self._total, self._bar = label, metric, total, bar
         self._task = bar.add_task(label, total=total, note="") if bar else None
         self._shown = time.monotonic()
@@ -65,8 +66,8 @@ class TrainingProgress:
             return f"{note}, return {before:.1f} -> {after:.1f}, divergence {divergence:.3f}"
         if history.curve:
             value = statistics.fmean(history.curve[-1][3] for history in state.histories)
-            text = f"{value:.1%}" if self._metric == "accuracy" else f"{value:.3f}"
-            note += f", validation {self._metric} {text}"
+            shown = self._metric.number(value) + self._metric.unit
+            note += f", validation {self._metric.name} {shown}"
         return note
 
 

@@ -52,7 +52,7 @@ def reproduce_command(
     # Here and not in each job: a missing data set is told once, and decoded once.
     settings_run = (SETTINGS[job.setting] for job in jobs)
     for dataset in dict.fromkeys(
-        each.config.dataset for each in settings_run if each.metric == "accuracy"
+        each.config.dataset for each in settings_run if each.config.problem == "classification"
     ):
         load_image_data(dataset, root=data, progress=over)
     options = ["--results", str(results)]

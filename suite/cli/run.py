@@ -150,7 +150,7 @@ def changed(config: Config, changes: tuple[str, ...]) -> Config:
 
 def load_images(config: Config, data: Path | None, limits: Limits) -> ImageData | None:
     """The images of `config`, if it has some; `Stopped` where `limits` say so meanwhile."""
-    if config.loss != "cross-entropy":
+    if config.problem != "classification":
         return None
 
     def progress(items: Iterable[T], description: str, total: int) -> Iterable[T]:
@@ -188,10 +188,12 @@ def print_outcome(outcome: Outcome, registry: Registry) -> None:
 
 def _line(record: Record) -> str:
     head = f"{record.setting} {record.method} seed {record.seed} [{one_line(record.protocol.name)}]"
-    for name, metric in record.metrics.items():
-        if metric.mean is None or metric.ci95_tasks is None:
-            return f"{head} {name}: {metric.diverged} of {record.protocol.tasks} tasks diverged"
-        if name == "accuracy":
-            return f"{head} accuracy {metric.mean:.2%} ± {metric.ci95_tasks:.2%} over tasks"
-        return f"{head} {name} {metric.mean:.4g} ± {metric.ci95_tasks:.2g} over tasks"
-    return head
+    metric = get_setting(record.setting).metric
+    result = record.metrics.get(metric.name)
+    if result is None:
+        return head
+    if result.mean is None or result.ci95_tasks is None:
+        tasks = f"{result.diverged} of {record.protocol.tasks} tasks"
+        return f"{head} {metric.name}: {tasks} diverged"
+    shown = metric.interval(result.mean, result.ci95_tasks)
+    return f"{head} {metric.name} {shown}{metric.unit} over tasks"

@@ -68,7 +68,7 @@ def show_setting(setting_id: str) -> None:
     table = Table(title=f"{setting.title} ({setting.id})")
     for heading in ("field", "value", "source"):
         table.add_column(heading)
-    unsaid = () if setting.metric == "return" else REINFORCEMENT_ONLY
+    unsaid = () if setting.config.problem == "policies" else REINFORCEMENT_ONLY
     for name in setting.config.__struct_fields__:
         if name in unsaid:
             continue

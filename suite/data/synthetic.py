@@ -25,5 +25,5 @@ def random_batch(
         x = torch.rand((tasks, count, *shape), generator=random).to(device)
         labels = torch.arange(config.n_way, device=device).repeat_interleave(each)
         parts[f"{part}_x"] = x
-        parts[f"{part}_y"] = x.sin() if config.loss == "mse" else labels.expand(tasks, -1)
+        parts[f"{part}_y"] = x.sin() if config.problem == "regression" else labels.expand(tasks, -1)
     return TaskBatch(**parts)

@@ -12,7 +12,7 @@ def task_losses(config: Config, k_shot: int, outputs: Tensor, targets: Tensor) -
     `outputs` is (task, example, output). With `loss_scale` `sum-over-k` the cross-entropy is summed
     over a task's examples and divided by `k_shot`, for the query examples too (authors' utils.py).
     """
-    if config.loss == "mse":
+    if config.problem == "regression":
         return (outputs - targets).square().flatten(1).mean(1)
     each = F.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
     each = each.view_as(targets)  # (task, example)
@@ -21,6 +21,6 @@ def task_losses(config: Config, k_shot: int, outputs: Tensor, targets: Tensor) -
 
 def task_scores(config: Config, outputs: Tensor, targets: Tensor) -> Tensor:
     """What is reported of each task, (..., task): accuracy as a fraction, or mean squared error."""
-    if config.loss == "mse":
+    if config.problem == "regression":
         return (outputs - targets).square().flatten(-2).mean(-1)
     return (outputs.argmax(-1) == targets).float().mean(-1)

@@ -28,7 +28,7 @@ def seeds_that_pay(config: Config, device: torch.device) -> int | None:
 
     On a CPU it pays where the arithmetic is small beside the calls that launch it.
     """
-    if config.loss == "policy-gradient":
+    if config.problem == "policies":
         return 1
     return None if device.type == "cuda" or config.network == "mlp" else 1
 

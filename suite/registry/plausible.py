@@ -8,29 +8,21 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from suite.registry.schema import Example, Record
-from suite.settings import SETTINGS
-from suite.settings.schema import Metric
+from suite.settings import METRICS, SETTINGS, Metric
+from suite.settings.metrics import LARGEST
 
 LARGEST_SEED = 2**63 - 1
 """Tables and generators have no longer integers."""
 _LARGEST_COUNT = 2**53
-# All is computed in single precision, which has numbers from 1.4e-45 to 3.4e38.
-_SMALLEST, _LARGEST = 1e-46, 1e39
 _MOST_ATTEMPTS = 10_000
 _DEEPEST_OPTION = 8
-_RANGES: dict[str, tuple[float, float]] = {
-    "accuracy": (0.0, 1.0),
-    "mse": (_SMALLEST, _LARGEST),
-    "return": (-_LARGEST, _LARGEST),
-}
-"""Of what is not zero."""
 # They are names of folders, and stand in links and commands.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
@@ -70,7 +62,7 @@ def _odd_metrics(record: Record) -> Iterator[str]:
         if record.per_task or record.metrics:
             yield "it failed and has outcomes"
         return
-    wanted = _metrics(record)
+    wanted = {metric.name for metric in _metrics(record)}
     if len(record.per_task) != 1 or not wanted.issuperset(record.per_task):
         named = ", ".join(sorted(record.per_task)) or "none"
         yield f"its metrics are {named}, not {' or '.join(sorted(wanted))} alone"
@@ -85,24 +77,25 @@ def odd_outcomes(record: Record, metric: str, scores: npt.NDArray[np.float64]) -
         return (
             f"per_task.{metric} has {scores.shape[1]} outcomes a step, its protocol {tasks} tasks"
         )
-    if metric not in _RANGES:
+    known = next((each for each in METRICS.values() if each.name == metric), None)
+    if known is None:
         return None
-    low, high = _RANGES[metric]
+    low, high = known.low, known.high
     found = scores[np.isfinite(scores) & (scores != 0.0)]
     if found.size and (found.min() < low or found.max() > high):
         return f"per_task.{metric} has an outcome that is not from {low:g} to {high:g}"
     return None
 
 
-def _metrics(record: Record) -> set[str]:
+def _metrics(record: Record) -> list[Metric]:
     """The setting's; of a setting that this suite does not have, all that there are."""
     setting = SETTINGS.get(record.setting)
-    return {setting.metric} if setting else set(get_args(Metric))
+    return [setting.metric] if setting else list(METRICS.values())
 
 
 def _odd_curve(record: Record) -> Iterator[str]:
     metrics = _metrics(record)
-    low, high = _RANGES[metrics.pop()] if len(metrics) == 1 else _RANGES["return"]
+    low, high = min(each.low for each in metrics), max(each.high for each in metrics)
     curve = record.curve
     iterations = [0, *(point.iteration for point in curve)]
     for before, at in pairwise(iterations):
@@ -116,7 +109,7 @@ def _odd_curve(record: Record) -> Iterator[str]:
         if _beyond([getattr(point, name) for point in curve], low, high):
             yield f"its curve has a {name} that is not from {low:g} to {high:g}"
     for name in ("train_loss", "before", "divergence"):
-        if _beyond([getattr(point, name) for point in curve], -_LARGEST, _LARGEST):
+        if _beyond([getattr(point, name) for point in curve], -LARGEST, LARGEST):
             yield f"its curve has a {name} beyond single precision"
 
 
@@ -131,7 +124,7 @@ def _odd_example(example: Example, name: str, steps: int) -> Iterator[str]:
     if not all(step.isdecimal() and int(step[:9]) <= steps for step in example.by_step):
         yield f"{name}.by_step has steps that its protocol has not"
     drawn = (x, example.truth, example.support_x, example.support_y, *example.by_step.values())
-    if any(_beyond(values, -_LARGEST, _LARGEST) for values in drawn):
+    if any(_beyond(values, -LARGEST, LARGEST) for values in drawn):
         yield f"{name} has a value beyond single precision"
 
 
@@ -172,7 +165,7 @@ def _odd_numbers(record: Record) -> Iterator[str]:
 def _fits(value: Any) -> bool:
     if isinstance(value, int):
         return abs(value) <= _LARGEST_COUNT
-    return not isinstance(value, float) or (math.isfinite(value) and abs(value) <= _LARGEST)
+    return not isinstance(value, float) or (math.isfinite(value) and abs(value) <= LARGEST)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -41,6 +41,7 @@ def check_runs(
 def _check(reference: Reference, cells: dict[str, Cell], without: Collection[str]) -> Check:
     name = f"{reference.setting} {reference.method} {reference.protocol}"
     setting = get_setting(reference.setting)
+    metric = setting.metric
     if setting.config.dataset in without:
         return Check(name=name, status="left out", detail="its data set is not here")
     scores = seed_scores(cells.get(reference.cell))
@@ -49,10 +50,9 @@ def _check(reference: Reference, cells: dict[str, Cell], without: Collection[str
     if len(scores) < 2:
         return Check(name=name, status="missing", detail="no two seeds here; run suite check --run")
     now, before = list(scores.values()), list(reference.means.values())
-    higher = setting.metric != "mse"
-    compared = compare(now, before, reference.margin, higher_is_better=higher)
+    compared = compare(now, before, reference.margin, higher_is_better=metric.higher_is_better)
     sizes = [fmean(now), fmean(before), reference.margin]
-    shown = [text.number(size, setting, text.digits(sizes[1], setting)) for size in sizes]
+    shown = [metric.number(size, metric.digits(sizes[1])) for size in sizes]
     detail = (
         f"{shown[0]} over {len(now)} seeds, was {shown[1]} over {len(before)}; "
         f"p {compared.p:.2g}, margin {shown[2]}"
@@ -66,7 +66,7 @@ def seed_scores(cell: Cell | None) -> dict[int, float]:
     """By seed, the mean over its test tasks; infinite where one diverged."""
     scores = {}
     for record in cell.records if cell else ():
-        mean = record.metrics[cell.setting.metric].mean if cell else None
+        mean = record.metrics[cell.setting.metric.name].mean if cell else None
         scores[record.seed] = math.inf if mean is None else mean
     return scores
 

@@ -37,7 +37,7 @@ def learning_curves(cells: Sequence[Cell], *datasets: str) -> Figure | None:
         return None
     metric = panels[0].setting.metric
     title = "Learning curves (thin lines: single seeds)"
-    figure, axes = grid(len(panels), title=title, share_y=metric == "mse")
+    figure, axes = grid(len(panels), title=title, share_y=metric.log_axis)
     methods = methods_of([cell for panel in panels for cell in panel.cells if curves_of(cell)])
     for panel, each in zip(panels, axes, strict=True):
         draw_title(each, panel)
@@ -75,13 +75,13 @@ def _by_step(cells: Sequence[Cell], datasets: Sequence[str], title: str) -> Figu
     if not panels:
         return None
     metric = panels[0].setting.metric
-    figure, axes = grid(len(panels), title=title, share_y=metric == "mse")
+    figure, axes = grid(len(panels), title=title, share_y=metric.log_axis)
     methods = methods_of([cell for panel in panels for cell in panel.cells])
     for panel, each in zip(panels, axes, strict=True):
         draw_title(each, panel)
         for cell in panel.cells:
             lines = _step_lines(cell)
-            if metric == "return":
+            if metric.name == "return":
                 tint, drawn = colour(cell.method, methods), lines[:SEEDS_DRAWN].T
                 each.plot(range(lines.shape[1]), drawn, color=tint, alpha=0.35, linewidth=0.7)
             draw_band(each, range(lines.shape[1]), lines, cell, methods)
@@ -102,14 +102,14 @@ def _by_step(cells: Sequence[Cell], datasets: Sequence[str], title: str) -> Figu
 def _step_lines(cell: Cell) -> Lines:
     """Mean over tasks: (seed, step); percent for accuracies."""
     metric = cell.setting.metric
-    factor = 100.0 if metric == "accuracy" else 1.0
-    return factor * np.array([step_means(record, metric) for record in cell.records])
+    factor = metric.scale
+    return factor * np.array([step_means(record, metric.name) for record in cell.records])
 
 
 def _draw_paper(axes: Axes, panel: Panel, methods: list[str]) -> None:
     """The printed numbers, with the interval over tasks where the paper prints it."""
     setting, protocol = panel.setting, panel.cells[0].protocol
-    factor = 100.0 if setting.metric == "accuracy" else 1.0
+    factor = setting.metric.scale
     for method in methods:
         for step in range(protocol.steps + 1):
             printed = paper_number(setting, method, protocol, step)
@@ -125,7 +125,7 @@ def _draw_curves(axes: Axes, cell: Cell, methods: list[str]) -> None:
     curves = curves_of(cell)
     if not curves:
         return
-    factor = 100.0 if cell.setting.metric == "accuracy" else 1.0
+    factor = cell.setting.metric.scale
     tint, (unit, _) = colour(cell.method, methods), curve_unit(cell.setting)
     for curve in curves[:SEEDS_DRAWN]:
         points = sorted(curve.items())
@@ -138,11 +138,11 @@ def _draw_curves(axes: Axes, cell: Cell, methods: list[str]) -> None:
 
 def _scale(panels: Sequence[Axes], metric: Metric, split: str) -> None:
     """The y axes: percent up to 100, returns, or errors on a log scale that no band stretches."""
-    if metric == "return":
+    if metric.name == "return":
         for axes in panels:
             axes.set_ylabel("mean return")
         return
-    if metric == "accuracy":
+    if metric.name == "accuracy":
         for axes in panels:
             axes.set_ylabel(f"{split} accuracy, %")
             axes.set_ylim(top=min(101.0, axes.get_ylim()[1]))

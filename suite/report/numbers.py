@@ -59,7 +59,7 @@ def summarise(cell: Cell, step: int) -> Summary | None:
 
 
 def _summary(cell: Cell, step: int) -> Summary | None:
-    runs = [_run(record, cell.setting.metric, step) for record in cell.records]
+    runs = [_run(record, cell.setting.metric.name, step) for record in cell.records]
     scored = [run for run in runs if run is not None]
     if len(scored) < len(runs):
         return None

@@ -61,19 +61,20 @@ def _row(first: Cell, second: Cell, shared: list[tuple[Record, Record]]) -> list
     setting, protocol = first.setting, first.protocol
     metric, step = setting.metric, protocol.report_step
     scores: list[tuple[Outcomes, Outcomes]] = [
-        (outcomes(ours, metric, step), outcomes(other, metric, step)) for ours, other in shared
+        (outcomes(ours, metric.name, step), outcomes(other, metric.name, step))
+        for ours, other in shared
     ]
     found = paired_difference(scores)
     head = [setting.title, markdown(protocol.name), f"{first.schedule.iterations:,}"]
     name = markdown(f"{first.method} - {second.method}")
     if found is None:
         return [*head, f"{name}: diverged", *[text.NOTHING] * 2, str(len(shared))]
-    decimals = text.digits(found.mean, setting)
+    decimals = metric.digits(found.mean)
     seeds = found.ci95_seeds
     return [
         *head,
-        f"{name}: {text.number(found.mean, setting, decimals, sign='+')}",
-        text.NOTHING if seeds is None else f"± {text.number(seeds, setting, decimals)}",
-        f"± {text.number(found.ci95_tasks, setting, decimals)}",
+        f"{name}: {metric.number(found.mean, decimals, sign='+')}",
+        text.NOTHING if seeds is None else f"± {metric.number(seeds, decimals)}",
+        f"± {metric.number(found.ci95_tasks, decimals)}",
         str(found.seeds),
     ]

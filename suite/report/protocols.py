@@ -66,17 +66,16 @@ def render_protocols(cells: Iterable[Cell], results_link: str) -> list[str]:
 
 def _rows(model: Model, results_link: str) -> list[list[str]]:
     metric, base = model.cell.setting.metric, model.base
-    setting = model.cell.setting
-    kept = base.metrics[metric]
+    kept = base.metrics[metric.name]
     mean = math.nan if kept.mean is None else kept.mean
-    decimals = text.digits(mean, setting) if math.isfinite(mean) else 2
-    shown = text.interval(mean, kept.ci95_tasks, setting, decimals)
+    decimals = metric.digits(mean) if math.isfinite(mean) else 2
+    shown = metric.interval(mean, kept.ci95_tasks, decimals)
     link = text.link(base, base.key, results_link)
     rows = [[markdown(base.protocol.name), text.NOTHING, shown, text.NOTHING, link]]
     for cell, record in model.others:
-        scored, name = _outcomes(record, metric), markdown(record.protocol.name)
+        scored, name = _outcomes(record, metric.name), markdown(record.protocol.name)
         differs = ", ".join(map(code, differences(record.protocol, base.protocol)))
-        row = _scores(scored, _outcomes(base, metric), cell, decimals)
+        row = _scores(scored, _outcomes(base, metric.name), cell, decimals)
         rows.append(
             [
                 name,
@@ -85,25 +84,25 @@ def _rows(model: Model, results_link: str) -> list[list[str]]:
                 text.link(record, record.key, results_link),
             ]
         )
-    for step in range(1, len(base.per_task[metric])):
+    for step in range(1, len(base.per_task[metric.name])):
         if step != base.protocol.report_step:
-            scored = outcomes(base, metric, step)
+            scored = outcomes(base, metric.name, step)
             plural = "" if step == 1 else "s"
-            row = _scores(scored, _outcomes(base, metric), model.cell, decimals)
+            row = _scores(scored, _outcomes(base, metric.name), model.cell, decimals)
             rows.append([f"{step} step{plural}", f"`report_step={step}`", *row, "the first"])
     return rows
 
 
 def _scores(scored: list[float], base: list[float], cell: Cell, decimals: int) -> list[str]:
-    setting = cell.setting
+    metric = cell.setting.metric
     mean = math.fsum(scored) / len(scored)
     paired = _paired(scored, base)
     if not math.isfinite(mean) or paired is None:
         return ["diverged", text.NOTHING]
-    difference = text.number(paired[0], setting, decimals, sign="+")
+    difference = metric.number(paired[0], decimals, sign="+")
     return [
-        text.interval(mean, ci95_tasks(scored), setting, decimals),
-        f"{difference} ± {text.number(paired[1], setting, decimals)}",
+        metric.interval(mean, ci95_tasks(scored), decimals),
+        f"{difference} ± {metric.number(paired[1], decimals)}",
     ]
 
 

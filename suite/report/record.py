@@ -103,13 +103,10 @@ def _outcome(record: Record) -> Iterator[Line]:
 
 
 def _score(record: Record, mean: float | None, width: float | None) -> str:
-    setting = get_setting(record.setting)
+    metric = get_setting(record.setting).metric
     if mean is None:
         return "diverged"
-    decimals = text.digits(mean, setting)
-    if width is None:
-        return text.number(mean, setting, decimals)
-    return f"{text.interval(mean, width, setting, decimals)} over tasks"
+    return metric.number(mean) if width is None else f"{metric.interval(mean, width)} over tasks"
 
 
 def _origin(record: Record) -> Iterator[Line]:
@@ -181,12 +178,11 @@ def difference(first: Record, second: Record) -> str | None:
 
     Task by task where both had the same. None where they cannot be compared.
     """
-    setting = get_setting(first.setting)
-    metric = setting.metric
+    metric = get_setting(first.setting).metric
     both = (second, first)
-    if first.setting != second.setting or any(metric not in each.metrics for each in both):
+    if first.setting != second.setting or any(metric.name not in each.metrics for each in both):
         return None
-    scores = [outcomes(each, metric, each.protocol.report_step) for each in both]
+    scores = [outcomes(each, metric.name, each.protocol.report_step) for each in both]
     if _test_tasks(first) == _test_tasks(second):
         how = "task by task"
         paired = paired_difference([(scores[0], scores[1])])
@@ -196,9 +192,9 @@ def difference(first: Record, second: Record) -> str | None:
         found = _unpaired(*scores)
     if found is None:
         return "diverged"
-    decimals = text.digits(found[0], setting)
-    mean = text.number(found[0], setting, decimals, sign="+")
-    return f"{mean} ± {text.number(found[1], setting, decimals)}, {how}"
+    decimals = metric.digits(found[0])
+    mean = metric.number(found[0], decimals, sign="+")
+    return f"{mean} ± {metric.number(found[1], decimals)}, {how}"
 
 
 def _test_tasks(record: Record) -> tuple[object, ...]:

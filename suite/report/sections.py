@@ -8,7 +8,7 @@ from suite.escape import code, markdown
 from suite.report import notes, text
 from suite.report.cells import Cell, Contents, Place, method_order
 from suite.report.numbers import best_trained, paper_number, step_means, summarise
-from suite.settings import SETTINGS, Metric, Protocol, Setting
+from suite.settings import SETTINGS, Problem, Protocol, Setting
 
 _OTHER: dict[Place, str] = {
     "variant": "Variants (the schedule of the paper, a changed configuration)",
@@ -16,6 +16,12 @@ _OTHER: dict[Place, str] = {
     "lengthened": "Lengthened runs (not a reproduction)",
     "none": "Untrained runs (not a reproduction)",
 }
+_HEADS: dict[Problem, tuple[str, ...]] = {
+    "classification": ("setting", "protocol"),
+    "regression": ("examples",),
+    "policies": ("setting",),
+}
+"""The first columns of a table of runs that stand apart."""
 _OURS = "ours ± over seeds"
 _TASKS = "± over tasks, median of runs"
 _CHOSEN = "ours, chosen: the seed with the best training return"
@@ -79,7 +85,7 @@ def render_section(
             "`glyphs` is this suite's own stand-in for Omniglot, for machines that do not have the "
             "data. The paper has no number for it, so nothing in this section is a reproduction."
         )
-    blocks += _RENDERED[settings[0].metric](section)
+    blocks += _RENDERED[settings[0].config.problem](section)
     blocks += ["\n".join(notes.choices(section.at("paper")))]
     for place, heading in _OTHER.items():
         if cells := section.at(place):
@@ -187,10 +193,10 @@ def _returns(section: Section) -> list[str]:
     return [text.table(["setting", "method", "", *_step_headers(steps), *_TAIL], rows)]
 
 
-_RENDERED: dict[Metric, Callable[[Section], list[str]]] = {
-    "accuracy": _accuracies,
-    "mse": _regression,
-    "return": _returns,
+_RENDERED: dict[Problem, Callable[[Section], list[str]]] = {
+    "classification": _accuracies,
+    "regression": _regression,
+    "policies": _returns,
 }
 
 
@@ -218,7 +224,7 @@ def _step_rows(
     paper = [text.paper_cell(number, setting) for number in printed]
     paper_rows = [[*plain, "paper", *paper, *empty]] if any(printed) else []
     for run in (run for run in setting.authors_runs if run.method == method):
-        theirs = [text.number(run.by_step[step], setting, 1) for step in steps]
+        theirs = [setting.metric.number(run.by_step[step]) for step in steps]
         paper_rows.append([*plain, run.label, *theirs, *empty])
     if cell is None:
         return [*paper_rows, [*head, _OURS, *[text.NOT_RUN] * len(steps), *section.tail(None)]]
@@ -234,10 +240,10 @@ def _step_rows(
         pairs = zip(summaries, printed, strict=True)
         gaps = [text.difference_cell(summary, number, setting) for summary, number in pairs]
         rows.append([*plain, "ours - paper", *gaps, *empty])
-    best = best_trained(cell) if setting.metric == "return" else None
+    best = best_trained(cell) if setting.config.problem == "policies" else None
     if best is not None and any(printed):
-        chosen = [step_means(best, setting.metric)[step] for step in steps]
-        numbers = [text.number(mean, setting, 1) for mean in chosen]
+        chosen = [step_means(best, setting.metric.name)[step] for step in steps]
+        numbers = [setting.metric.number(mean) for mean in chosen]
         seed = text.link(best, str(best.seed), section.results_link)
         rows.append([*plain, _CHOSEN, *numbers, "1", empty[0], seed])
     return rows
@@ -245,16 +251,15 @@ def _step_rows(
 
 def _other_table(section: Section, cells: Sequence[Cell]) -> str:
     """Runs that stand apart: no number of the paper beside them, and what is changed."""
-    metric = cells[0].setting.metric
-    by_step = metric != "accuracy"
+    by_step = section.settings[0].metric.by_step
+    heads = _HEADS[section.settings[0].config.problem]
     rows = []
     for cell in cells:
         steps = steps_of(cell.setting) if by_step else (cell.protocol.report_step,)
         summaries = [summarise(cell, step) for step in steps]
         rows.append(
             [
-                *([] if metric == "mse" else [cell.setting.title]),
-                *([] if metric == "return" else [markdown(cell.protocol.name)]),
+                *(_head(cell, name) for name in heads),
                 _label(section, cell.setting, cell.method, cell),
                 ", ".join(map(code, cell.changes)) or text.NOTHING,
                 *(text.our_cell(summary, cell.setting) for summary in summaries),
@@ -264,5 +269,9 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
         )
     values = _step_headers(steps_of(cells[0].setting)) if by_step else [_OURS]
     tasks = f"{_TASKS}, {values[-1]}" if by_step else _TASKS
-    first = {"mse": ["examples"], "return": ["setting"]}.get(metric, ["setting", "protocol"])
-    return text.table([*first, "method", "changed", *values, tasks, *_TAIL], rows)
+    return text.table([*heads, "method", "changed", *values, tasks, *_TAIL], rows)
+
+
+def _head(cell: Cell, name: str) -> str:
+    """The column `name` of `_HEADS`."""
+    return cell.setting.title if name == "setting" else markdown(cell.protocol.name)

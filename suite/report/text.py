@@ -1,6 +1,5 @@
-"""Numbers, links and tables as text. The one place where a fraction becomes a percentage."""
+"""The cells of tables as text: numbers, links, and tables of them."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,40 +16,14 @@ NOT_RUN = "not run"
 NOTHING = "–"
 
 
-def digits(value: float, setting: Setting) -> int:
-    """Decimals to print: as the paper for accuracies, one for returns, for an MSE three digits."""
-    if setting.metric == "accuracy":
-        return 2 if setting.config.dataset == "miniimagenet" else 1
-    if setting.metric == "return":
-        return 1
-    if value == 0.0:
-        return 2
-    return min(6, max(0, 2 - math.floor(math.log10(abs(value)))))
-
-
-def number(value: float, setting: Setting, decimals: int, sign: str = "") -> str:
-    """`value` in the unit of the tables: percent for accuracies, else itself."""
-    scaled = 100 * value if setting.metric == "accuracy" else value
-    if abs(scaled) >= 1e4:
-        return f"{scaled:{sign}.2e}"
-    text = f"{scaled:{sign}.{decimals}f}"
-    return text.replace("-", "+") if sign and float(text) == 0.0 else text
-
-
-def interval(value: float, width: float | None, setting: Setting, decimals: int) -> str:
-    """`value ± width`, with a dash where there is no interval."""
-    shown = NOTHING if width is None else number(width, setting, decimals)
-    return f"{number(value, setting, decimals)} ± {shown}"
-
-
 def paper_cell(printed: PaperNumber | None, setting: Setting) -> str:
     """The paper's number, with as many digits as it prints."""
     if printed is None:
         return NOTHING
-    decimals = digits(printed.value, setting) if setting.metric == "accuracy" else 2
+    metric = setting.metric
     if printed.ci95_tasks is None:
-        return number(printed.value, setting, decimals)
-    return interval(printed.value, printed.ci95_tasks, setting, decimals)
+        return metric.number(printed.value, metric.paper_decimals)
+    return metric.interval(printed.value, printed.ci95_tasks, metric.paper_decimals)
 
 
 def our_cell(summary: Summary | None, setting: Setting) -> str:
@@ -59,13 +32,12 @@ def our_cell(summary: Summary | None, setting: Setting) -> str:
         return NOTHING
     parts = []
     if summary.mean is not None:
-        decimals = digits(summary.mean, setting)
-        parts.append(interval(summary.mean, summary.ci95_seeds, setting, decimals))
+        parts.append(setting.metric.interval(summary.mean, summary.ci95_seeds))
     if summary.diverged:
         parts.append(f"diverged on {summary.diverged:,} of {summary.tasks:,} tasks")
     if summary.heavy_tailed:
         middle = summary.median
-        shown = "infinite" if middle is None else number(middle, setting, digits(middle, setting))
+        shown = "infinite" if middle is None else setting.metric.number(middle)
         parts.append(f"median {shown}")
     return "; ".join(parts)
 
@@ -74,15 +46,16 @@ def tasks_cell(summary: Summary | None, setting: Setting) -> str:
     """The interval over tasks, to the digits of the mean that it belongs to."""
     if summary is None or summary.mean is None or summary.ci95_tasks is None:
         return NOTHING
-    return f"± {number(summary.ci95_tasks, setting, digits(summary.mean, setting))}"
+    metric = setting.metric
+    return f"± {metric.number(summary.ci95_tasks, metric.digits(summary.mean))}"
 
 
 def difference_cell(summary: Summary | None, printed: PaperNumber | None, setting: Setting) -> str:
     """Ours minus the paper's, to the paper's digits; percentage points for accuracies."""
     if summary is None or summary.mean is None or printed is None:
         return NOTHING
-    printed_digits = 2 if setting.metric == "mse" else digits(printed.value, setting)
-    return number(summary.mean - printed.value, setting, printed_digits, sign="+")
+    metric = setting.metric
+    return metric.number(summary.mean - printed.value, metric.difference_digits, sign="+")
 
 
 def link(record: Record, label: str, results_link: str) -> str:

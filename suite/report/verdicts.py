@@ -62,12 +62,11 @@ class Judged:
         """The verdict in words, with by how much ours is better where that is shown."""
         words = self.verdict.outcome + (", wide" if self.verdict.wide else "")
         difference = self.verdict.difference
-        gain = (
-            0.0 if difference is None else difference * (-1 if self.setting.metric == "mse" else 1)
-        )
+        metric = self.setting.metric
+        gain = 0.0 if difference is None else metric.gain(difference)
         if not self.verdict.shown or gain <= 0.0:
             return words
-        by = text.number(gain, self.setting, text.digits(self.printed.value, self.setting))
+        by = metric.number(gain, metric.digits(self.printed.value))
         return f"{words}, better by {by}"
 
     @property
@@ -105,11 +104,11 @@ def _seeds(cell: Cell | None) -> int:
 def _judge(
     setting: Setting, protocol: Protocol, step: int, printed: PaperNumber, cell: Cell | None
 ) -> Judged:
-    margin = setting.margin * (printed.value if setting.metric == "mse" else 1.0)
+    margin = setting.metric.margin(setting.margin, printed.value)
     summary = None if cell is None else summarise(cell, step)
     verdict, components = NOT_RUN, None
     if cell is not None and summary is not None:
-        scores = [outcomes(record, setting.metric, step) for record in cell.records]
+        scores = [outcomes(record, setting.metric.name, step) for record in cell.records]
         means = [math.fsum(each) / len(each) for each in scores]
         # Where none is printed: one model on as many tasks is known no better than ours.
         width = printed.ci95_tasks or summary.ci95_tasks or margin
@@ -205,7 +204,7 @@ def _row(row: Judged) -> list[str]:
 
 def steps_told(row: Judged) -> tuple[str, ...]:
     """The gradient steps of a number, where its setting prints several."""
-    if row.setting.metric == "accuracy":
+    if not row.setting.metric.by_step:
         return ()
     return (f"{row.step} step{'' if row.step == 1 else 's'}",)
 
@@ -226,25 +225,26 @@ class Numbers:
 def numbers(row: Judged) -> Numbers:
     """What is shown of a published number, to the digits that the paper prints."""
     setting, verdict, components = row.setting, row.verdict, row.components
-    decimals = text.digits(row.printed.value, setting)
+    metric = setting.metric
+    decimals = metric.digits(row.printed.value)
     shown = text.NOTHING
     if verdict.difference is not None:
-        difference = text.number(verdict.difference, setting, decimals, sign="+")
+        difference = metric.number(verdict.difference, decimals, sign="+")
         width = verdict.ci95
-        interval = text.NOTHING if width is None else text.number(width, setting, decimals)
+        interval = text.NOTHING if width is None else metric.number(width, decimals)
         shown = f"{difference} ± {interval}"
     deviations = [text.NOTHING] * 2
     if components is not None:
         both = (components.seed, components.task)
-        deviations = [text.number(each, setting, decimals) for each in both]
+        deviations = [metric.number(each, decimals) for each in both]
     next_seed = text.NOTHING
     if row.next_seed is not None:
-        next_seed = " to ".join(text.number(each, setting, decimals) for each in row.next_seed)
+        next_seed = " to ".join(metric.number(each, decimals) for each in row.next_seed)
     return Numbers(
         paper=text.paper_cell(row.printed, setting),
         ours=text.NOTHING if row.summary is None else text.our_cell(row.summary, setting),
         difference=shown,
-        margin=f"± {text.number(row.margin, setting, decimals)}",
+        margin=f"± {metric.number(row.margin, decimals)}",
         sd_seeds=deviations[0],
         sd_tasks=deviations[1],
         next_seed=next_seed,

@@ -5,13 +5,13 @@ To add a setting, write one `Setting` value and put it into `SETTINGS`.
 
 from suite.errors import UsageError
 from suite.settings.datasets import DATA_SETS, ENVIRONMENTS, DataSet
-from suite.settings.methods import METHODS, MethodEntry, Problem
+from suite.settings.methods import METHODS, MethodEntry
+from suite.settings.metrics import METRICS, Metric, Problem
 from suite.settings.miniimagenet import MINIIMAGENET
 from suite.settings.omniglot import GLYPHS, OMNIGLOT
 from suite.settings.reinforcement import REINFORCEMENT
 from suite.settings.schema import (
     Config,
-    Metric,
     PaperNumber,
     Protocol,
     QueryNorm,
@@ -24,6 +24,7 @@ __all__ = [
     "DATA_SETS",
     "ENVIRONMENTS",
     "METHODS",
+    "METRICS",
     "SETTINGS",
     "Config",
     "DataSet",

@@ -6,9 +6,8 @@ report does, need not import torch.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
-Problem = Literal["regression", "classification", "policies"]
+from suite.settings.metrics import Problem
 
 
 @dataclass(frozen=True, kw_only=True)

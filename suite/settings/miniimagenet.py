@@ -1,6 +1,9 @@
 """mini-ImageNet: paper, section 5.2, Table 1 and appendix A.1."""
 
+from dataclasses import replace
+
 from suite.settings.baselines import PROTOCOL_NAME, own
+from suite.settings.metrics import ACCURACY
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SOURCES = {
@@ -77,7 +80,7 @@ def _setting(k_shot: int) -> Setting:
     return Setting(
         id=f"miniimagenet-5way-{k_shot}shot",
         title=f"mini-ImageNet, 5-way {k_shot}-shot",
-        metric="accuracy",
+        metric=replace(ACCURACY, decimals=2, paper_decimals=2),
         config=config,
         iterations=60_000,
         short_iterations=100,

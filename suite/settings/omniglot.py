@@ -3,6 +3,7 @@
 from typing import Literal
 
 from suite.settings.baselines import own
+from suite.settings.metrics import ACCURACY
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _CONV_FOOTNOTES = (
@@ -112,7 +113,7 @@ def _setting(
     return Setting(
         id=f"omniglot-{n_way}way-{k_shot}shot" + ("" if conv else "-mlp"),
         title=f"Omniglot, {n_way}-way {k_shot}-shot" + ("" if conv else ", no convolutions"),
-        metric="accuracy",
+        metric=ACCURACY,
         config=config,
         iterations=60_000,
         short_iterations=3_000,
@@ -139,7 +140,7 @@ OMNIGLOT = (
 GLYPHS = Setting(
     id="glyphs-5way-1shot",
     title="Glyphs (stand-in for Omniglot), 5-way 1-shot",
-    metric="accuracy",
+    metric=ACCURACY,
     config=_config("glyphs", 5, 1, conv=True),
     iterations=60_000,
     short_iterations=200,

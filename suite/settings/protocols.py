@@ -21,9 +21,9 @@ def protocols_by_name(setting: Setting, method: str) -> dict[str, Protocol]:
     variants = {
         "best-validation": replace(first, checkpoint="best-validation"),
     }
-    if setting.metric != "return":
+    if setting.config.problem != "policies":
         variants["6000-tasks"] = replace(first, tasks=_MORE_TASKS)
-    if setting.metric == "accuracy":
+    if setting.config.problem == "classification":
         variants["15-queries"] = replace(first, n_query=_MORE_QUERIES)
     if first.batch_norm == "batch-statistics":
         variants["support-statistics"] = replace(first, batch_norm="support-statistics")

@@ -12,6 +12,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
+from suite.settings.metrics import RETURN
 from suite.settings.schema import AuthorsRun, Config, Own, PaperNumber, Protocol, Setting
 
 _GOALS = 40
@@ -141,7 +142,7 @@ def _setting(
     return Setting(
         id=setting_id,
         title=title,
-        metric="return",
+        metric=RETURN,
         config=config,
         iterations=iterations,
         short_iterations=short_iterations,

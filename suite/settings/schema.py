@@ -13,12 +13,11 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from suite.settings.datasets import DATA_SETS
-from suite.settings.methods import Problem
+from suite.settings.metrics import Metric, Problem
 
 Dataset = Annotated[str, Meta(pattern=f"^(?:{'|'.join(DATA_SETS)})$")]
 """A name of `suite.settings.datasets`."""
 Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp", "gaussian-mlp"]
-Metric = Literal["accuracy", "mse", "return"]
 QueryNorm = Literal[
     "batch-statistics", "support-statistics", "one-query", "running-averages", "none"
 ]
@@ -87,6 +86,18 @@ class Config(_Value, frozen=True, kw_only=True):
     """At test, the size of the second and further steps as a share of the first's."""
     activation: Literal["relu", "tanh"] = "relu"
     """Of the hidden units of a policy; one that is trained has ReLU."""
+
+    @property
+    def problem(self) -> Problem:
+        """What kind of task is learned."""
+        return _PROBLEMS[self.loss]
+
+
+_PROBLEMS: dict[str, Problem] = {
+    "cross-entropy": "classification",
+    "mse": "regression",
+    "policy-gradient": "policies",
+}
 
 
 REINFORCEMENT_ONLY = (
@@ -186,8 +197,8 @@ class Setting(_Value, frozen=True, kw_only=True):
     """The methods that have a row in this setting's table; every other of its problem runs too."""
     paper: tuple[PaperNumber, ...]
     margin: Positive
-    """The greatest difference from a printed number that is of no matter: a fraction of accuracy,
-    for an mse a share of the number, a return as it is. This suite's choice: the paper has none."""
+    """The greatest difference from a printed number that does not matter, as `Metric.margin` takes
+    it. This suite's choice: the paper has none."""
     footnotes: tuple[str, ...]
     """Keys of `suite.settings.footnotes.FOOTNOTES`."""
     sources: dict[str, str]
@@ -206,12 +217,7 @@ class Setting(_Value, frozen=True, kw_only=True):
     @property
     def problem(self) -> Problem:
         """What kind of problem it is, which says what class a method is."""
-        problems: dict[Metric, Problem] = {
-            "accuracy": "classification",
-            "mse": "regression",
-            "return": "policies",
-        }
-        return problems[self.metric]
+        return self.config.problem
 
     @property
     def all_protocols(self) -> tuple[Protocol, ...]:

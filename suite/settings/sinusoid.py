@@ -1,5 +1,6 @@
 """Sinusoid regression: paper, section 5.1 and appendices B and C."""
 
+from suite.settings.metrics import MSE
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SHOTS = (5, 10, 20)
@@ -11,7 +12,7 @@ _TABLE_2 = {
 SINUSOID = Setting(
     id="sinusoid",
     title="Sinusoid regression",
-    metric="mse",
+    metric=MSE,
     config=Config(
         dataset="sinusoid",
         network="mlp",

@@ -13,6 +13,7 @@ from suite.cli.run import changed
 from suite.errors import UsageError
 from suite.registry.schema import Record
 from suite.settings import SETTINGS, get_setting
+from suite.settings.metrics import MSE
 from suite.settings.schema import REINFORCEMENT_ONLY
 
 SHORT = "--iterations 10 --threads 1 --device cpu --protocols 5-shot"
@@ -110,7 +111,7 @@ def test_a_run_prints_its_result_and_its_record(suite, tmp_path):
         assert record["status"] == "completed"
         assert record["schedule"]["name"] == "shortened"
         assert record["provenance"]["command"].startswith("suite run sinusoid maml --iterations 10")
-        assert f"mse {record['metrics']['mse']['mean']:.4g} ±" in line
+        assert f"mse {MSE.number(record['metrics']['mse']['mean'])} ±" in line
 
 
 def test_a_run_that_stands_is_said_to_stand(suite):
@@ -175,7 +176,7 @@ def test_list_shows_each_value_of_a_setting_with_its_source(suite, name):
     code, out, _ = suite(f"list {name}")
     setting = get_setting(name)
     assert code == 0
-    unsaid = () if setting.metric == "return" else REINFORCEMENT_ONLY
+    unsaid = () if setting.config.problem == "policies" else REINFORCEMENT_ONLY
     for field in setting.config.__struct_fields__:
         assert (field in out) == (field not in unsaid)
     assert setting.sources["inner_lr"] in out

@@ -15,6 +15,7 @@ from suite.registry import Registry
 from suite.report.render import render_tables
 from suite.sealed import sealed, unsealed
 from suite.settings import get_setting
+from suite.settings.metrics import MSE
 from suite.settings.protocols import protocols_by_name
 from suite.train import initial_snapshot
 from suite.weights import how_to_train
@@ -107,7 +108,7 @@ def test_weights_of_somebody_else_score_as_our_own(suite, trained, tmp_path):
         "evaluate --weights theirs.npz --setting sinusoid --threads 1 --protocols 5-shot"
     )
     assert code == 0
-    assert f"mse {trained.metrics['mse'].mean:.4g} ±" in printed
+    assert f"mse {MSE.number(trained.metrics['mse'].mean)} ±" in printed
     assert len(list(Registry(tmp_path / "results").records())) == 1
 
 

@@ -81,8 +81,8 @@ def make_record(
         status="completed",
         failure=None,
         selected=selected or {},
-        metrics={setting.metric: _result(rows, chosen.report_step)},
-        per_task={setting.metric: rows},
+        metrics={setting.metric.name: _result(rows, chosen.report_step)},
+        per_task={setting.metric.name: rows},
         examples=_examples(setting),
         curve=_curve(rng, setting, schedule.iterations, level),
         timing=Timing(
@@ -191,13 +191,13 @@ def write_golden(folder: Path = GOLDEN) -> None:
 def _outcomes(rng: np.random.Generator, setting: Setting, level: float) -> list[list[float]]:
     """Synthetic outcomes: (step, task)."""
     start, spread = {"mse": (3.0, 0.3 * level), "return": (-40.0, 5.0)}.get(
-        setting.metric, (0.2, 0.02)
+        setting.metric.name, (0.2, 0.02)
     )
     drift = np.exp(-1.5 * np.arange(STEPS))[:, None] * (start - level)
-    drawn = level * (1 + 0.1 * rng.normal()) if setting.metric == "mse" else level
+    drawn = level * (1 + 0.1 * rng.normal()) if setting.metric.name == "mse" else level
     values = drawn + drift + spread * rng.uniform(-1, 1, size=DRAWN)
-    limited = np.clip(values, 1e-4, 1.0 if setting.metric == "accuracy" else None)
-    if setting.metric == "return":
+    limited = np.clip(values, 1e-4, 1.0 if setting.metric.name == "accuracy" else None)
+    if setting.metric.name == "return":
         limited = values
     return [[float(f"{value:.3g}") for value in row] for row in limited]
 
@@ -223,7 +223,7 @@ def _mean(row: tuple[float | None, ...]) -> float | None:
 
 
 def _split(setting: Setting, seed: int) -> SplitFacts | None:
-    if setting.metric == "mse":
+    if setting.metric.name == "mse":
         return None
     return SplitFacts(seed=seed, counts=(1100, 100, 423), sha256=f"golden-{seed}")
 
@@ -231,7 +231,7 @@ def _split(setting: Setting, seed: int) -> SplitFacts | None:
 def _curve(
     rng: np.random.Generator, setting: Setting, iterations: int, level: float
 ) -> tuple[CurvePoint, ...]:
-    start = 3.5 if setting.metric == "mse" else 0.2
+    start = 3.5 if setting.metric.name == "mse" else 0.2
     points = np.linspace(0, iterations, 7)[1:] if iterations else []
     values = [
         level + (start - level) * float(np.exp(-4 * at / iterations)) * rng.uniform(0.8, 1.2)
@@ -264,7 +264,7 @@ def _provenance(seed: int, attempt: int) -> Provenance:
 
 
 def _examples(setting: Setting) -> tuple[Example, ...]:
-    if setting.metric != "mse":
+    if setting.metric.name != "mse":
         return ()
     fit = Example(
         x=(-5.0, 0.0, 5.0),

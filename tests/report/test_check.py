@@ -42,9 +42,9 @@ def reference(cell, minus=None, means=None):
         data="made up",
         device="cpu",
         commit="none",
-        metric=cell.setting.metric,
+        metric=cell.setting.metric.name,
         means=means or seed_scores(cell),
-        margin=MARGINS[cell.setting.metric],
+        margin=MARGINS[cell.setting.metric.name],
     )
 
 

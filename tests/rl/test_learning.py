@@ -19,6 +19,7 @@ from suite.runner import execute
 from suite.runs import Request
 from suite.settings import METHODS as ALL_METHODS
 from suite.settings import get_setting
+from suite.settings.metrics import RETURN
 from suite.train import Hooks, Stopped
 
 SETTING = get_setting("point-navigation")
@@ -245,7 +246,7 @@ def test_twenty_iterations_learn_to_adapt(registry):
 
 def test_progress_tells_of_both_returns(registry, caplog):
     caplog.set_level("INFO")
-    shown = TrainingProgress("policy", "return", 2, None)
+    shown = TrainingProgress("policy", RETURN, 2, None)
     execute(request(hooks=Hooks(progress=shown)), registry, None)
     (record,) = registry.records()
     last = record.curve[-1]

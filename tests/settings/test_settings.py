@@ -13,6 +13,7 @@ from suite.settings.protocols import protocols_by_name
 from suite.settings.reinforcement import paper_returns
 
 ALL = list(SETTINGS.values())
+IMAGES = [each for each in ALL if each.config.problem == "classification"]
 METHOD_NAMES = {
     *("maml", "fomaml", "fine-tuning", "nearest-neighbour"),
     *("pretraining", "oracle", "random-init"),
@@ -174,9 +175,7 @@ def test_the_curves_of_figures_4_and_5_are_whole():
         assert all(each.ci95_tasks for each in numbers)
 
 
-@pytest.mark.parametrize(
-    "setting", [each for each in ALL if each.metric == "accuracy"], ids=lambda each: each.id
-)
+@pytest.mark.parametrize("setting", IMAGES, ids=lambda each: each.id)
 def test_a_classification_setting_is_what_its_id_says(setting):
     n_way, k_shot = map(int, re.search(r"-(\d+)way-(\d+)shot", setting.id).groups())
     config, (protocol,) = setting.config, setting.protocols
@@ -184,16 +183,14 @@ def test_a_classification_setting_is_what_its_id_says(setting):
     assert (config.loss, config.loss_scale) == ("cross-entropy", "sum-over-k")
     assert config.rotations == (config.dataset != "miniimagenet")
     assert setting.id.startswith(config.dataset)
-    assert setting.metric == "accuracy"
+    assert setting.config.problem == "classification"
     # K queries a class at test, 600 tasks, 10 steps scored: settings.md, section 1.
     assert (protocol.k_shot, protocol.n_query) == (k_shot, k_shot)
     assert (protocol.tasks, protocol.steps) == (600, 10)
     assert protocol.batch_norm == config.batch_norm
 
 
-@pytest.mark.parametrize(
-    "setting", [each for each in ALL if each.metric == "accuracy"], ids=lambda each: each.id
-)
+@pytest.mark.parametrize("setting", IMAGES, ids=lambda each: each.id)
 def test_the_baselines_are_ravi_and_larochelles(setting):
     """settings.md 5.5."""
     assert set(setting.methods) == {"maml", "fomaml", *BASELINES}
@@ -224,7 +221,7 @@ def test_the_sinusoid_is_scored_on_5_10_and_20_points():
     setting = get_setting("sinusoid")
     assert (setting.config.k_shot, setting.config.n_way) == (10, 1)
     assert (setting.config.loss, setting.config.loss_scale) == ("mse", "mean")
-    assert setting.metric == "mse"
+    assert setting.config.problem == "regression"
     shots = {each.name: (each.k_shot, each.n_query) for each in setting.protocols}
     assert shots == {"5-shot": (5, 5), "10-shot": (10, 10), "20-shot": (20, 20)}
     assert {(each.tasks, each.steps, each.report_step) for each in setting.protocols} == {
@@ -237,7 +234,7 @@ def test_table_1():
         (setting.id, number.method): (number.value, number.ci95_tasks)
         for setting in ALL
         for number in setting.paper
-        if setting.metric == "accuracy"
+        if setting.config.problem == "classification"
     }
     assert set(printed) == set(TABLE_1)
     for cell, percents in TABLE_1.items():

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from statistics import fmean
 
-from suite.report import text
 from suite.report.cells import Cell
 from suite.report.html.axes import Axis, linear, logarithmic
 from suite.report.html.charts import Chart, Line
@@ -34,9 +33,9 @@ def curve_chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
 
 
 def _scale(setting: Setting, values: Sequence[float]) -> Axis:
-    if setting.metric == "accuracy":
+    if setting.config.problem == "classification":
         return linear(values, "validation accuracy, %", limit=100.0)
-    if setting.metric == "return":
+    if setting.config.problem == "policies":
         return linear(values, "return after adaptation")
     return logarithmic(values, "validation mean squared error")
 
@@ -80,7 +79,7 @@ def _told(cell: Cell) -> str:
     if not curve:
         return f"{label(cell.method)}: no point that all seeds share."
     last = max(curve)
-    shown = text.number(curve[last], cell.setting, text.digits(curve[last], cell.setting))
+    shown = cell.setting.metric.number(curve[last])
     return f"{label(cell.method)}: {shown} at {last:,} iterations, mean of {_count(cell)}."
 
 

@@ -39,7 +39,7 @@ def section(
 
 def factor(setting: Setting) -> float:
     """From the unit of the records to that of the page: accuracies are drawn in percent."""
-    return 100.0 if setting.metric == "accuracy" else 1.0
+    return setting.metric.scale
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -16,7 +16,6 @@ from suite.settings import SETTINGS
 
 _FAILURE_LENGTH = 240
 """Of a message; the rest is in the record's file."""
-_UNITS = {"accuracy": " %"}
 
 
 def records_json(contents: Contents, results_link: str) -> str:
@@ -86,14 +85,12 @@ def _status(record: Record, repeated: set[tuple[str, int]]) -> str:
 
 def _score(record: Record) -> str:
     setting = SETTINGS.get(record.setting)
-    result = record.metrics.get(setting.metric) if setting else None
+    result = record.metrics.get(setting.metric.name) if setting else None
     if setting is None or result is None:
         return text.NOTHING
     if result.mean is None:
         return f"diverged on {result.diverged:,} of {record.protocol.tasks:,} tasks"
-    decimals = text.digits(result.mean, setting)
-    shown = text.interval(result.mean, result.ci95_tasks, setting, decimals)
-    return shown + _UNITS.get(setting.metric, "")
+    return setting.metric.interval(result.mean, result.ci95_tasks) + setting.metric.unit
 
 
 def _failure(record: Record) -> str:

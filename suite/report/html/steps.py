@@ -12,7 +12,7 @@ from suite.report.html.parts import CELLS_DRAWN, factor
 from suite.report.html.tints import label, tint
 from suite.report.numbers import paper_number, step_means
 from suite.report.selection import SEEDS_DRAWN, Panel, methods_of, panels_of, protocols_of
-from suite.settings import Metric
+from suite.settings import Problem
 from suite.stats import ci95_seeds
 
 
@@ -30,7 +30,7 @@ def step_charts(
         return [], []
     methods = methods_of([cell for panel in panels for cell in panel.cells])
     charts = [_chart(panel, methods, f"{name}-{at}") for at, panel in enumerate(panels)]
-    if panels[0].setting.metric == "mse":
+    if panels[0].setting.metric.log_axis:
         charts = _on_one_scale(charts)
     return [draw(chart) for chart in charts], methods
 
@@ -48,7 +48,7 @@ def _chart(panel: Panel, methods: Sequence[str], name: str) -> Chart:
         warning=panel.warning,
         description=" ".join(_told(cell) for cell in cells),
         x=Axis(low=-0.4, high=most + 0.4, label="gradient steps", whole=True),
-        y=_SCALES[setting.metric](values),
+        y=_SCALES[setting.config.problem](values),
         marks=tuple(marks),
     )
 
@@ -65,10 +65,10 @@ def _error(values: Iterable[float]) -> Axis:
     return logarithmic(values, "test mean squared error")
 
 
-_SCALES: dict[Metric, Callable[[Iterable[float]], Axis]] = {
-    "accuracy": _accuracy,
-    "mse": _error,
-    "return": _return,
+_SCALES: dict[Problem, Callable[[Iterable[float]], Axis]] = {
+    "classification": _accuracy,
+    "regression": _error,
+    "policies": _return,
 }
 
 
@@ -92,12 +92,13 @@ def _marks(cell: Cell, methods: Sequence[str]) -> list[Mark]:
     """Mean over seeds with its interval; two seeds themselves, since t is 12.7 for them."""
     colour, scale = tint(cell.method, methods), factor(cell.setting)
     runs = [
-        [scale * mean for mean in step_means(each, cell.setting.metric)] for each in cell.records
+        [scale * mean for mean in step_means(each, cell.setting.metric.name)]
+        for each in cell.records
     ]
     columns = list(zip(*runs, strict=True))
     means = [fmean(column) for column in columns]
     marks: list[Mark] = []
-    if len(runs) == 2 or cell.setting.metric == "return":
+    if len(runs) == 2 or cell.setting.config.problem == "policies":
         drawn = runs[:SEEDS_DRAWN]
         marks += [Line(points=list(enumerate(run)), style=f"seed {colour}") for run in drawn]
     if len(runs) > 2:
@@ -130,12 +131,10 @@ def _papers(panel: Panel, methods: Sequence[str]) -> list[Mark]:
 
 def _told(cell: Cell) -> str:
     """The first and the last step, over all seeds."""
-    runs = [step_means(record, cell.setting.metric) for record in cell.records]
+    runs = [step_means(record, cell.setting.metric.name) for record in cell.records]
     means = [fmean(column) for column in zip(*runs, strict=True)]
     shown = [
-        text.number(mean, cell.setting, text.digits(mean, cell.setting))
-        if math.isfinite(mean)
-        else "not finite"
+        cell.setting.metric.number(mean) if math.isfinite(mean) else "not finite"
         for mean in (means[0], means[-1])
     ]
     last = len(means) - 1
