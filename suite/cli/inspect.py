@@ -50,7 +50,7 @@ def draw_run(wanted: str, target: Path, results: Path) -> int:
     from suite.report.style import styled
     from suite.rl.pictures import draw_policy
 
-    with styled():
+    with styled(plots=False):
         figure = draw_policy(record)
         try:
             with atomic_path(target) as path:

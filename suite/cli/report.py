@@ -11,7 +11,7 @@ def write_page(results: Path, reports: Path, *, lenient: bool, readme: Path | No
     """Write the page, the tables and the figures, and say where."""
     root = registry_at(results).root
     paths = write_report(root, reports, page=True, lenient=lenient, readme=readme)
-    pictures = sum(path.suffix == ".png" for path in paths)
+    pictures = sum(path.suffix == ".svg" for path in paths)
     page = reports / "index.html"
     size = page.stat().st_size / 1e6
     print(f"wrote {reports / 'tables.md'} and {pictures} pictures")

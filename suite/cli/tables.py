@@ -19,7 +19,7 @@ def write_tables(
     paths = write_report(registry.root, reports, lenient=lenient, readme=readme)
     if show:
         print(render_overview(registry.records()), end="\n\n")
-    pictures = [path for path in paths if path.suffix == ".png"]
+    pictures = [path for path in paths if path.suffix == ".svg"]
     print(f"wrote {reports / 'tables.md'} and {len(pictures)} pictures:")
     for path in pictures:
         print(f"  {path}")

@@ -91,7 +91,7 @@ def curve_of(record: Record) -> dict[int, float]:
 
 def curve_unit(setting: Setting) -> tuple[int, str]:
     """The meta-iterations that a curve counts by, and what its axis says."""
-    if setting.config.problem == "policies":
+    if setting.iterations < 10_000:
         return 1, "meta-iterations"
     return 1000, "meta-iterations, thousands"
 

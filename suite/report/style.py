@@ -1,81 +1,94 @@
-"""How every figure looks and is saved: one palette, one font, the same bytes each time."""
+"""How every figure looks: one palette for files and page, one font."""
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib.style
-from matplotlib.figure import Figure
 
-from suite.files import atomic_write
-
-# Okabe and Ito's palette, which stays apart under the common kinds of colour blindness.
 COLOURS = {
-    "maml": "#0072B2",
-    "fomaml": "#D55E00",
-    "pretraining": "#009E73",
-    "random-init": "#666666",
-    "oracle": "#CC79A7",
-    "fine-tuning": "#009E73",
-    "nearest-neighbour": "#E69F00",
+    "paper": ("#fdfdfb", "#15181c"),
+    "ink": ("#1d2126", "#e6e8ea"),
+    "soft": ("#575f69", "#a3abb5"),
+    "line": ("#dfe1e3", "#343a41"),
+    "truth": ("#b4bbc3", "#5d6772"),
+    "maml": ("#0072b2", "#58aee6"),
+    "fomaml": ("#c75000", "#f2914e"),
+    "pretraining": ("#007a58", "#45c29b"),
+    "random-init": ("#6b6b6b", "#a5a5a5"),
+    "oracle": ("#b0508a", "#e08fc0"),
+    "fine-tuning": ("#6d4bb8", "#b49af2"),
+    "nearest-neighbour": ("#946100", "#ddae45"),
+    "spare-0": ("#1b7f9c", "#5fc6e0"),
+    "spare-1": ("#7d7500", "#c9c04a"),
+    "spare-2": ("#a3304f", "#ef829d"),
 }
-_SPARE = ("#56B4E9", "#E69F00", "#000000", "#B8A800")
-LABELS = {"maml": "MAML", "fomaml": "MAML, first order", "random-init": "random initialization"}
+"""By name, on light and on dark ground. Files have the first; the page has both, as variables."""
+PAPER, INK, SOFT, LINE, TRUTH = (
+    COLOURS[name][0] for name in ("paper", "ink", "soft", "line", "truth")
+)
+_LABELS = {"maml": "MAML", "fomaml": "MAML, first order", "random-init": "random initialization"}
+_SPARE = sum(name.startswith("spare-") for name in COLOURS)
 
-PANEL = (3.3, 2.7)
-"""Width and height of one panel, in inches."""
-
-_RC: dict[str, Any] = {
+_PICTURES: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
+    "text.parse_math": False,
     "axes.titlesize": 9.0,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
+    "axes.unicode_minus": False,
+    "grid.color": LINE,
     "grid.linewidth": 0.6,
-    "lines.linewidth": 1.8,
     "legend.frameon": False,
     "figure.titlesize": 11.0,
     "savefig.dpi": 150,
     "svg.hashsalt": "maml-suite",
-    "svg.fonttype": "path",
 }
+_PLOTS: dict[str, Any] = {
+    **_PICTURES,
+    "figure.dpi": 72,
+    "savefig.dpi": 144,
+    "font.size": 11.0,
+    "text.color": INK,
+    "axes.facecolor": "none",
+    "axes.edgecolor": SOFT,
+    "axes.labelcolor": SOFT,
+    "axes.labelsize": 11.0,
+    "axes.spines.left": False,
+    "axes.grid.axis": "y",
+    "grid.linewidth": 1.0,
+    "lines.linewidth": 2.0,
+    "lines.dash_capstyle": "round",
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",
+}
+for _axis in ("xtick", "ytick"):
+    _PLOTS |= {f"{_axis}.color": SOFT, f"{_axis}.labelsize": 11.0}
+    _PLOTS |= {f"{_axis}.major.size": 0, f"{_axis}.minor.size": 0, f"{_axis}.major.pad": 6}
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """Within, figures look as the suite's do, whatever the user's own matplotlib settings."""
-    with matplotlib.style.context(_RC, after_reset=True):
+def styled(*, plots: bool = True) -> Iterator[None]:
+    """Within, figures look as the suite's do, whatever the user's own matplotlib settings.
+
+    That is as plots of scores do, or else as pictures of policies.
+    """
+    with matplotlib.style.context(_PLOTS if plots else _PICTURES, after_reset=True):
         yield
 
 
-def colour(method: str, others: list[str] | None = None) -> str:
-    """The colour of a method; one that has none gets a spare by its place among `others`."""
+def colour(method: str, methods: Sequence[str] = ()) -> str:
+    """The colour of a method; one that has none gets a spare by its place among `methods`."""
     if method in COLOURS:
-        return COLOURS[method]
-    unknown = sorted(set(others or [method]).difference(COLOURS))
-    return _SPARE[unknown.index(method) % len(_SPARE)]
+        return COLOURS[method][0]
+    unknown = sorted({method, *methods}.difference(COLOURS))
+    return COLOURS[f"spare-{unknown.index(method) % _SPARE}"][0]
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write `figure` as SVG and PNG, free of dates and versions; the paths of both."""
-    empty: dict[str, dict[str, None]] = {
-        "svg": {"Date": None, "Creator": None},
-        "png": {"Software": None},
-    }
-    # Laid out once, and not for each format.
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    paths = []
-    for suffix, metadata in empty.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, metadata=metadata)
-        path = folder / f"{name}.{suffix}"
-        atomic_write(path, buffer.getvalue())
-        paths.append(path)
-    return paths
+def label(method: str) -> str:
+    """The method as a figure names it."""
+    return _LABELS.get(method, method)

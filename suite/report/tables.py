@@ -2,29 +2,27 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from suite.errors import RegistryError
 from suite.files import atomic_write
 from suite.registry import Record, Registry
 from suite.registry.store import collector_at_rest
 from suite.report.cells import Contents, collect
-from suite.report.figures import accuracy_steps, learning_curves, return_steps, sinusoid_steps
-from suite.report.fits import sinusoid_fits
+from suite.report.figures import FIGURES
 from suite.report.html import render_page
 from suite.report.origins import NO_RECORDS
+from suite.report.plot import save
 from suite.report.render import render_tables
 from suite.report.status import with_status
-from suite.report.style import save, styled
+from suite.report.style import styled
 from suite.report.verdicts import judged
-from suite.settings import ENVIRONMENTS
-from suite.settings.datasets import IMAGE_SHAPE
 
 log = logging.getLogger(__name__)
+
+README_FIGURE = "sinusoid-fits"
+"""The one that is a PNG too, since the README shows it."""
 
 
 @collector_at_rest()
@@ -74,22 +72,14 @@ def _has_records(tables: Path) -> bool:
 
 
 def write_figures(records: Iterable[Record] | Contents, folder: Path) -> list[Path]:
-    """Draw every figure that there are runs for; the paths written, as SVG and PNG."""
+    """Draw every figure that there are runs for, as SVG; the paths written."""
     cells = collect(records).cells
-    drawings: dict[str, Callable[[], Figure | None]] = {
-        "sinusoid-steps": partial(sinusoid_steps, cells),
-        "sinusoid-fits": partial(sinusoid_fits, cells),
-        "return-steps": partial(return_steps, cells),
-        "learning-curves-return": partial(learning_curves, cells, *ENVIRONMENTS),
-    }
-    for dataset in IMAGE_SHAPE:
-        drawings[f"accuracy-steps-{dataset}"] = partial(accuracy_steps, cells, dataset)
-    for dataset in ("sinusoid", *IMAGE_SHAPE):
-        drawings[f"learning-curves-{dataset}"] = partial(learning_curves, cells, dataset)
-    paths = []
+    plots = [plot for make in FIGURES if (plot := make(cells))]
+    paths = [folder / f"{plot.name}.svg" for plot in plots]
     with styled():
-        for name, draw in drawings.items():
-            figure = draw()
-            if figure is not None:
-                paths += save(figure, folder, name)
+        for plot, path in zip(plots, paths, strict=True):
+            save(plot, path)
+            if plot.name == README_FIGURE:
+                save(plot, path.with_suffix(".png"))
+                paths = [*paths, path.with_suffix(".png")]
     return paths

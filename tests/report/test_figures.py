@@ -3,31 +3,45 @@
 from pathlib import Path
 
 from make_golden import golden_records, make_record
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from suite.report.cells import collect
-from suite.report.figures import accuracy_steps, learning_curves, sinusoid_steps
-from suite.report.fits import sinusoid_fits
+from suite.report.figures import FIGURES, accuracy_steps, error_steps, sinusoid_fits
+from suite.report.plot import Plot, panel_axes
 from suite.report.selection import shown
+from suite.report.style import styled
 from suite.report.tables import write_figures
 
 OMNIGLOT = "omniglot-5way-1shot"
 
 
+def drawn(plot: Plot | None) -> list[Axes]:
+    """The panels of a plot, each in a figure of its own as on the page."""
+    assert plot is not None
+    with styled():
+        axes = [panel_axes(Figure(figsize=(5, 3.5))) for _ in plot.parts]
+        plot.draw(axes)
+    return axes
+
+
+def diamonds(axes: Axes) -> int:
+    return sum(line.get_marker() == "D" for line in axes.lines)
+
+
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     records = list(golden_records())
     first = {path: path.read_bytes() for path in write_figures(records, tmp_path)}
-    names = {path.stem for path in first}
-    assert {"sinusoid-steps", "sinusoid-fits", "accuracy-steps-omniglot"} <= names
-    assert {"learning-curves-sinusoid", "learning-curves-glyphs"} <= names
-    assert "accuracy-steps-miniimagenet" not in names
+    names = ("accuracy-steps", "learning-curves", "return-steps", "sinusoid-fits", "sinusoid-steps")
+    assert sorted(path.name for path in first) == sorted(
+        [*(f"{name}.svg" for name in names), "sinusoid-fits.png"]
+    )
     assert {path: path.read_bytes() for path in write_figures(records[::-1], tmp_path)} == first
 
 
 def test_no_runs_no_figures(tmp_path: Path) -> None:
     assert write_figures([], tmp_path) == []
-    assert sinusoid_steps([]) is None
-    assert accuracy_steps([], "omniglot") is None
-    assert learning_curves([], "sinusoid") is None
+    assert [make([]) for make in FIGURES] == [None] * len(FIGURES)
 
 
 def test_shortened_runs_are_drawn_alone_and_named_so() -> None:
@@ -42,15 +56,14 @@ def test_shortened_runs_are_drawn_alone_and_named_so() -> None:
 
 
 def test_the_papers_points_stand_on_the_5_shot_panel_only() -> None:
-    figure = sinusoid_steps(collect(golden_records()).cells)
-    assert figure is not None
-    assert [len(axes.containers) for axes in figure.axes] == [6, 0, 0]
+    panels = drawn(error_steps(collect(golden_records()).cells))
+    assert [diamonds(axes) for axes in panels] == [6, 0, 0]
 
 
 def test_no_line_of_the_sinusoid_panels_is_cut_off() -> None:
-    figure = sinusoid_steps(collect(golden_records()).cells)
-    assert figure is not None
-    for axes in figure.axes:
+    panels = drawn(error_steps(collect(golden_records()).cells))
+    assert len({axes.get_ylim() for axes in panels}) == 1
+    for axes in panels:
         low, high = axes.get_ylim()
         assert all(low < min(line.get_ydata()) for line in axes.lines)
         assert all(max(line.get_ydata()) < high for line in axes.lines)
@@ -58,19 +71,33 @@ def test_no_line_of_the_sinusoid_panels_is_cut_off() -> None:
 
 def test_the_papers_points_do_not_stand_beside_shortened_runs() -> None:
     record = make_record(OMNIGLOT, "maml", 0, level=0.9, iterations=3000)
-    figure = accuracy_steps(collect([record]).cells, "omniglot")
-    assert figure is not None
-    assert not figure.axes[0].containers
+    assert [diamonds(axes) for axes in drawn(accuracy_steps(collect([record]).cells))] == [0]
 
 
 def test_fits_have_a_panel_for_each_method_and_number_of_examples() -> None:
-    figure = sinusoid_fits(collect(golden_records()).cells)
-    assert figure is not None
-    titles = [axes.get_title(loc="center").rpartition(",")[0] for axes in figure.axes]
-    assert titles == ["MAML, K = 5", "pretraining, K = 5", "MAML, K = 10", "pretraining, K = 10"]
-    assert all(len(axes.lines) == 5 for axes in figure.axes)
+    plot = sinusoid_fits(collect(golden_records()).cells)
+    assert plot is not None
+    titles = [part.title for part in plot.parts]
+    examples = ("5 examples", "10 examples")
+    methods = ("MAML", "pretraining")
+    assert titles == [f"{method}, {count}" for count in examples for method in methods]
+    assert all(len(axes.lines) == 5 for axes in drawn(plot))
 
 
 def test_no_fits_where_a_panel_would_be_empty() -> None:
     records = [record for record in golden_records() if record.method != "pretraining"]
     assert sinusoid_fits(collect(records).cells) is None
+
+
+def test_an_axis_of_accuracies_ends_at_a_hundred() -> None:
+    records = [make_record(OMNIGLOT, "maml", seed, level=0.995) for seed in (0, 1, 2)]
+    (axes,) = drawn(accuracy_steps(collect(records).cells))
+    low, high = axes.get_ylim()
+    assert (low < 30.0, high) == (True, 101.0)
+
+
+def test_ticks_are_round() -> None:
+    (axes,) = drawn(accuracy_steps(collect([make_record(OMNIGLOT, "maml", 0, level=0.97)]).cells))
+    assert [tick for tick in axes.get_xticks() if 0 <= tick <= 10] == [0, 5, 10]
+    low, high = axes.get_ylim()
+    assert [tick for tick in axes.get_yticks() if low < tick < high] == [20, 40, 60, 80, 100]

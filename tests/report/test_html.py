@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 from hostile import HOSTILE, hostile_records
 from make_golden import GOLDEN, golden_records, make_record
+from matplotlib.figure import Figure
 from msgspec import structs
 
 from suite.cli import main
@@ -16,10 +17,10 @@ from suite.registry import Registry
 from suite.registry.schema import CurvePoint
 from suite.report import render_page, render_tables
 from suite.report.cells import collect
-from suite.report.html.axes import Axis, linear, logarithmic
-from suite.report.html.charts import path
+from suite.report.figures import POINTS_DRAWN
+from suite.report.html.canvas import svg
 from suite.report.html.forest import row_id
-from suite.report.html.parts import POINTS_DRAWN
+from suite.report.style import COLOURS, styled
 from suite.report.verdicts import judged, numbers
 
 OMNIGLOT = "omniglot-5way-1shot"
@@ -136,11 +137,11 @@ def test_the_page_needs_nothing_from_elsewhere():
 
 def test_figures_are_drawn_for_what_there_are_runs_of():
     page = page_of(*golden_records())
-    for name in ("fit-0", "fit-3", "error-2", "accuracy-0", "curve-0"):
+    for name in ("sinusoid-fits-3", "sinusoid-steps-2", "accuracy-steps-0", "learning-curves-0"):
         assert f'id="{name}-title"' in page
     short = page_of(make_record(OMNIGLOT, "maml", 0, level=0.9, iterations=3000))
     assert "3,000 iterations: not a reproduction" in short
-    assert 'id="fit-0-title"' not in short
+    assert 'id="sinusoid-fits-0-title"' not in short
 
 
 def test_a_long_curve_is_thinned():
@@ -150,20 +151,48 @@ def test_a_long_curve_is_thinned():
         for at in range(1, 3001)
     )
     page = page_of(structs.replace(record, curve=curve))
-    lines = re.findall(r'<path class="line (?:seed|mean) [^"]*" d="([^"]*)"', page)
+    lines = re.findall(r'<path stroke="var\(--maml\)" [^>]*d="([^"]*)"', page)
     assert max(each.count("L") for each in lines) == POINTS_DRAWN - 1
 
 
-def test_axes_have_round_marks_within():
-    assert linear([20.0, 97.0], "%", limit=100.0).marks == [20, 40, 60, 80, 100]
-    assert logarithmic([0.002, 4.0], "mse").marks == pytest.approx([0.01, 0.1, 1.0])
-    assert Axis(low=-0.4, high=10.4, label="steps", whole=True).marks == [0, 5, 10]
-    assert linear([], "%").marks
-    assert linear([0.5, 0.5, float("nan")], "%").marks
+def drawing(x, y, **style) -> str:
+    """A line as the page has it, through `x` and `y` of a figure of 100 x 100 pixels."""
+    with styled():
+        figure = Figure(figsize=(100 / 72, 100 / 72), dpi=72, facecolor="none")
+        axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 100), ylim=(0, 100), frame_on=False)
+        axes.set_axis_off()
+        axes.plot(x, y, **style)
+        return svg(figure)[0]
 
 
-def test_a_path_is_lifted_where_a_point_is_not_finite():
-    assert path([(0, 0), (1, 1.25), (float("nan"), 0), (2, -0.01)]) == "M0 0L1 1.2M2 0"
+def test_a_line_is_lifted_where_a_point_is_not_finite():
+    drawn = drawing([0, 1, 2, 3, 4], [100, 98.75, float("nan"), 50, 49], color="#123456")
+    assert drawn == '<path stroke="#123456" stroke-width="2" d="M0 0L1 1.2M3 50L4 51"></path>'
+
+
+def test_a_line_ends_where_the_axes_end():
+    drawn = drawing([50, 50], [50, 900], color="#123456")
+    (end,) = re.findall(r'd="M50 50L50 (-?\d+)"', drawn)
+    assert -2 <= int(end) <= 0
+
+
+def test_colours_of_the_palette_are_variables_and_a_label_is_a_title():
+    drawn = drawing([10, 90], [10, 90], color=COLOURS["maml"][0], alpha=0.5, label="a < b")
+    assert drawn.startswith('<g><title>a &lt; b</title><path stroke="var(--maml)"')
+    assert 'stroke-opacity="0.5"' in drawn
+    assert drawn.endswith("</g>")
+
+
+def test_dots_are_circles_and_none_stands_where_there_is_no_point():
+    dots = drawing([10, 20], [60, float("nan")], marker="o", markersize=4, linestyle="none")
+    assert re.findall("<circle [^>]*>", dots) == ['<circle cx="10" cy="40" r="2">']
+
+
+def test_the_style_has_every_colour_for_light_and_for_dark():
+    page = page_of()
+    for name, both in COLOURS.items():
+        counts = [page.count(f"--{name}: {colour};") for colour in both]
+        assert counts == [1, 2]
 
 
 def test_report_is_checked_as_tables_are(monkeypatch, tmp_path, capsys):

@@ -1,108 +1,54 @@
-"""The figure sections of the page: a function each, from cells to a section or None.
+"""A plot as a section of the page: a drawing a panel, which flow as the window is wide."""
 
-A new one is a function that is added to `FIGURES`.
-"""
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from collections.abc import Callable, Iterable, Sequence
+from suite.report.html.canvas import svg
+from suite.report.html.markup import element, escape
+from suite.report.html.section import Section, legend
+from suite.report.plot import HEIGHT, WIDTH, Key, Part, Plot, panel_axes
 
-from suite.report.cells import Cell
-from suite.report.html.charts import draw
-from suite.report.html.curves import curve_chart
-from suite.report.html.fits import fit_charts
-from suite.report.html.parts import Section, section
-from suite.report.html.steps import step_charts
-from suite.report.html.tints import legend
-from suite.report.selection import curves_of, methods_of, panels_of
-from suite.settings import ENVIRONMENTS, SETTINGS
-from suite.settings.datasets import IMAGE_SHAPE
-
-_PAPER = ("key diamond", "the paper's number, in its method's colour")
-_TRUTH = (
-    ("key truth", "truth"),
-    ("key given", "examples given"),
-    ("key before", "before any step"),
-    ("key once", "after 1 step"),
-    ("key after", "after 10 steps"),
-)
+_SWATCH = (18.0, 12.0)
 
 
-def datasets() -> list[str]:
-    """Those of the settings, in their order."""
-    return list(dict.fromkeys(setting.config.dataset for setting in SETTINGS.values()))
-
-
-def learning_curves(cells: Sequence[Cell]) -> Section | None:
-    """The validation metric during training, a panel for each setting."""
-    found = [panel for dataset in datasets() for panel in panels_of(cells, dataset)]
-    panels = [panel for panel in found if any(map(curves_of, panel.cells))]
-    if not panels:
-        return None
-    methods = _methods(cell for panel in panels for cell in panel.cells if curves_of(cell))
-    drawn = [draw(curve_chart(panel, methods, f"curve-{at}")) for at, panel in enumerate(panels)]
-    lead = (
-        "One meta-batch of validation tasks at each point; of policies, the last that was trained "
-        "on, before that, after the inner step. Thin lines are single seeds, "
-        "strong ones their mean."
+def figure_section(plot: Plot) -> Section:
+    """The section of `plot`."""
+    figures = [_figure(WIDTH, HEIGHT) for _ in plot.parts]
+    plot.draw([panel_axes(figure) for figure in figures])
+    panels = [
+        _panel(part, figure, f"{plot.name}-{at}")
+        for at, (part, figure) in enumerate(zip(plot.parts, figures, strict=True))
+    ]
+    grid = "panels pairs" if plot.columns == 2 else "panels"
+    parts = (
+        element("p", escape(plot.lead), class_="lead"),
+        legend(_swatch(key) + escape(key.label) for key in plot.keys),
+        element("div", "\n".join(panels), class_=grid),
     )
-    return section("curves", "Learning curves", lead, drawn, legend(methods))
+    return Section(id=plot.name, title=plot.title, content="\n".join(parts))
 
 
-def accuracy_by_step(cells: Sequence[Cell]) -> Section | None:
-    """Test accuracy after 0, 1, ... gradient steps, a panel for each setting."""
-    images = [name for name in datasets() if name in IMAGE_SHAPE]
-    drawn, methods = step_charts(cells, images, "accuracy")
-    lead = (
-        "On the query set of the test tasks. Bands are 95 % intervals over seeds; of two seeds the "
-        "seeds themselves are drawn. The authors' own step 0 is on the support set, so it has no "
-        "counterpart here."
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="none")
+
+
+def _panel(part: Part, figure: Figure, name: str) -> str:
+    """A `figure` element, its title in the caption."""
+    warning = element("span", escape(part.warning), class_="warning") if part.warning else ""
+    caption = element("figcaption", element("b", escape(part.title)) + warning)
+    drawn, attributes = svg(figure)
+    title = f"{part.title} {part.warning}".strip()
+    told = element("title", escape(title), id=f"{name}-title")
+    told += element("desc", escape(part.description), id=f"{name}-text")
+    named = {"role": "img", "aria_labelledby": f"{name}-title {name}-text"}
+    return element(
+        "figure", caption + element("svg", told + drawn, **attributes, **named), class_="panel"
     )
-    if not drawn:
-        return None
-    return section("steps", "Accuracy by gradient step", lead, drawn, legend(methods, [_PAPER]))
 
 
-def error_by_step(cells: Sequence[Cell]) -> Section | None:
-    """The paper's Figures 3 and 6: a panel for each number of examples."""
-    drawn, methods = step_charts(cells, ["sinusoid"], "error")
-    if not drawn:
-        return None
-    lead = "Mean squared error, on a logarithmic scale. Bands are 95 % intervals over seeds."
-    title = "Sinusoids: error by gradient step"
-    return section("errors", title, lead, drawn, legend(methods, [_PAPER]))
-
-
-def returns_by_step(cells: Sequence[Cell]) -> Section | None:
-    """The paper's Figures 4 and 5: a panel for each environment."""
-    drawn, methods = step_charts(cells, ENVIRONMENTS, "return")
-    if not drawn:
-        return None
-    lead = (
-        "Mean return on the paper's 40 test goals. Bands are 95 % intervals over seeds, thin lines "
-        "single seeds. The paper's numbers are of one trained model each, its intervals over goals."
-    )
-    title = "Reinforcement learning: return by gradient step"
-    return section("returns", title, lead, drawn, legend(methods, [_PAPER]))
-
-
-def fits(cells: Sequence[Cell]) -> Section | None:
-    """The paper's Figure 2."""
-    charts = fit_charts(cells)
-    if not charts:
-        return None
-    lead = "One test task, adapted on few examples: the first of the lowest seed that all have."
-    title = "Sinusoids: a task and its fit"
-    drawn = [draw(chart) for chart in charts]
-    return section("fits", title, lead, drawn, legend((), _TRUTH), pairs=True)
-
-
-FIGURES: tuple[Callable[[Sequence[Cell]], Section | None], ...] = (
-    fits,
-    error_by_step,
-    accuracy_by_step,
-    returns_by_step,
-    learning_curves,
-)
-
-
-def _methods(cells: Iterable[Cell]) -> list[str]:
-    return methods_of(list(cells))
+def _swatch(key: Key) -> str:
+    figure = _figure(*_SWATCH)
+    x = [0.5] if key.style.get("linestyle") == "none" else [0.05, 0.95]
+    figure.add_artist(Line2D(x, [0.5] * len(x), **key.style))
+    drawn, attributes = svg(figure)
+    return element("svg", drawn, **attributes, class_="swatch", aria_hidden="true")

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from suite.report import text
-from suite.report.html.charts import path
-from suite.report.html.markup import element, escape
-from suite.report.html.parts import Section
-from suite.report.html.tints import label
+from suite.report.html.markup import element, escape, path
+from suite.report.html.section import Section, legend
 from suite.report.notes import method_label
+from suite.report.style import label
 from suite.report.verdicts import Judged, Numbers, numbers, steps_told
 
 REACH = 3.0
@@ -48,13 +47,9 @@ def forest(rows: Sequence[Judged]) -> Section:
         ("key dot", "ours"),
         ("key zone", "within the margin"),
     ]
-    items = (
-        element("li", element("span", class_=f"swatch {style}") + escape(meaning))
-        for style, meaning in key
-    )
-    legend = element("ul", "".join(items), class_="legend")
+    items = (element("span", class_=f"swatch {style}") + escape(meaning) for style, meaning in key)
     lead = element("p", escape(_LEAD), class_="lead")
-    return Section(id="numbers", title="Paper against ours", content=lead + legend + content)
+    return Section(id="numbers", title="Paper against ours", content=lead + legend(items) + content)
 
 
 def verdict_mark(outcome: str, told: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from suite.escape import html as escape
 
-__all__ = ["coordinate", "element", "escape", "table"]
+__all__ = ["coordinate", "element", "escape", "path", "table"]
 
 
 def element(name: str, content: str = "", **attributes: str | float | None) -> str:
@@ -41,6 +41,11 @@ def coordinate(value: float) -> str:
     """A length in a drawing, to a tenth and without idle digits."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
+
+
+def path(points: Iterable[tuple[float, float]]) -> str:
+    """The commands of a line through places in a drawing."""
+    return "M" + "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in points)
 
 
 def _value(value: str | float) -> str:

@@ -8,13 +8,16 @@ from string import Template
 
 from suite.registry import Record
 from suite.report.cells import Contents, collect
-from suite.report.html.figures import FIGURES
+from suite.report.figures import FIGURES
+from suite.report.html.canvas import variables
+from suite.report.html.figures import figure_section
 from suite.report.html.forest import forest
 from suite.report.html.markup import element, escape, table
-from suite.report.html.parts import Section
 from suite.report.html.records import records_json
+from suite.report.html.section import Section
 from suite.report.html.summary import summary
 from suite.report.origins import NO_RECORDS, origins, told
+from suite.report.style import styled
 from suite.report.verdicts import judged
 
 _RECORDS_LEAD = (
@@ -32,9 +35,11 @@ def render_page(records: Iterable[Record] | Contents, *, results_link: str) -> s
     """
     contents = collect(records)
     rows = judged(contents.cells)
-    figures = [section for make in FIGURES if (section := make(contents.cells))]
+    plots = [plot for make in FIGURES if (plot := make(contents.cells))]
+    with styled():
+        figures = [figure_section(plot) for plot in plots]
     sections = [forest(rows), *figures, _records(contents, results_link), _origins(contents)]
-    style, script = _text("page.css"), _text("page.js")
+    style, script = _style(), _text("page.js")
     return Template(_text("page.html")).substitute(
         policy=_policy(style, script),
         style=style,
@@ -48,6 +53,11 @@ def render_page(records: Iterable[Record] | Contents, *, results_link: str) -> s
 
 def _text(name: str) -> str:
     return files("suite.report.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _style() -> str:
+    light, dark = variables(0), variables(1)
+    return Template(_text("page.css")).substitute(light=light, dark=dark)
 
 
 def _policy(style: str, script: str) -> str:
