@@ -17,9 +17,9 @@ from suite.registry import Registry
 from suite.registry.schema import CurvePoint
 from suite.report import render_page, render_tables
 from suite.report.cells import collect
-from suite.report.figures import POINTS_DRAWN
 from suite.report.html.canvas import svg
 from suite.report.html.forest import row_id
+from suite.report.marks import POINTS_DRAWN
 from suite.report.style import COLOURS, styled
 from suite.report.verdicts import judged, numbers
 
