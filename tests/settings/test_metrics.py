@@ -1,7 +1,11 @@
 """Metrics: which way is better, to how many digits, and what a margin is."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import suite
 from suite.settings import METRICS, SETTINGS
 from suite.settings.metrics import ACCURACY, MSE, RETURN
 
@@ -41,3 +45,11 @@ def test_numbers_have_the_digits_and_the_unit_of_tables(metric, value, width, sh
 def test_a_difference_of_nothing_has_a_plus() -> None:
     assert ACCURACY.number(-0.0001, 1, sign="+") == "+0.0"
     assert ACCURACY.number(-0.01, 1, sign="+") == "-1.0"
+
+
+def test_no_code_asks_for_a_metric_or_a_loss_by_name() -> None:
+    asked = re.compile(r"""(metric|\.loss)(\.name)?\s*(==|!=|in)\s*[("']""")
+    root = Path(suite.__file__).parents[1]
+    sources = [*root.glob("suite/**/*.py"), *root.glob("baselines/*.py")]
+    assert sources
+    assert [path for path in sources if asked.search(path.read_text(encoding="utf-8"))] == []
