@@ -13,7 +13,6 @@ names the data that was really used; for the 1.27 GB of mini-ImageNet that takes
 import contextlib
 import hashlib
 import io
-import json
 import logging
 import math
 import os
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
@@ -29,12 +29,25 @@ from suite.data.images import ImageData, Split
 from suite.data.manifest import fingerprint, image_lines
 from suite.errors import DataError
 from suite.files import atomic_path, atomic_write, cache_dir, open_regular, read_regular
+from suite.parsing import parsed
 
 log = logging.getLogger(__name__)
 
 SOURCES = ".sources"
 MOST_SOURCES = 50
-_MOST_DESCRIPTION = 2**28
+MOST_DESCRIPTION = 2**28
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written last of an entry."""
+
+    classes: tuple[str, ...]
+    files: tuple[tuple[str, ...], ...]
+    """Of each class, the names of its images."""
+    fingerprint: str
+    shape: tuple[int, ...]
+    """(class, image, channel, height, width)."""
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,13 +165,11 @@ def _read(
     if not described.exists():
         return None
     try:
-        about = json.loads(read_regular(described, _MOST_DESCRIPTION))
-        images = _mapped(_beside(stem, ".npy"), tuple(about["shape"]))
-        classes = tuple(about["classes"])
-        digest = fingerprint(image_lines(images, classes, about["files"]))
-        if digest != about["fingerprint"]:
+        about = parsed(read_regular(described, MOST_DESCRIPTION), Description)
+        images = _mapped(_beside(stem, ".npy"), about.shape)
+        digest = fingerprint(image_lines(images, about.classes, about.files))
+        if digest != about.fingerprint:
             raise ValueError("its pixels are not those of its manifest")
-        warnings = tuple(about["warnings"])
     except Exception as error:  # what is damaged fails in any way
         reason = " ".join(str(error).split())[:200]
         log.log(told, "decoding %s again: the cache entry %s is damaged (%s)", name, stem, reason)
@@ -168,9 +179,9 @@ def _read(
     return ImageData(
         name=name,
         images=images,
-        classes=classes,
+        classes=about.classes,
         fingerprint=digest,
-        warnings=warnings,
+        warnings=about.warnings,
         fixed_split=split,
     )
 
@@ -199,15 +210,15 @@ def _write(stem: Path, decoded: Decoded) -> None:
             file.write(row.tobytes())
             lines += image_lines(row[None], (name,), (files,))
     lines.sort()
-    about = {
-        "classes": decoded.classes,
-        "files": decoded.files,
-        "fingerprint": fingerprint(lines),
-        "shape": (len(decoded.classes), *shape),
-        "warnings": decoded.warnings(lines),
-    }
+    about = Description(
+        classes=decoded.classes,
+        files=decoded.files,
+        fingerprint=fingerprint(lines),
+        shape=(len(decoded.classes), *shape),
+        warnings=decoded.warnings(lines),
+    )
     atomic_write(_beside(stem, ".manifest.txt"), "".join(f"{line}\n" for line in lines).encode())
-    atomic_write(_beside(stem, ".json"), (json.dumps(about, sort_keys=True) + "\n").encode())
+    atomic_write(_beside(stem, ".json"), msgspec.json.encode(about) + b"\n")
 
 
 def _header(shape: tuple[int, ...]) -> bytes:

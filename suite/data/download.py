@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import http.client
-import json
 import logging
 import math
 import urllib.error
@@ -13,8 +12,12 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 
+import msgspec
+
 from suite.data.images import Progress
 from suite.errors import DataError
+from suite.files import read_regular
+from suite.parsing import NotJson, parsed
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,14 @@ class Remote:
     name: str
     size: int | None = None
     sha256: str | None = None
+
+
+class _About(msgspec.Struct, frozen=True):
+    """What the server said of the file that is partly here."""
+
+    total: int | None = None
+    """Its bytes."""
+    validator: str | None = None
 
 
 def download(remote: Remote, directory: Path, *, progress: Progress | None = None) -> Path:
@@ -67,12 +78,12 @@ def download(remote: Remote, directory: Path, *, progress: Progress | None = Non
 def _fetch(remote: Remote, partial: Path, about: Path, progress: Progress | None) -> None:
     """One attempt: from where `partial` ends, where the server agrees, else from the start."""
     have, known = _size(partial), _about(about)
-    if have and have == known.get("total"):
+    if have and have == known.total:
         return
     request = urllib.request.Request(remote.url, headers={"User-Agent": "maml-suite"})
-    if have and "validator" in known:  # else it might be the rest of another file
+    if have and known.validator is not None:  # else it might be the rest of another file
         request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", str(known["validator"]))
+        request.add_header("If-Range", known.validator)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
         headers = response.headers
         if headers.get_content_type() == "text/html":
@@ -85,7 +96,7 @@ def _fetch(remote: Remote, partial: Path, about: Path, progress: Progress | None
         total = have + int(length) if length else remote.size
         if remote.size not in (None, total):
             raise DataError(f"{remote.url} has {total:,} bytes, not {remote.size:,}")
-        about.write_text(json.dumps({"total": total} | _validator(headers)))
+        about.write_bytes(msgspec.json.encode(_About(total, _validator(headers))))
         chunks: Iterator[bytes] = iter(lambda: response.read(CHUNK), b"")
         left = math.ceil(((total or have) - have) / CHUNK)
         with partial.open("ab" if have else "wb") as file:
@@ -105,21 +116,18 @@ def _verify(remote: Remote, partial: Path) -> None:
         raise DataError(f"{remote.url} has sha256 {digest}, not {remote.sha256}; it was removed")
 
 
-def _validator(headers: Message) -> dict[str, str]:
+def _validator(headers: Message) -> str | None:
     """What tells this file from a later one of the same address."""
     tag = headers.get("ETag", "")
     strong = None if tag.startswith("W/") else tag
-    validator = strong or headers.get("Last-Modified")
-    return {"validator": validator} if validator else {}
+    return strong or headers.get("Last-Modified") or None
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _about(path: Path) -> dict[str, str | int | None]:
-    with contextlib.suppress(OSError, ValueError):
-        held = json.loads(path.read_text())
-        if isinstance(held, dict):
-            return held
-    return {}
+def _about(path: Path) -> _About:
+    with contextlib.suppress(OSError, NotJson):
+        return parsed(read_regular(path, CHUNK), _About)
+    return _About()

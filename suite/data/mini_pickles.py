@@ -5,7 +5,6 @@ pickle can be made to do harm, so each is read in a process of its own (`suite.d
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -21,10 +21,19 @@ from suite.data.decoding import SIZE
 from suite.data.mini_split import Expected, check
 from suite.errors import DataError, one_line
 from suite.files import open_regular
+from suite.parsing import NotJson, parsed
 
 _SHAPE = (*SIZE, 3)
 _MOST_HEADER = 2**20
 _SPARE = 4  # times the pixels that a file should have: Python 2 needs up to two bytes for one
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What the process writes first: one of the two."""
+
+    error: str = ""
+    counts: dict[str, int] | None = None
+    """Class to its number of images."""
 
 
 def pickle_rows(paths: Mapping[str, Path], expected: Expected) -> Iterator[npt.NDArray[np.uint8]]:
@@ -84,11 +93,13 @@ def _counts(path: Path, out: IO[bytes]) -> dict[str, int] | None:
     line = out.readline(_MOST_HEADER)
     if not line.endswith(b"\n"):
         return None
-    told = json.loads(line)
-    if "error" in told:
-        raise DataError(f"{path} {one_line(told['error'])}")
-    counts: dict[str, int] = told["counts"]
-    return counts
+    try:
+        told = parsed(line, _Told)
+    except NotJson as error:
+        raise DataError(f"{path} confused the process that read it ({error}): replace it") from None
+    if told.counts is None:
+        raise DataError(f"{path} {one_line(told.error)}")
+    return told.counts
 
 
 def _search_path() -> str:

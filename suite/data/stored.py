@@ -1,17 +1,15 @@
 """What the cache holds of data sets, how large it is, and how to remove it."""
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
-from suite.data.cache import SOURCES, data_dir
+from suite.data.cache import MOST_DESCRIPTION, SOURCES, Description, data_dir
 from suite.errors import DataError
 from suite.files import read_regular
-
-_MOST_DESCRIPTION = 2**28
+from suite.parsing import NotJson, parsed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +68,9 @@ def _entry(stem: str, files: list[Path]) -> Entry:
     described = data_dir() / f"{stem}.json"
     current = False
     if described in files and data_dir() / f"{stem}{SOURCES}" in files:
-        with contextlib.suppress(OSError, ValueError):
-            current = "shape" in json.loads(read_regular(described, _MOST_DESCRIPTION))
+        with contextlib.suppress(OSError, NotJson):
+            parsed(read_regular(described, MOST_DESCRIPTION), Description)
+            current = True
     return Entry(
         name=stem.rpartition("-")[0] or stem,
         stem=stem,

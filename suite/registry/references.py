@@ -6,6 +6,7 @@ import msgspec
 
 from suite.errors import RegistryError
 from suite.files import atomic_write, read_regular
+from suite.parsing import NotJson, parsed
 
 SCHEMA_VERSION = 1
 _MOST_BYTES = 2**26
@@ -55,10 +56,10 @@ def read_references(path: Path | str = DEFAULT_PATH) -> References:
     """The references at `path`; a `RegistryError` where there are none, or of another schema."""
     path = Path(path)
     try:
-        found = msgspec.json.decode(read_regular(path, _MOST_BYTES), type=References)
+        found = parsed(read_regular(path, _MOST_BYTES), References)
     except FileNotFoundError:
         raise RegistryError(f"no references in {path}; record them: suite check --update") from None
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, NotJson) as error:
         raise RegistryError(f"{path}: not the references of a gate: {error}") from error
     if found.schema != SCHEMA_VERSION:
         raise RegistryError(f"{path}: schema {found.schema}; this suite has {SCHEMA_VERSION}")

@@ -15,7 +15,8 @@ import msgspec
 
 from suite import settings
 from suite.errors import UsageError
-from suite.files import atomic_write, cache_dir
+from suite.files import atomic_write, cache_dir, read_regular
+from suite.parsing import NotJson, parsed
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ Stamp = tuple[int, int, int, int]
 
 # A file that changes twice within one tick of its disk's clock looks the same after both.
 _TICK = 2_000_000_000
+_MOST_BYTES = 2**28  # of a record it has some 150
 
 
 class _Index(msgspec.Struct):
@@ -77,8 +79,8 @@ class Seen:
         if self._path is None:
             return {}
         try:
-            index = msgspec.json.decode(self._path.read_bytes(), type=_Index)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            index = parsed(read_regular(self._path, _MOST_BYTES), _Index)
+        except (OSError, NotJson):
             return {}
         return index.files if index.code == _code() else {}
 

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, disk_of, read_regular, remove_leftovers
+from suite.parsing import NotJson, parsed
 from suite.registry.key import run_key
 from suite.registry.plausible import unhashable
 from suite.registry.schema import SCHEMA_VERSION, Record
@@ -64,10 +65,9 @@ def decode(data: bytes, name: str, *, known: bool = False) -> Record:
     Of one that is `known` to be good, neither key nor outcomes are checked once more.
     """
     try:
-        record = msgspec.json.decode(data, type=Record)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        unreadable = _strange_version(data) or f"not a record: {error if data else 'it is empty'}"
-        raise _refusal(name, unreadable) from error
+        record = parsed(data, Record)
+    except NotJson as error:
+        raise _refusal(name, _strange_version(data) or f"not a record: {error}") from error
     reason = _version_reason(record.schema) or (None if known else _edited(record))
     if reason:
         raise _refusal(name, reason)
@@ -90,8 +90,8 @@ def _edited(record: Record) -> str | None:
 def _strange_version(data: bytes) -> str | None:
     """What is wrong with the schema of what cannot be decoded; None where that is not it."""
     try:
-        return _version_reason(msgspec.json.decode(data, type=_Version).schema)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _version_reason(parsed(data, _Version).schema)
+    except NotJson:
         return None
 
 
