@@ -1,5 +1,6 @@
 """Which record a user means."""
 
+import re
 from pathlib import Path
 
 from suite.errors import UsageError
@@ -8,6 +9,7 @@ from suite.registry.schema import Record
 from suite.registry.store import Registry
 
 _SHOWN = 6
+_NAME = re.compile(r"seed-\d+-([0-9a-f]+)(-attempt\d+)?\.json")
 
 
 def find_record(registry: Registry, wanted: str) -> Record:
@@ -50,4 +52,6 @@ def _candidates(registry: Registry, wanted: str) -> list[Path]:
 
 
 def _key(path: Path) -> str:
-    return path.stem.split("-")[2]
+    """The key in the name of a record; empty where the file is named otherwise."""
+    found = _NAME.fullmatch(path.name)
+    return found[1] if found else ""

@@ -25,6 +25,7 @@ DEFAULT_ROOT = Path("results")
 
 
 _MOST_BYTES = 2**28  # a record of 6,000 tasks has two million
+_DEPTH = 2  # of the folders of methods
 
 
 class _Version(msgspec.Struct):
@@ -154,16 +155,17 @@ class Registry:
         return True
 
     def paths(self) -> list[Path]:
-        """All files of the registry, sorted; a `RegistryError` where a folder cannot be listed."""
+        """All files of the registry, sorted; a `RegistryError` where a folder cannot be listed.
+
+        Beside the records they are what seems to be one in the wrong place, which `read` refuses: a
+        copy under another name, a registry that was put into this one. Other files are ignored.
+        """
         if not self.exists():
             return []
         try:
-            settings = _folders(self.root)
-            methods = [method for setting in settings for method in _folders(setting)]
-            names = [Path(entry) for method in methods for entry in os.scandir(method)]
+            return sorted(map(Path, _records(self.root)))
         except OSError as error:
             raise RegistryError(f"cannot read {self.root}: {error}") from error
-        return sorted(path for path in names if path.match("seed-*.json"))
 
     def records(self) -> Iterator[Record]:
         """Every record, in the order of `paths`; checked are those that were not seen before.
@@ -242,5 +244,14 @@ class Registry:
         return path
 
 
-def _folders(folder: Path) -> list[Path]:
-    return [Path(entry) for entry in os.scandir(folder) if entry.is_dir()]
+def _records(folder: str | Path, depth: int = 0) -> Iterator[str]:
+    """What is, or seems to be, a record below `folder`, which lies `depth` below the registry."""
+    for entry in [*os.scandir(folder)]:
+        if entry.name.startswith("."):
+            continue
+        # On some disks upper and lower case are one.
+        name = entry.name.lower()
+        if name.endswith(".json") and (depth == _DEPTH or name.startswith("seed-")):
+            yield entry.path
+        elif entry.is_dir(follow_symlinks=depth < _DEPTH):
+            yield from _records(entry.path, depth + 1)
