@@ -1,16 +1,24 @@
-"""What the gate compares with: scores and verdicts of the last release, in one JSON file."""
+"""What the gate compares with: scores and verdicts of the last release, in one JSON file.
 
+The file has a checksum of what it holds, since an edited reference lets a fault pass unseen.
+"""
+
+import hashlib
+import math
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from suite.errors import RegistryError
+from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, read_regular
 from suite.parsing import NotJson, parsed
 
 SCHEMA_VERSION = 1
 _MOST_BYTES = 2**26
 DEFAULT_PATH = Path("results", "references.json")
+_RENEW = "restore it from git, or write it anew: suite check --run --update"
+_LEAST_SEEDS = 2
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +52,7 @@ class Reference(_Part, frozen=True, kw_only=True):
 
 
 class References(_Part, frozen=True, kw_only=True):
-    """The file."""
+    """What the file says."""
 
     schema: int = SCHEMA_VERSION
     gate: tuple[Reference, ...]
@@ -52,25 +60,88 @@ class References(_Part, frozen=True, kw_only=True):
     """Published number, see `suite.report.verdicts.Judged.name`, to the outcome of its verdict."""
 
 
+class _File(References, frozen=True, kw_only=True):
+    sha256: str
+    """Of all the rest, see `_digest`."""
+
+
+class _Version(msgspec.Struct):
+    schema: int
+
+
 def read_references(path: Path | str = DEFAULT_PATH) -> References:
-    """The references at `path`; a `RegistryError` where there are none, or of another schema."""
+    """The references at `path`, as they were written there.
+
+    A `RegistryError` where there are none, or of another schema, or they were edited by hand.
+    """
     path = Path(path)
     try:
-        found = parsed(read_regular(path, _MOST_BYTES), References)
+        data = read_regular(path, _MOST_BYTES)
     except FileNotFoundError:
         raise RegistryError(f"no references in {path}; record them: suite check --update") from None
-    except (OSError, NotJson) as error:
-        raise RegistryError(f"{path}: not the references of a gate: {error}") from error
-    if found.schema != SCHEMA_VERSION:
-        raise RegistryError(f"{path}: schema {found.schema}; this suite has {SCHEMA_VERSION}")
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        file = parsed(data, _File)
+    except NotJson as error:
+        reason = _strange_version(data) or f"not the references of a gate: {error}; {_RENEW}"
+        raise RegistryError(f"{path}: {reason}") from error
+    found = References(gate=file.gate, verdicts=file.verdicts, schema=file.schema)
+    reason = _version_reason(file.schema) or _fault(found)
+    if not reason and _digest(_content(found)) != file.sha256:
+        reason = f"its sha256 is not that of its contents: it was edited by hand; {_RENEW}"
+    if reason:
+        raise RegistryError(f"{path}: {reason}")
     return found
 
 
 def write_references(references: References, path: Path | str = DEFAULT_PATH) -> None:
-    """Write them, sorted and with a field a line, so that a diff can be read."""
-    content = msgspec.to_builtins(references, str_keys=True)
+    """Write them, sorted and with a field a line, so that a diff can be read.
+
+    A `RegistryError` where nothing could be held to them, or they cannot be written.
+    """
+    if reason := _fault(references):
+        raise RegistryError(f"{path} is not written: {reason}")
+    content = _content(references)
+    content["sha256"] = _digest(content)
     data = msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2)
     try:
         atomic_write(Path(path), data + b"\n")
     except OSError as error:
         raise RegistryError(f"cannot write {path}: {error}") from error
+
+
+def _content(references: References) -> dict[str, Any]:
+    content: dict[str, Any] = msgspec.to_builtins(references, str_keys=True)
+    return content
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """sha256 of `content` as JSON with sorted keys and no space: indents and line ends are free."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+
+
+def _fault(references: References) -> str | None:
+    """Why nothing can be held to them; None where all can."""
+    for each in references.gate:
+        name = f"the reference of {one_line(f'{each.setting} {each.method}')}"
+        if len(each.means) < _LEAST_SEEDS:
+            return f"{name} has fewer than {_LEAST_SEEDS} seeds; more: suite check --run --update"
+        if not all(map(math.isfinite, each.means.values())):
+            return f"{name} has a seed that diverged"
+        if not 0 < each.margin < math.inf:
+            return f"{name} has the margin {each.margin}"
+    return None
+
+
+def _strange_version(data: bytes) -> str | None:
+    try:
+        return _version_reason(parsed(data, _Version).schema)
+    except NotJson:
+        return None
+
+
+def _version_reason(version: int) -> str | None:
+    if version == SCHEMA_VERSION:
+        return None
+    return f"schema {version}; this suite has {SCHEMA_VERSION}; {_RENEW}"
