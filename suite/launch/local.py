@@ -49,7 +49,9 @@ class _Children:
                 arguments,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
+                # A library below may write in any encoding: that must not end this process.
+                encoding="utf-8",
+                errors="replace",
                 env=child_environment(),
             )
             self.running.add(child)

@@ -18,8 +18,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for a `suite` process that is to end with this one."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", _VARIABLE: str(os.getpid())}
+    """The environment for a `suite` process that is to end with this one, and prints UTF-8."""
+    own = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", _VARIABLE: str(os.getpid())}
+    return {**os.environ, **own}
 
 
 def end_with_parent() -> None:

@@ -84,8 +84,8 @@ def read_references(path: Path | str = DEFAULT_PATH) -> References:
     try:
         file = parsed(data, _File)
     except NotJson as error:
-        reason = _strange_version(data) or f"not the references of a gate: {error}; {_RENEW}"
-        raise RegistryError(f"{path}: {reason}") from error
+        unreadable = _strange_version(data) or f"not the references of a gate: {error}; {_RENEW}"
+        raise RegistryError(f"{path}: {unreadable}") from error
     found = References(gate=file.gate, verdicts=file.verdicts, schema=file.schema)
     reason = _version_reason(file.schema) or _fault(found)
     if not reason and _digest(_content(found)) != file.sha256:

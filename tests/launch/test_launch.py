@@ -84,6 +84,41 @@ def test_lines_are_relayed_and_one_failure_stops_nothing(monkeypatch):
     assert sorted(lines) == ["seed 0", "seed 1", "seed 2"]
 
 
+PRINTED = {
+    b"1 \xc2\xb1 2": "1 ± 2",
+    b"caf\xe9 \xff\xfe": "caf� ��",
+    "1 ± 2".encode("utf-16"): None,
+    b"\x80" * 9000 + b"\0\x1b[1m": None,
+    b"": None,
+}
+
+
+@pytest.mark.parametrize("printed", PRINTED, ids=lambda printed: repr(printed[:12]))
+def test_whatever_bytes_a_child_prints_the_others_go_on(monkeypatch, printed):
+    _children(
+        monkeypatch,
+        f"import os, sys; os.write(1, {printed!r}); os.write(2, {printed!r} + b'\\n')\n"
+        "print('seed', sys.argv[1])",
+    )
+    lines: list[str] = []
+    ended = dict(run_jobs(JOBS, [], at_once=2, stop=lambda: None, relay=lines.append))
+    assert set(ended.values()) == {0}
+    assert {f"seed {seed}" for seed in range(3)} <= set(lines)
+    if text := PRINTED[printed]:
+        assert lines.count(text + text) == 3
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_children_print_utf_8_whatever_the_parent_prints(monkeypatch, encoding):
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    monkeypatch.setenv("PYTHONUTF8", "0")
+    monkeypatch.setenv("LC_ALL", "C")
+    _children(monkeypatch, "print('1 \\xb1 2')")
+    lines: list[str] = []
+    ended = dict(run_jobs(JOBS[:1], [], at_once=1, stop=lambda: None, relay=lines.append))
+    assert (list(ended.values()), lines) == ([0], ["1 ± 2"])
+
+
 def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch):
     _children(
         monkeypatch,
