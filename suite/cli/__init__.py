@@ -1,8 +1,10 @@
 """The command line: the one place that prints and that leaves with an exit code."""
 
+import contextlib
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +21,7 @@ from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
 from suite.machine import of_the_machine, told
 
-EXIT_INTERRUPTED = 130
+EXIT_FAULT, EXIT_INTERRUPTED = 70, 130
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,11 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
 
 _DESCRIPTION = (
     f"maml-suite {__version__}: regenerate every number of MAML (Finn, Abbeel, Levine, 2017). "
-    "Start with: suite list"
+    "Start with: suite list. "
+    "Exit codes: 0 done; 1 a run failed, or what was checked differs; 2 a mistake in the command, "
+    "bad input, too little memory, a disk or device that failed, or it cannot be told; 3 the time "
+    "limit was reached; 70 a fault of the suite itself, with a traceback; 129, 130 or 143 stopped "
+    "by SIGHUP, Ctrl-C or SIGTERM."
 )
 
 
@@ -65,19 +71,28 @@ def main() -> None:
     )
     try:
         code = _command()
-    except SuiteError as error:
-        code = _failed(error)
-    except (MemoryError, RuntimeError) as error:
-        if not of_the_machine(error):
-            raise
-        code = _failed(told(error, "this command", "give it again where more memory is free"))
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
-    except OSError as error:
+    except Exception as error:
+        code = _ended_by(error)
+    sys.exit(code or 0)
+
+
+def _ended_by(error: Exception) -> int:
+    """Tell of what ended the command; its exit code."""
+    if isinstance(error, SuiteError):
+        return _failed(error)
+    if isinstance(error, OSError):
         log.debug("where it happened:", exc_info=True)
         printing.abandon(sys.stdout)
-        code = _failed(UsageError(f"{_where(error)}: {error.strerror or error}"))
-    sys.exit(code or 0)
+        return _failed(UsageError(f"{_where(error)}: {error.strerror or error}"))
+    if isinstance(error, MemoryError | RuntimeError) and of_the_machine(error):
+        return _failed(told(error, "this command", "give it again where more memory is free"))
+    # Not 1, Python's own: that says that a check has found a difference.
+    with contextlib.suppress(OSError):
+        traceback.print_exception(error)
+        sys.stderr.flush()
+    return EXIT_FAULT
 
 
 def _command() -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,29 @@ def test_a_change_is_another_run_with_its_value_in_the_record(suite, tmp_path):
     configs = [json.loads(path.read_text())["config"] for path in files]
     assert sorted(config["inner_lr"] for config in configs) == [0.001, 0.01]
     assert sorted(config["hidden"] for config in configs) == [[8, 8], [40, 40]]
+
+
+CODES = ("0", "1", "2", "3", "70", "129", "130", "143")
+
+
+def test_help_and_readme_tell_the_same_exit_codes(suite):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    _, table = readme.split("| exit code |")
+    rows = [line.split("|")[1] for line in table.split("\n\n")[0].splitlines()[2:]]
+    assert tuple(code.strip() for row in rows for code in row.split(",")) == CODES
+    _, out, _ = suite("--help")
+    told = " ".join(out.split("options")[0].split()).split("Exit codes: ")[1]
+    assert tuple(re.findall(r"\d+", told)) == CODES
+
+
+def test_a_fault_of_the_suite_is_neither_a_difference_nor_a_mistake(suite, monkeypatch):
+    def faulty(*_, **__):
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr("suite.cli.tables.check_tables", faulty)
+    code, out, err = suite("tables --check")
+    assert (code, out) == (70, "")
+    assert err.splitlines()[-1] == "KeyError: 'unforeseen'"
 
 
 def test_a_failed_run_is_exit_code_1_and_the_other_seeds_are_run(suite, monkeypatch, caplog):
