@@ -1,16 +1,19 @@
 """A record whose key and summary are right is refused where its protocol cannot have given it."""
 
 import json
+import math
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suite.errors import RegistryError
 from suite.registry import Record, run_key
+from suite.registry.plausible import implausible
 from suite.registry.store import decode, encode
-from suite.registry.summary import summarise
+from suite.registry.summary import _median, summarise
 
 FUZZ = settings(
     max_examples=200,
@@ -94,6 +97,47 @@ def test_options_without_end_are_refused(make_record):
     for options in ({"a": nested}, {"a": {"b": nested}}):
         with pytest.raises(RegistryError, match="nested more than"):
             decode(json.dumps({**fields, "options": options}).encode(), "some.json")
+
+
+def _numbers_of(record: Record):
+    """Part and name of every number in the parts that are of numbers."""
+    for part in ("config", "schedule", "protocol", "timing"):
+        for name, value in msgspec.structs.asdict(getattr(record, part)).items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield part, name, type(value)
+
+
+def test_no_number_of_any_part_may_be_too_large(make_record):
+    record = make_record()
+    places = list(_numbers_of(record))
+    assert len(places) > 20
+    for part, name, kind in places:
+        spoiled = msgspec.structs.replace(getattr(record, part), **{name: kind(2**53 + 2)})
+        told = implausible(msgspec.structs.replace(record, **{part: spoiled}))
+        assert (told is None) == (kind is float), (part, name)
+        for value in (-kind(10**40), math.inf, math.nan, 10**400):
+            spoiled = msgspec.structs.replace(getattr(record, part), **{name: value})
+            assert implausible(msgspec.structs.replace(record, **{part: spoiled})), (part, name)
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**60), 1e39 * 2, math.inf, math.nan, 10**400])
+def test_no_number_hides_in_what_is_nested(make_record, value):
+    for options in ({"a": [1, {"b": [value]}]}, {"a": True, "b": "", "c": (None, value)}):
+        told = implausible(make_record(options=options))
+        assert told == "options has a number that is too large"
+    assert implausible(make_record(selected={"a": 1.0, "b": float("inf")}))
+
+
+def test_many_large_numbers_are_no_too_large_one(make_record):
+    options = {"a": [2**53] * 9, "b": [-1e38, 1e38, True, "text", None]}
+    assert implausible(make_record(options=options)) is None
+
+
+@FUZZ
+@given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=9))
+def test_the_median_is_that_of_numpy(row):
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert _median(np.array(row)) == np.median(row) or math.isnan(np.median(row))
 
 
 @FUZZ
