@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ JOBS = [
 
 
 COMMITTED = Path(__file__).parents[2] / "results" / "references.json"
+GOLDEN = Path(__file__).parents[1] / "report" / "golden" / "results"
+suite_check = import_module("suite.cli.check")  # the package has a function of that name
 
 
 @pytest.fixture
@@ -55,6 +58,15 @@ def test_a_folder_of_somebody_else_is_not_deleted(small_jobs, suite, tmp_path):
     assert code == 2
     assert "name another folder" in err
     assert mine.exists()
+
+
+def test_a_registry_is_not_taken_for_the_runs_of_the_gate(suite, tmp_path, monkeypatch):
+    shutil.copytree(GOLDEN, tmp_path / "results")
+    monkeypatch.setattr(suite_check, "_of_this_commit", lambda registry: registry.records())
+    code, out, err = suite("check --update --runs results")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "results holds runs that are not the gate's, of " in err
+    assert not (tmp_path / "results" / "references.json").exists()
 
 
 @pytest.mark.slow
