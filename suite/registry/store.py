@@ -219,10 +219,20 @@ class Registry:
         return record
 
     def of_seed(self, setting: str, method: str, seed: int, key: str = "") -> list[Record]:
-        """All records of one seed, or those of one key: by attempt, then by key."""
-        folder = self.root / setting / method
-        paths = sorted(folder.glob(f"seed-{seed}-{key}*.json"))
-        return sorted(map(self.read, paths), key=lambda record: record.attempt)
+        """All records of one seed, or those of one key: by attempt, then by key.
+
+        A `RegistryError` where one is bad, or their folder cannot be listed: what cannot be seen
+        would be run again.
+        """
+        folder, start = self.root / setting / method, f"seed-{seed}-{key}"
+        try:
+            paths = [path for path in folder.iterdir() if path.name.startswith(start)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RegistryError(f"cannot read {folder}: {error.strerror}") from error
+        records = map(self.read, sorted(path for path in paths if path.suffix == ".json"))
+        return sorted(records, key=lambda record: record.attempt)
 
     def write(self, record: Record) -> Path:
         """Add `record` as the next attempt of its key; nothing that stands is overwritten."""

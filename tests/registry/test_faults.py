@@ -15,6 +15,7 @@ from suite.cli import main
 from suite.errors import RegistryError
 from suite.registry import Registry, frame
 from suite.registry.export import write_frame
+from suite.registry.find import find_record
 from suite.registry.references import read_references
 from suite.registry.store import encode
 from suite.registry.summary import summarise
@@ -208,6 +209,34 @@ def test_a_folder_that_cannot_be_listed_is_told(registry, make_record, monkeypat
     told = refused(registry)
     assert "Permission denied" in told
     assert str(path.parent) in told
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.ETIMEDOUT])
+@pytest.mark.parametrize("where", ["", "glyphs-5way-1shot", "glyphs-5way-1shot/maml"])
+def test_what_a_bad_mount_does_not_list_is_not_taken_for_missing(
+    registry, make_record, monkeypatch, number, where
+):
+    record = make_record()
+    registry.write(record)
+    bad = registry.root / where
+
+    def refusing(real):
+        def call(path, *arguments, **options):
+            if Path(path).is_relative_to(bad):
+                raise OSError(number, os.strerror(number), str(path))
+            return real(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "scandir", refusing(os.scandir))
+    monkeypatch.setattr(os, "listdir", refusing(os.listdir))
+    reads = [registry.paths, registry.load, lambda: find_record(registry, record.key)]
+    reads.append(lambda: registry.of_seed(record.setting, record.method, record.seed))
+    for read in reads:
+        with pytest.raises(RegistryError, match=os.strerror(number)) as told:
+            read()
+        assert str(registry.root) in str(told.value)
+        assert "\n" not in str(told.value)
 
 
 def test_a_registry_that_is_a_file_is_told(registry):
