@@ -5,6 +5,7 @@ of these begin with, so that no escape sequence and no line break passes anywher
 """
 
 import html as standard
+import os
 import re
 from pathlib import PurePath
 from urllib.parse import quote
@@ -39,6 +40,11 @@ def marked(text: str) -> str:
     return "".join(code(part) if at % 2 else markdown(part) for at, part in enumerate(parts))
 
 
+def utf8(text: str) -> str:
+    """`text` for a file: escapes for what UTF-8 lacks, as a path holds that is in no encoding."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def html(text: str) -> str:
     """`text` as the content of an element, or of an attribute in double quotes."""
     return standard.escape(one_line(text), quote=True)
@@ -46,7 +52,7 @@ def html(text: str) -> str:
 
 def link(path: PurePath) -> str:
     """`path` as the target of a link, relative to what links; it can name no scheme."""
-    return quote(path.as_posix(), safe="/")
+    return quote(os.fsencode(path.as_posix()), safe="/")
 
 
 def json(text: str) -> str:

@@ -15,6 +15,7 @@ from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.sinusoid import SinusoidStream
 from suite.data.tasks import TaskStream
 from suite.domain import Scored
+from suite.escape import utf8
 from suite.inner.learner import Learner
 from suite.registry import run_key
 from suite.registry.schema import (
@@ -118,13 +119,13 @@ def _provenance(
     return Provenance(
         started=circumstances.started,
         finished=now(),
-        command=shlex.join(["suite", *sys.argv[1:]]),
+        command=utf8(shlex.join(["suite", *sys.argv[1:]])),
         git_commit=commit,
         git_dirty=dirty,
-        git_unknown=unknown,
+        git_unknown=unknown and utf8(unknown),
         versions=environment.versions(),
         device=environment.device_name(circumstances.device),
-        host=environment.host(),
+        host=utf8(environment.host()),
         threads=torch.get_num_threads(),
         weights_sha256=weights_sha256(snapshot.params) if snapshot else None,
         best_weights_sha256=best_weights_sha256,
@@ -195,7 +196,7 @@ def failed(
     circumstances: Circumstances,
 ) -> Record:
     """The record of a run that raised `error`."""
-    lines = "".join(traceback.format_exception(error)).splitlines()
+    lines = utf8("".join(traceback.format_exception(error))).splitlines()
     return Record(
         **_identity_fields(identity),  # type: ignore[arg-type]
         schema=SCHEMA_VERSION,
@@ -204,7 +205,7 @@ def failed(
         status="failed",
         failure=Failure(
             exception=type(error).__name__,
-            message=str(error),
+            message=utf8(str(error)),
             last_lines=tuple(lines[-_LAST_LINES:]),
         ),
         selected={},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from suite.errors import UsageError
-from suite.escape import cell
+from suite.escape import cell, utf8
 from suite.files import atomic_path
 from suite.registry.frame import frame
 from suite.registry.key import training_key
@@ -64,6 +64,8 @@ def write_curves(records: Iterable[Record], target: Path | str) -> None:
     target = Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is not an empty folder; name another")
+    if utf8(str(target)) != str(target):
+        raise UsageError(f"TensorBoard takes no path that is not UTF-8: {utf8(str(target))}")
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:

@@ -53,12 +53,12 @@ class Seen:
 
     def __contains__(self, file: tuple[Path, Stamp | None]) -> bool:
         path, stamp = file
-        return stamp is not None and self._before.get(str(path)) == stamp
+        return stamp is not None and self._before.get(_name(path)) == stamp
 
     def add(self, path: Path, stamp: Stamp | None) -> None:
         """`path` was good when it had that stamp."""
         if stamp is not None and time.time_ns() - max(stamp[1], stamp[2]) > _TICK:
-            self._now[str(path)] = stamp
+            self._now[_name(path)] = stamp
 
     def save(self) -> None:
         """Keep what was added, and nothing else."""
@@ -83,6 +83,11 @@ class Seen:
         except (OSError, NotJson):
             return {}
         return index.files if index.code == _code() else {}
+
+
+def _name(path: Path) -> str:
+    """The bytes of the path, one a character: JSON has no place for those that are not UTF-8."""
+    return os.fsencode(path).decode("latin-1")
 
 
 def _cached(name: str) -> Path | None:

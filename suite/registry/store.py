@@ -39,19 +39,20 @@ def encode(record: Record) -> bytes:
     contradict one another, and where its protocol cannot have given what it holds.
     """
     fields = msgspec.to_builtins(record)
-    lines = [
-        b"%s: %s" % (msgspec.json.encode(name), msgspec.json.encode(fields[name], order="sorted"))
-        for name in sorted(fields)
-    ]
-    data = b"{\n" + b",\n".join(lines) + b"\n}\n"
     try:
+        lines = [
+            b"%s: %s"
+            % (msgspec.json.encode(name), msgspec.json.encode(fields[name], order="sorted"))
+            for name in sorted(fields)
+        ]
+        data = b"{\n" + b",\n".join(lines) + b"\n}\n"
         same = msgspec.json.decode(data, type=Record) == record
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         same = False
     if not same:
         raise RegistryError(
-            f"record {record.key} of {record.setting}/{record.method} does not survive JSON: "
-            "a number in it is not finite, or a field has the wrong type"
+            f"record {record.key} of {record.setting}/{record.method} does not survive JSON: a "
+            "number in it is not finite, a text is not UTF-8, or a field has the wrong type"
         )
     if reason := contradiction(record):
         raise RegistryError(

@@ -4,8 +4,10 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from pathlib import PurePath
 from string import Template
 
+from suite.escape import link as target
 from suite.registry import Record
 from suite.report.cells import Contents, collect
 from suite.report.figures import FIGURES
@@ -88,7 +90,7 @@ def _drawn(section: Section) -> str:
 
 def _records(contents: Contents, results_link: str) -> Section:
     """The frame of the table; its rows are made by the script."""
-    link = element("a", escape(results_link), href=results_link)
+    link = element("a", escape(results_link), href=target(PurePath(results_link)))
     parts = (
         element("p", escape(_RECORDS_LEAD), class_="lead"),
         element("noscript", element("p", f"This table needs JavaScript. The files are in {link}.")),

@@ -1,13 +1,13 @@
 """All records as columns of compact JSON, for the table that the page's script makes of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from suite.errors import one_line
+from suite.escape import link
 from suite.registry import Record, Registry
 from suite.report import text
 from suite.report.cells import Contents
@@ -31,7 +31,7 @@ def records_json(contents: Contents, results_link: str) -> str:
     paths = [registry.path(record) for record in records]
     columns = [
         _column("record", [path.name for path in paths]),
-        _column("folder", [quote(path.parent.as_posix()) for path in paths], hidden=True),
+        _column("folder", [link(path.parent) for path in paths], hidden=True),
         _column("setting", [record.setting for record in records]),
         _column("method", [record.method for record in records]),
         _column("protocol", [record.protocol.name for record in records]),
@@ -48,7 +48,7 @@ def records_json(contents: Contents, results_link: str) -> str:
     ]
     if not any(record.failure for record in records):
         columns = [column for column in columns if column["name"] != "failure"]
-    base = quote(results_link).rstrip("/") + "/"
+    base = f"{link(PurePath(results_link))}/"
     data = msgspec.json.encode({"base": base, "count": len(records), "columns": columns})
     return data.decode().replace("<", "\\u003c")
 
