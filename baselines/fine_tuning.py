@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from baselines.few_shot import FewShotMethod
+from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.frozen import classifier
 from suite.inner.learner import Learner
@@ -29,6 +30,7 @@ class FineTuning(FewShotMethod):
     trained_by: ClassVar[str | None] = "pretraining"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
+    unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
     updates: int = 15
     step_sizes: tuple[float, ...] = (0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
     decays: tuple[float, ...] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
 from baselines.nearest_neighbour import similarities
+from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch
 from suite.inner.frozen import classifier, frozen_features
 from suite.inner.learner import Learner
@@ -41,6 +42,7 @@ class LinearHead(FewShotMethod):
     stream: ClassVar[str] = "labelled"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
+    unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
     l2: float = 1.0
     """Half of it times the squared weights is added to the sum of the cross-entropies."""
 

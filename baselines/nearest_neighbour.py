@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
+from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch
 from suite.inner.frozen import frozen_features
 from suite.inner.learner import Learner
@@ -38,6 +39,7 @@ class NearestNeighbour(FewShotMethod):
     trained_by: ClassVar[str | None] = "pretraining"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
+    unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
         return similarities(learner, batch)

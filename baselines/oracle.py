@@ -31,6 +31,7 @@ class Oracle(FewShotMethod):
     """Told the task's parameters."""
 
     name: ClassVar[str] = "oracle"
+    unheeded: ClassVar[frozenset[str]] = frozenset({"inner_lr", "inner_steps"})
 
     def network(self, config: Config, classes: int) -> Network:
         return mlp_network(config, extra_inputs=2)

@@ -6,6 +6,11 @@ from typing import ClassVar
 from baselines.policy_method import PolicyMethod
 from suite.inner.loop import Order
 
+_TRAINED = frozenset({"activation"})
+"""Whatever is trained has ReLU."""
+_ALL_GOALS = _TRAINED | {"inner_lr", "n_query", "fisher_tasks"}
+"""All goals' trajectories are one batch, of one policy that takes no inner step in training."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MamlPolicy(PolicyMethod):
@@ -13,6 +18,7 @@ class MamlPolicy(PolicyMethod):
 
     name: ClassVar[str] = "maml"
     order: ClassVar[Order | None] = "second"
+    unheeded: ClassVar[frozenset[str]] = _TRAINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +27,7 @@ class FomamlPolicy(PolicyMethod):
 
     name: ClassVar[str] = "fomaml"
     order: ClassVar[Order | None] = "first"
+    unheeded: ClassVar[frozenset[str]] = _TRAINED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +35,7 @@ class PretrainedPolicy(PolicyMethod):
     """One policy for all goals, and then gradient descent with a step size that was chosen."""
 
     name: ClassVar[str] = "pretraining"
+    unheeded: ClassVar[frozenset[str]] = _ALL_GOALS
     step_sizes: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # type: ignore[misc]
     validation_tasks: int = 20  # type: ignore[misc]
 
@@ -37,6 +45,9 @@ class RandomPolicy(PolicyMethod):
     """No training; the authors' step size."""
 
     name: ClassVar[str] = "random-init"
+    unheeded: ClassVar[frozenset[str]] = frozenset(
+        {"k_shot", "n_query", "tasks_per_batch", "trust_region", "fisher_tasks", "fisher_every"}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +56,4 @@ class InformedPolicy(PolicyMethod):
 
     name: ClassVar[str] = "oracle"
     told: ClassVar[bool] = True
+    unheeded: ClassVar[frozenset[str]] = _ALL_GOALS | {"later_step_share"}

@@ -23,6 +23,7 @@ class Pretraining(GradientMethod):
     """Pretraining; as the authors do, on the support points only (main.py)."""
 
     name: ClassVar[str] = "pretraining"
+    unheeded: ClassVar[frozenset[str]] = frozenset({"inner_lr", "inner_steps"})
     step_sizes: tuple[float, ...] = STEP_SIZES
     validation_tasks: int = 600
 

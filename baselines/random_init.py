@@ -18,6 +18,10 @@ class RandomInit(GradientMethod):
     """No training; the step size is chosen on validation tasks."""
 
     name: ClassVar[str] = "random-init"
+    unheeded: ClassVar[frozenset[str]] = frozenset(
+        {"inner_lr", "inner_steps", "k_shot", "n_query", "tasks_per_batch", "meta_lr"}
+        | {"meta_grad_clip"}
+    )
     step_sizes: tuple[float, ...] = STEP_SIZES
     validation_tasks: int = 600
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from baselines import FewShotMethod, Method, method_of
 from baselines.policy_method import PolicyMethod
 from suite import checkpoint, results
@@ -31,6 +33,7 @@ from suite.runs import (
     trained,
 )
 from suite.settings import Protocol
+from suite.settings.fitting import require_fit
 from suite.state import TrainingState, unstack
 from suite.supervised import Supervised
 from suite.train import Diverged
@@ -81,6 +84,9 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     """
     method = method_of(request.setting, request.method).on(request.schedule)
     method.check(request.setting)
+    if not request.recorded:
+        values = msgspec.structs.asdict(request.config)
+        require_fit(request.setting, request.method, method.unheeded, values)
     request.engine.check(request.device)
     trainer = method_of(request.setting, method.trained_by or request.method)
     domain = _domain(request, method, trainer, images)

@@ -41,6 +41,8 @@ class Request:
     rerun: bool = False
     trains: bool = True
     """Whether to train what is not trained yet; else that is a `UsageError`."""
+    recorded: bool = False
+    """Whether its configuration stands in a record, and is taken as it is."""
     scored_as: Record | None = None
     """A record whose weights these must be; else that is a `UsageError`."""
     checkpoints: Path | None = None

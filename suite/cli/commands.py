@@ -3,7 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
+
+# Where --set is given again, its fields are added to those before.
+Changes = Annotated[
+    UseAppendAction[tuple[tuple[str, ...], ...]], arg(name="set", metavar="FIELD=VALUE ...")
+]
 
 
 def run(
@@ -13,7 +18,7 @@ def run(
     seeds: tuple[int, ...] = (0,),
     schedule: Literal["paper", "short"] = "paper",
     iterations: int | None = None,
-    set_: Annotated[tuple[str, ...], arg(name="set", metavar="FIELD=VALUE")] = (),
+    set_: Changes = (),
     protocols: tuple[str, ...] = (),
     data: Path | None = None,
     results: Path = Path("results"),
@@ -41,7 +46,8 @@ def run(
         schedule: The paper's, or a short one for a look, recorded as shortened.
         iterations: Meta-iterations; the schedule's by default. Fewer than the paper's are recorded
             as shortened.
-        set_: Change fields of the configuration, for example inner_lr=0.01.
+        set_: Change fields of the configuration, for example inner_lr=0.01. What the run would not
+            heed, and a value that does not fit, is refused.
         protocols: Names of the protocols to score under; all of the method's by default.
         data: Folder that holds the data set; by default SUITE_DATA, else a download.
         results: The registry.
@@ -64,7 +70,7 @@ def run(
         seeds=seeds,
         short=schedule == "short",
         iterations=iterations,
-        changes=set_,
+        changes=tuple(change for each in set_ for change in each or ("",)),
         protocol_names=protocols,
         data=data,
         results=results,

@@ -74,6 +74,7 @@ def evaluate_run(
             protocols=protocols,
             device=device,
             trains=False,
+            recorded=True,
             scored_as=record if record.status == "completed" else None,
             hooks=machine.hooks(bar),
         )

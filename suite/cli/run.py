@@ -21,7 +21,8 @@ from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
 from suite.runs import Request
-from suite.settings import METHODS, Config, get_setting
+from suite.settings import METHODS, Config, Setting, get_setting
+from suite.settings.fitting import require_fit, unknown
 from suite.train import Hooks, Stopped
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def run_command(
     at_least_one("iterations", iterations)
     at_least_one("seeds-together", seeds_together)
     at_least_one("tasks-per-chunk", tasks_per_chunk)
-    config = changed(setting.config_of(method), changes)
+    config = changed(setting, how, changes)
     if short:
         planned, known = setting.short(method)
         iterations = iterations or planned
@@ -130,22 +131,36 @@ def _seeds_together(method: Method, config: Config, device: torch.device, engine
     return pay
 
 
-def changed(config: Config, changes: tuple[str, ...]) -> Config:
-    """`config` with FIELD=VALUE changes; a wrong name, type or value is a `UsageError`."""
-    values: dict[str, Any] = msgspec.to_builtins(config)
+def changed(setting: Setting, method: Method, changes: tuple[str, ...]) -> Config:
+    """The method's configuration with FIELD=VALUE changes.
+
+    A field that there is not, that is named twice or that no run would heed, and a value that does
+    not fit, is a `UsageError`.
+    """
+    own = msgspec.structs.asdict(setting.config_of(method.name))
+    given: dict[str, Any] = {}
     for change in changes:
         name, equals, text = change.partition("=")
-        if not equals or name not in values:
-            fields = ", ".join(values)
-            raise UsageError(one_line(f"--set {change}: write FIELD=VALUE with one of: {fields}"))
-        try:
-            values[name] = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            values[name] = text
+        if not equals:
+            raise UsageError(
+                one_line(f"--set {change}: write FIELD=VALUE, as in --set inner_lr=0.01")
+            )
+        if name not in own:
+            raise UsageError(one_line(f"--set {change}: {unknown(name, setting, method.unheeded)}"))
+        if name in given:
+            raise UsageError(f"--set {name}: it is given twice; give it once")
+        given[name] = _value(text)
+    require_fit(setting, method.name, method.unheeded, own | given)
+    return msgspec.convert(own | given, Config)
+
+
+def _value(text: str) -> Any:
+    """What was typed, as JSON where it is; a list is a tuple, as in a configuration."""
     try:
-        return msgspec.convert(values, Config)
-    except msgspec.ValidationError as error:
-        raise UsageError(one_line(f"--set {' '.join(changes)}: {error}")) from None
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    return tuple(value) if isinstance(value, list) else value
 
 
 def load_images(config: Config, data: Path | None, limits: Limits) -> ImageData | None:

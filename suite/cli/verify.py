@@ -67,6 +67,7 @@ def _again(record: Record, machine: Machine, folder: Path, *, train: bool) -> Re
         protocols=(record.protocol,),
         device=device,
         trains=train,
+        recorded=True,
         scored_as=None if train else record,
         checkpoints=folder / "checkpoints" if train else None,
         engine=Engine(kind="eager" if kind == "graph" and device.type == "cpu" else kind),

@@ -1,8 +1,6 @@
 """Reinforcement learning: how its runs are trained and scored."""
 
 import hashlib
-import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -32,12 +30,6 @@ from suite.runs import Request
 from suite.settings import Config, Protocol
 from suite.state import TrainingState, stack
 from suite.train import Diverged, Hooks, repeat
-
-# Fields of a configuration that nothing of policies reads.
-_UNREAD = (
-    *("network", "weight_init", "head_init", "batch_norm", "adapt_beta", "n_way", "rotations"),
-    *("loss_scale", "inner_steps", "meta_lr", "meta_grad_clip", "images_per_batch"),
-)
 
 # Raised when an environment's code changes what it does.
 _VERSION = 1
@@ -89,7 +81,6 @@ class Reinforcement:
 
     def __init__(self, request: Request, method: PolicyMethod) -> None:
         config = request.config
-        _require_effect(config, request.setting.config_of(request.method))
         self._request, self._method = request, method
         self._world = world_of(config, told=method.told)
         self.network = method.network(config, 0)
@@ -153,17 +144,6 @@ class Reinforcement:
         return max(self._method.step_sizes, key=value)
 
 
-def _require_effect(config: Config, own: Config) -> None:
-    """A change that changes nothing would stand in the tables as if it did."""
-    for name in _UNREAD:
-        if getattr(config, name) != getattr(own, name):
-            raise UsageError(
-                f"{name}={getattr(config, name)}: nothing of a policy heeds it; leave it out"
-            )
-    if config.precision == "bfloat16":
-        raise UsageError("precision=bfloat16: policies are trained in float32 or tf32")
-
-
 def policies_by_step(
     world: World,
     params: Params,
@@ -214,15 +194,6 @@ class PolicyIteration:
         self._seed, self._state = seed, state
         if config.trust_region is None:
             raise UsageError("trust_region: TRPO needs one")
-        if config.activation != "relu":
-            raise UsageError(f"activation={config.activation}: only ReLU policies are trained")
-        every, slots = config.fisher_every, config.n_query
-        if self._order is not None and math.gcd(every, slots) > 1:
-            better = next(n for n in itertools.count(every) if math.gcd(n, slots) == 1)
-            raise UsageError(
-                f"fisher_every={every} has a divisor in common with n_query={slots}: steps of some "
-                f"trajectories only would count; take --set fisher_every={better}"
-            )
         self._region = Region(
             divergence=config.trust_region,
             fisher_tasks=config.fisher_tasks,

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from suite.cli.run import changed
-from suite.errors import UsageError
 from suite.registry.schema import Record
 from suite.settings import SETTINGS, get_setting
 from suite.settings.metrics import MSE
@@ -29,15 +27,6 @@ MISTAKES = {
     "run sinusoid fine-tuning": "fine-tuning does not run on sinusoid",
     "run glyphs-5way-1shot fine-tuning --protocols authors": "it has: inductive",
     "run omniglot-5way-1shot maml --data nowhere": "no Omniglot in nowhere",
-    "run sinusoid maml --set bogus=1": "write FIELD=VALUE with one of: dataset, network",
-    "run point-navigation maml --set inner_steps=3": "inner_steps=3: nothing of a policy heeds it",
-    "run point-navigation maml --set precision=bfloat16": "policies are trained in float32 or tf32",
-    "run sinusoid maml --set inner_lr": "write FIELD=VALUE with one of: dataset, network",
-    "run sinusoid maml --set inner_lr=fast": "Expected `float`, got `str` - at `$.inner_lr`",
-    "run sinusoid maml --set inner_lr=NaN": "Expected `float`, got `str` - at `$.inner_lr`",
-    "run sinusoid maml --set tasks_per_batch=2.5": "`$.tasks_per_batch`",
-    "run sinusoid maml --set tasks_per_batch=0": "`$.tasks_per_batch`",
-    "run sinusoid maml --set loss=l1": "Invalid enum value 'l1' - at `$.loss`",
     "run sinusoid maml --protocols 7-shot": "no protocol '7-shot'; it has: 5-shot, 10-shot",
     "run sinusoid maml --iterations 0": "--iterations 0: at least 1 is needed",
     "run sinusoid maml --iterations -5": "--iterations -5: at least 1 is needed",
@@ -229,44 +218,6 @@ def test_tables_are_written_where_they_are_said_to_be(suite, tmp_path):
     assert code == 0
     assert "out/tables.md" in out
     assert "sinusoid" in (tmp_path / "out" / "tables.md").read_text().lower()
-
-
-CHANGES = {
-    "inner_lr=0.02": ("inner_lr", 0.02),
-    "inner_lr=1": ("inner_lr", 1.0),
-    "inner_steps=3": ("inner_steps", 3),
-    "hidden=[8,8]": ("hidden", (8, 8)),
-    "adapt_beta=true": ("adapt_beta", True),
-    "loss_scale=mean": ("loss_scale", "mean"),
-    'loss_scale="mean"': ("loss_scale", "mean"),
-    "meta_grad_clip=null": ("meta_grad_clip", None),
-    "meta_grad_clip=0.5": ("meta_grad_clip", 0.5),
-}
-
-
-@pytest.mark.parametrize(("change", "expected"), CHANGES.items(), ids=CHANGES)
-def test_a_change_has_the_type_of_its_field(change, expected):
-    config = get_setting("miniimagenet-5way-1shot").config
-    field, value = expected
-    assert getattr(config, field) != value
-    ours = changed(config, (change,))
-    assert getattr(ours, field) == value
-    assert type(getattr(ours, field)) is type(value)
-    assert changed(ours, (f"{field}={json.dumps(getattr(config, field))}",)) == config
-
-
-def test_changes_add_up_and_none_is_none():
-    config = get_setting("sinusoid").config
-    assert changed(config, ()) == config
-    both = changed(config, ("inner_lr=0.5", "inner_steps=2", "inner_lr=0.25"))
-    assert (both.inner_lr, both.inner_steps) == (0.25, 2)
-
-
-@pytest.mark.parametrize("change", ["hidden=8", "hidden=[0]", "k_shot=-1", "adapt_beta=yes", "=1"])
-def test_a_change_of_the_wrong_kind_is_a_mistake(change):
-    with pytest.raises(UsageError, match="--set") as caught:
-        changed(get_setting("sinusoid").config, (change,))
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux has them")

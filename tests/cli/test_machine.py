@@ -87,7 +87,7 @@ def test_a_process_without_memory_leaves_no_record_and_says_what_helps(tmp_path)
     def limited():
         resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
 
-    large = ["--set", "tasks_per_batch=1000000000"]
+    large = ["--set", "tasks_per_batch=10000", "k_shot=1000", "n_query=1000"]
     done = process(*RUN.split(), *large, where=tmp_path, preexec_fn=limited)
     assert done.returncode == 2, done.stderr
     told = done.stderr.splitlines()[-1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from baselines import method_of
 from suite.cli import main
 from suite.errors import UsageError
 from suite.registry import Registry
@@ -32,6 +33,8 @@ def record(tmp_path):
     def make(setting_id, method):
         setting = get_setting(setting_id)
         small = {"tasks_per_batch": 2, "k_shot": 1, "n_query": 1, "hidden": (8,)}
+        for name in method_of(setting, method).unheeded:
+            small.pop(name, None)
         (protocol,) = setting.protocols_of(method)
         request = Request(
             setting=setting,

@@ -1,0 +1,6 @@
+"""Fields that several methods do not heed; see `baselines.Method.unheeded`."""
+
+WITH_CLASSIFIER = frozenset(
+    {"adapt_beta", "k_shot", "n_query", "inner_lr", "inner_steps", "tasks_per_batch"}
+)
+"""Where a classifier of all training classes is trained, which all settings of its data share."""

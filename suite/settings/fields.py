@@ -1,0 +1,80 @@
+"""What each field of a configuration can be, and for which problem it counts at all."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from suite.settings.metrics import Problem
+from suite.settings.rules import FLAG, HIDDEN, Rule, choice, number, whole
+from suite.settings.schema import Setting
+
+_COUNT, _STEPS = 10_000, 100
+_WEIGHTS = choice("xavier-uniform", "truncated-normal-0.01", "torch7")
+_HEAD = choice("xavier-uniform", "truncated-normal-0.01", "normal-1", "torch7")
+_ROUNDED = choice("float32", "tf32", "bfloat16")
+_NETWORKS = choice("conv-stride", "conv-pool", "mlp-bn")
+_MANY, _POSITIVE, _CLIP = whole(1, _COUNT), number(), number().or_null()
+
+_PROBLEMS: Final[dict[Problem, int]] = {"regression": 0, "classification": 1, "policies": 2}
+"""The columns of the table."""
+
+FIELDS: Final[dict[str, tuple[Rule | None, Rule | None, Rule | None]]] = {
+    "dataset": (None, None, None),
+    "network": (None, _NETWORKS, None),
+    "hidden": (HIDDEN, HIDDEN, HIDDEN),
+    "weight_init": (_WEIGHTS, _WEIGHTS, None),
+    "head_init": (_HEAD, _HEAD, None),
+    "batch_norm": (None, None, None),
+    "adapt_beta": (None, FLAG, None),
+    "n_way": (None, whole(2, _COUNT), None),
+    "k_shot": (_MANY, _MANY, _MANY),
+    "n_query": (_MANY, _MANY, _MANY),
+    "rotations": (None, FLAG, None),
+    "loss": (None, None, None),
+    "loss_scale": (None, choice("sum-over-k", "mean"), None),
+    "inner_lr": (_POSITIVE, _POSITIVE, _POSITIVE),
+    "inner_steps": (whole(0, _STEPS), whole(0, _STEPS), None),
+    "meta_lr": (_POSITIVE, _POSITIVE, None),
+    "tasks_per_batch": (_MANY, _MANY, _MANY),
+    "meta_grad_clip": (_CLIP, _CLIP, None),
+    "precision": (_ROUNDED, _ROUNDED, choice("float32", "tf32")),
+    "images_per_batch": (None, whole(2, _COUNT), None),
+    "discount": (None, None, number(most=1)),
+    "trust_region": (None, None, _POSITIVE),
+    "fisher_tasks": (None, None, _MANY.or_null()),
+    "fisher_every": (None, None, _MANY),
+    "later_step_share": (None, None, _POSITIVE),
+    "activation": (None, None, choice("relu", "tanh")),
+}
+"""By field, for regression, classification and policies; None where nothing but a setting's own
+value can stand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """What a data set has room for."""
+
+    classes: int
+    """Of the smallest of its three parts."""
+    of_class: int
+    labelled: int
+    """Images that a mini-batch is drawn of: 5 of each training class."""
+    halvings: int
+    """How often its images can be halved."""
+
+
+_CHARACTERS = Images(classes=100, of_class=20, labelled=5_500, halvings=4)
+IMAGES: Final = {
+    "omniglot": _CHARACTERS,
+    "glyphs": _CHARACTERS,
+    "miniimagenet": Images(classes=16, of_class=600, labelled=320, halvings=6),
+}
+
+
+def rules(setting: Setting) -> dict[str, Rule | None]:
+    """The column of the table for `setting`, in the bounds of its data."""
+    found = {name: row[_PROBLEMS[setting.problem]] for name, row in FIELDS.items()}
+    if images := IMAGES.get(setting.config.dataset):
+        found["n_way"] = whole(2, images.classes)
+        found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
+        found["images_per_batch"] = whole(2, images.labelled)
+    return found

@@ -1,0 +1,90 @@
+"""Whether a run would heed the values of a configuration, and can be carried out with them.
+
+A value that nothing heeds would stand in the tables as if it did something, and one that fits
+nothing would fail in the middle of a run: `require_fit` refuses both before anything is written.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from suite.errors import UsageError, one_line
+from suite.settings.fields import IMAGES, rules
+from suite.settings.schema import Setting
+
+_SHOWN = 60
+
+
+def settable(setting: Setting, unheeded: frozenset[str]) -> tuple[str, ...]:
+    """The fields that can be changed in `setting` for a method that does not heed `unheeded`."""
+    return tuple(name for name, rule in rules(setting).items() if rule and name not in unheeded)
+
+
+def unknown(name: str, setting: Setting, unheeded: frozenset[str]) -> str:
+    """What to say of a field that there is not."""
+    known = settable(setting, unheeded)
+    near = difflib.get_close_matches(name, known)
+    listed = ", ".join(near or known)
+    return f"there is no field '{name}'; {'near it' if near else 'fields'}: {listed}"
+
+
+def require_fit(
+    setting: Setting, method: str, unheeded: frozenset[str], values: Mapping[str, Any]
+) -> None:
+    """Raise `UsageError` where a run of `setting` would not heed a value, or it does not fit.
+
+    `values` are of all fields of a configuration, `hidden` as a tuple; what is the method's own
+    there is taken as it is. `unheeded` is the method's: see `baselines.Method`.
+    """
+    own = msgspec.structs.asdict(setting.config_of(method))
+    for name, rule in rules(setting).items():
+        value = values[name]
+        if type(value) is type(own[name]) and value == own[name]:
+            continue
+        if rule is None or name in unheeded:
+            listed = ", ".join(settable(setting, unheeded))
+            raise UsageError(
+                f"{name}={shown(value)}: {setting.id} {method} heeds no other {name} than its own, "
+                f"{shown(own[name])}; leave it out, or change one of: {listed}"
+            )
+        if not rule.fits(value):
+            raise UsageError(f"{name}={shown(value)}: {name} must be {rule.words}")
+    if told := _apart(setting, unheeded, values):
+        raise UsageError(told)
+
+
+def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]) -> str | None:
+    """Which values do not fit one another; None where all do."""
+    k_shot, n_query, every = values["k_shot"], values["n_query"], values["fisher_every"]
+    layers = len(values["hidden"])
+    images = IMAGES.get(setting.config.dataset)
+    if images and k_shot + n_query > images.of_class:
+        return (
+            f"k_shot={k_shot} and n_query={n_query}: a task takes both from the "
+            f"{images.of_class} images of a class"
+        )
+    if images and values["network"] == "conv-pool" and layers > images.halvings:
+        return (
+            f"hidden={shown(values['hidden'])}: conv-pool halves an image at each layer; with "
+            f"{setting.config.dataset} it has {images.halvings} layers at most"
+        )
+    heeds_both = not unheeded & {"fisher_every", "n_query"}
+    if setting.metric == "return" and heeds_both and math.gcd(every, n_query) > 1:
+        better = next(n for n in range(every, every + n_query + 1) if math.gcd(n, n_query) == 1)
+        return (
+            f"fisher_every={every} has a divisor in common with n_query={n_query}: steps of some "
+            f"trajectories only would count; take --set fisher_every={better}"
+        )
+    return None
+
+
+def shown(value: object) -> str:
+    """`value` as it is written after --set, cut where it is long."""
+    compact = (",", ":")
+    text = value if isinstance(value, str) else json.dumps(value, separators=compact, default=str)
+    text = one_line(text)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

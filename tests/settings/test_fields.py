@@ -1,0 +1,209 @@
+"""The table of fields: all are in it, all that stands passes it, what passes can run."""
+
+import dataclasses
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from baselines import method_of
+from suite.data import glyphs, omniglot
+from suite.data.mini_split import N_IMAGES, RAVI_LAROCHELLE
+from suite.data.synthetic import random_batch
+from suite.errors import UsageError
+from suite.inner.learner import Learner
+from suite.models import Classifier
+from suite.models.conv import IMAGE_SHAPE
+from suite.registry import Registry
+from suite.rng import generator
+from suite.runner import execute
+from suite.runs import Request
+from suite.settings import SETTINGS, Config, get_setting
+from suite.settings.fields import FIELDS, IMAGES, rules
+from suite.settings.fitting import require_fit, settable
+
+RESULTS = Path(__file__).parents[2] / "results"
+PAIRS = [(setting, method) for setting in SETTINGS.values() for method in setting.methods]
+CPU = torch.device("cpu")
+NEVER = ("dataset", "loss", "batch_norm")
+
+
+def named(pair) -> str:
+    return f"{pair[0].id}-{pair[1]}"
+
+
+def test_the_table_has_every_field():
+    assert tuple(FIELDS) == Config.__struct_fields__
+
+
+def test_what_a_setting_is_can_never_be_set():
+    assert all(FIELDS[name] == (None, None, None) for name in NEVER)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=named)
+def test_a_settings_own_configurations_pass(pair):
+    setting, method = pair
+    unheeded = method_of(setting, method).unheeded
+    config = setting.config_of(method)
+    require_fit(setting, method, unheeded, msgspec.structs.asdict(config))
+    for name in settable(setting, unheeded):
+        rule = rules(setting)[name]
+        assert rule.fits(getattr(config, name)), name
+
+
+def test_every_completed_record_passes():
+    records = [each for each in Registry(RESULTS).records() if each.status == "completed"]
+    assert len(records) > 200
+    for record in records:
+        setting = get_setting(record.setting)
+        own = setting.config_of(record.method)
+        for name, rule in rules(setting).items():
+            value = getattr(record.config, name)
+            fits = value == getattr(own, name) or (rule is not None and rule.fits(value))
+            assert fits, (record.key, name, value)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=named)
+def test_every_method_can_be_changed_in_some_way(pair):
+    setting, method = pair
+    unheeded = method_of(setting, method).unheeded
+    assert unheeded <= set(FIELDS)
+    assert "hidden" in settable(setting, unheeded)
+
+
+def test_the_bounds_are_those_of_the_data():
+    for module, name in ((omniglot, "omniglot"), (glyphs, "glyphs")):
+        images = IMAGES[name]
+        assert images.classes == min(module.SPLIT_COUNTS)
+        assert images.of_class == module.N_DRAWINGS
+        assert images.labelled == 5 * module.SPLIT_COUNTS[0]
+    counts = [len(names) for names in RAVI_LAROCHELLE.parts.values()]
+    mini = IMAGES["miniimagenet"]
+    assert (mini.classes, mini.of_class, mini.labelled) == (min(counts), N_IMAGES, 5 * counts[0])
+    for name, images in IMAGES.items():
+        side = IMAGE_SHAPE[name][-1]
+        assert side >> images.halvings == 1
+
+
+SMALL = {
+    "network": st.sampled_from(["conv-stride", "conv-pool", "mlp-bn"]),
+    "hidden": st.lists(st.integers(1, 9), min_size=1, max_size=5).map(tuple),
+    "weight_init": st.sampled_from(["xavier-uniform", "truncated-normal-0.01", "torch7"]),
+    "head_init": st.sampled_from(["normal-1", "torch7", "truncated-normal-0.01"]),
+    "adapt_beta": st.booleans(),
+    "n_way": st.integers(2, 6),
+    "rotations": st.booleans(),
+    "loss_scale": st.sampled_from(["sum-over-k", "mean"]),
+    "inner_steps": st.integers(0, 3),
+    "meta_grad_clip": st.none() | st.floats(0.1, 9),
+    "precision": st.sampled_from(["float32", "tf32", "bfloat16"]),
+    "images_per_batch": st.integers(2, 9),
+    "discount": st.floats(0.1, 1.0),
+    "fisher_tasks": st.none() | st.integers(1, 9),
+    "activation": st.sampled_from(["relu", "tanh"]),
+    **dict.fromkeys(("k_shot", "n_query", "tasks_per_batch", "fisher_every"), st.integers(1, 4)),
+    **dict.fromkeys(
+        ("inner_lr", "meta_lr", "trust_region", "later_step_share"), st.floats(1e-9, 9)
+    ),
+}
+WILD = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=6)
+    | st.lists(st.integers() | st.floats(), max_size=3).map(tuple)
+)
+
+
+@st.composite
+def wild_changes(draw):
+    setting, method = draw(st.sampled_from(PAIRS))
+    return setting, method, draw(st.dictionaries(st.sampled_from(list(FIELDS)), WILD, min_size=1))
+
+
+@st.composite
+def small_changes(draw):
+    # Other environments load bodies, and the images of mini-ImageNet are large.
+    quick = [pair for pair in PAIRS if pair[0].id.startswith(("sin", "glyphs", "omni", "point"))]
+    setting, method = draw(st.sampled_from(quick))
+    free = st.sampled_from(settable(setting, method_of(setting, method).unheeded))
+    names = draw(st.lists(free, unique=True, min_size=1, max_size=4))
+    return setting, method, {name: draw(SMALL[name]) for name in names}
+
+
+def accepted(setting, method, changed) -> Config | None:
+    own = msgspec.structs.asdict(setting.config_of(method))
+    told = None
+    try:
+        require_fit(setting, method, method_of(setting, method).unheeded, own | changed)
+    except UsageError as error:
+        told = str(error)
+    if told is not None:
+        assert "\n" not in told
+        assert any(name in told for name in changed)
+        return None
+    return msgspec.convert(own | changed, Config)
+
+
+@given(wild_changes())
+def test_whatever_is_typed_fits_or_is_told(case):
+    config = accepted(*case)
+    if config is not None:
+        assert msgspec.json.decode(msgspec.json.encode(config), type=Config) == config
+
+
+@given(small_changes())
+def test_what_is_accepted_can_be_trained(case):
+    setting, name, _ = case
+    config = accepted(*case)
+    assume(config is not None)
+    assert config is not None
+    method = method_of(setting, name)
+    trainer = method_of(setting, method.trained_by or name)
+    network = trainer.network_for(config, 7)
+    drawn = network.initial(generator(0, "test"))
+    params = {key: value[None].requires_grad_() for key, value in drawn.items()}
+    if setting.metric == "return":
+        outputs = network.forward(params, torch.rand(1, 3, params["layer0.weight"].shape[-1]))
+        assert outputs.shape == (1, 3, 2)
+        return
+    tasks = min(2, config.tasks_per_batch)
+    batch = random_batch(msgspec.structs.replace(config, tasks_per_batch=tasks), CPU)
+    if isinstance(network, Classifier):
+        outputs, _ = network.train(params, batch.support_x[:1])
+        assert outputs.shape[2:] == (7,)
+        return
+    context = torch.rand(tasks, 2) if setting.metric == "mse" else None
+    learner = Learner(config=config, network=network, params=params)
+    if method.trains:
+        losses, _ = method.objective(learner, dataclasses.replace(batch, context=context))
+        assert losses.shape == (tasks,)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_the_runner_refuses_it_too_but_takes_a_record_as_it_is(monkeypatch, tmp_path, recorded):
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
+    setting = get_setting("point-navigation")
+    # As records of before have it.
+    config = msgspec.structs.replace(setting.config_of("random-init"), fisher_every=4)
+    request = Request(
+        setting=setting,
+        method="random-init",
+        seeds=(0,),
+        config=config,
+        schedule=setting.schedule(0),
+        protocols=(msgspec.structs.replace(setting.protocols[0], tasks=2, k_shot=1, n_query=1),),
+        device=CPU,
+        recorded=recorded,
+    )
+    registry = Registry(tmp_path / "results")
+    if recorded:
+        assert len(execute(request, registry, None).written) == 1
+        return
+    with pytest.raises(UsageError, match="random-init heeds no other fisher_every than its own, 1"):
+        execute(request, registry, None)
+    assert list(tmp_path.iterdir()) == []
