@@ -33,7 +33,7 @@ from suite.runs import (
     trained,
 )
 from suite.settings import Protocol
-from suite.settings.fitting import require_fit
+from suite.settings.fitting import require_fit, require_plan
 from suite.state import TrainingState, unstack
 from suite.supervised import Supervised
 from suite.train import Diverged
@@ -87,6 +87,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     if not request.recorded:
         values = msgspec.structs.asdict(request.config)
         require_fit(request.setting, request.method, method.unheeded, values)
+        require_plan(request.setting, request.method, request.schedule, request.protocols)
     request.engine.check(request.device)
     trainer = method_of(request.setting, method.trained_by or request.method)
     domain = _domain(request, method, trainer, images)

@@ -22,7 +22,7 @@ from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
 from suite.runs import Request
 from suite.settings import METHODS, Config, Setting, get_setting
-from suite.settings.fitting import require_fit, unknown
+from suite.settings.fitting import require_fit, require_plan, shown, unknown
 from suite.train import Hooks, Stopped
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,8 @@ def run_command(
     else:
         known = setting.protocols_of(method)
     named = {protocol.name: protocol for protocol in known}
+    schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
+    require_plan(setting, method, schedule)
     protocols = protocols_named(protocol_names, named, f"{setting.id} {method}") or known
     planned_way = setting.config_of(method).n_way
     if isinstance(how, FewShotMethod) and how.any_way and config.n_way != planned_way:
@@ -84,7 +86,6 @@ def run_command(
     except Stopped:
         return stopped(limits)
     engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
-    schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
     seeds = tuple(dict.fromkeys(seeds))
     at_most = seeds_together or _seeds_together(how, config, device, engine)
     failures = 0
@@ -142,11 +143,9 @@ def changed(setting: Setting, method: Method, changes: tuple[str, ...]) -> Confi
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
-            raise UsageError(
-                one_line(f"--set {change}: write FIELD=VALUE, as in --set inner_lr=0.01")
-            )
+            raise UsageError(f"--set {shown(change)}: write FIELD=VALUE, as in inner_lr=0.01")
         if name not in own:
-            raise UsageError(one_line(f"--set {change}: {unknown(name, setting, method.unheeded)}"))
+            raise UsageError(f"--set {shown(change)}: {unknown(name, setting, method.unheeded)}")
         if name in given:
             raise UsageError(f"--set {name}: it is given twice; give it once")
         given[name] = _value(text)

@@ -1,4 +1,4 @@
-"""What each field of a configuration can be, and for which problem it counts at all."""
+"""What each field of a configuration, a schedule and a protocol can be, and where it counts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,11 +7,14 @@ from suite.settings.metrics import Problem
 from suite.settings.rules import FLAG, HIDDEN, Rule, choice, number, whole
 from suite.settings.schema import Setting
 
-_COUNT, _STEPS = 10_000, 100
+_COUNT, _STEPS, _ITERATIONS, _TASKS, _GOALS = 10_000, 100, 100_000_000, 1_000_000, 40
 _WEIGHTS = choice("xavier-uniform", "truncated-normal-0.01", "torch7")
 _HEAD = choice("xavier-uniform", "truncated-normal-0.01", "normal-1", "torch7")
 _ROUNDED = choice("float32", "tf32", "bfloat16")
 _NETWORKS = choice("conv-stride", "conv-pool", "mlp-bn")
+_STATISTICS = choice("batch-statistics", "support-statistics", "one-query")
+_AVERAGES = choice("running-averages")
+_WHICH = choice("last", "best-validation")
 _MANY, _POSITIVE, _CLIP = whole(1, _COUNT), number(), number().or_null()
 
 _PROBLEMS: Final[dict[Problem, int]] = {"regression": 0, "classification": 1, "policies": 2}
@@ -48,6 +51,19 @@ FIELDS: Final[dict[str, tuple[Rule | None, Rule | None, Rule | None]]] = {
 """By field, for regression, classification and policies; None where nothing but a setting's own
 value can stand."""
 
+SCHEDULE: Final = {"iterations": whole(0, _ITERATIONS), "validate_every": whole(1, _ITERATIONS)}
+
+PROTOCOL: Final[dict[str, tuple[Rule, Rule, Rule]]] = {
+    "k_shot": (_MANY, _MANY, _MANY),
+    "n_query": (_MANY, _MANY, _MANY),
+    "tasks": (whole(1, _TASKS), whole(1, _TASKS), whole(1, _GOALS)),
+    "steps": (whole(0, _STEPS), whole(0, _STEPS), whole(0, _STEPS)),
+    "report_step": (whole(0, _STEPS), whole(0, _STEPS), whole(0, _STEPS)),
+    "batch_norm": (choice("none"), _STATISTICS, choice("none")),
+    "checkpoint": (_WHICH, _WHICH, _WHICH),
+}
+"""Likewise; a protocol has a name and a version beside that."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
@@ -77,4 +93,14 @@ def rules(setting: Setting) -> dict[str, Rule | None]:
         found["n_way"] = whole(2, images.classes)
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
         found["images_per_batch"] = whole(2, images.labelled)
+    return found
+
+
+def protocol_rules(setting: Setting, method: str) -> dict[str, Rule]:
+    """The same of a protocol; a network with running averages is scored by nothing else."""
+    found = {name: row[_PROBLEMS[setting.metric]] for name, row in PROTOCOL.items()}
+    if images := IMAGES.get(setting.config.dataset):
+        found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
+    if setting.config_of(method).batch_norm == "running-averages":
+        found["batch_norm"] = _AVERAGES
     return found

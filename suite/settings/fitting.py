@@ -7,14 +7,15 @@ nothing would fail in the middle of a run: `require_fit` refuses both before any
 import difflib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from suite.errors import UsageError, one_line
-from suite.settings.fields import IMAGES, rules
-from suite.settings.schema import Setting
+from suite.settings.fields import IMAGES, SCHEDULE, protocol_rules, rules
+from suite.settings.rules import Rule
+from suite.settings.schema import Protocol, Schedule, Setting
 
 _SHOWN = 60
 
@@ -29,7 +30,7 @@ def unknown(name: str, setting: Setting, unheeded: frozenset[str]) -> str:
     known = settable(setting, unheeded)
     near = difflib.get_close_matches(name, known)
     listed = ", ".join(near or known)
-    return f"there is no field '{name}'; {'near it' if near else 'fields'}: {listed}"
+    return f"there is no field '{shown(name)}'; {'near it' if near else 'fields'}: {listed}"
 
 
 def require_fit(
@@ -51,10 +52,41 @@ def require_fit(
                 f"{name}={shown(value)}: {setting.id} {method} heeds no other {name} than its own, "
                 f"{shown(own[name])}; leave it out, or change one of: {listed}"
             )
-        if not rule.fits(value):
-            raise UsageError(f"{name}={shown(value)}: {name} must be {rule.words}")
+        _require({name: rule}, values)
     if told := _apart(setting, unheeded, values):
         raise UsageError(told)
+
+
+def require_plan(
+    setting: Setting, method: str, schedule: Schedule, protocols: Iterable[Protocol] = ()
+) -> None:
+    """Raise `UsageError` where a training cannot be so long, or a model not be scored so."""
+    _require(SCHEDULE, msgspec.structs.asdict(schedule))
+    for protocol in protocols:
+        _require(protocol_rules(setting, method), msgspec.structs.asdict(protocol))
+        if protocol.report_step > protocol.steps:
+            raise UsageError(
+                f"report_step={protocol.report_step}: protocol {shown(protocol.name)} takes "
+                f"{protocol.steps} steps"
+            )
+        if told := _too_many(setting, protocol.k_shot, protocol.n_query):
+            raise UsageError(told)
+
+
+def _require(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
+    for name, rule in rules.items():
+        if not rule.fits(values[name]):
+            raise UsageError(f"{name}={shown(values[name])}: {name} must be {rule.words}")
+
+
+def _too_many(setting: Setting, k_shot: int, n_query: int) -> str | None:
+    images = IMAGES.get(setting.config.dataset)
+    if not images or k_shot + n_query <= images.of_class:
+        return None
+    return (
+        f"k_shot={k_shot} and n_query={n_query}: a task takes both from the "
+        f"{images.of_class} images of a class"
+    )
 
 
 def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]) -> str | None:
@@ -62,11 +94,8 @@ def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]
     k_shot, n_query, every = values["k_shot"], values["n_query"], values["fisher_every"]
     layers = len(values["hidden"])
     images = IMAGES.get(setting.config.dataset)
-    if images and k_shot + n_query > images.of_class:
-        return (
-            f"k_shot={k_shot} and n_query={n_query}: a task takes both from the "
-            f"{images.of_class} images of a class"
-        )
+    if told := _too_many(setting, k_shot, n_query):
+        return told
     if images and values["network"] == "conv-pool" and layers > images.halvings:
         return (
             f"hidden={shown(values['hidden'])}: conv-pool halves an image at each layer; with "

@@ -18,6 +18,7 @@ WRONG = {
     "sinusoid maml --set": "write FIELD=VALUE",
     "sinusoid maml --set inner_lr=0.5 inner_lr=0.25": "--set inner_lr: it is given twice",
     "sinusoid maml --set inner_lr=0.5 --set inner_lr=0.5": "--set inner_lr: it is given twice",
+    "sinusoid maml --iterations 100000000000": "iterations must be a whole number from 0 to",
     # What the setting is.
     "sinusoid maml --set dataset=omniglot": "heeds no other dataset than its own, sinusoid",
     "glyphs-5way-1shot maml --set dataset=omniglot": "no other dataset than its own, glyphs",
@@ -84,6 +85,9 @@ def test_a_long_value_is_cut(suite):
     code, _, err = suite(f"run sinusoid maml --set hidden=[{'1,' * 2_000}0]")
     assert code == 2
     assert len(err) < 200
+    code, _, err = suite(f"run sinusoid maml --set {'x' * 5_000}=1")
+    assert code == 2
+    assert len(err) < 500
 
 
 def test_fields_may_be_set_in_one_option_or_in_several(suite, tmp_path):

@@ -156,7 +156,7 @@ def test_trained_policies_have_relu(registry):
 def test_more_test_goals_than_there_are(registry):
     (protocol,) = request().protocols
     protocols = (msgspec.structs.replace(protocol, tasks=41),)
-    with pytest.raises(UsageError, match="40 test goals"):
+    with pytest.raises(UsageError, match="tasks must be a whole number from 1 to 40"):
         execute(request("random-init", protocols=protocols), registry, None)
 
 

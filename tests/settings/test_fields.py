@@ -13,6 +13,7 @@ from baselines import method_of
 from suite.data import glyphs, omniglot
 from suite.data.mini_split import N_IMAGES, RAVI_LAROCHELLE
 from suite.data.synthetic import random_batch
+from suite.envs import make_environment
 from suite.errors import UsageError
 from suite.inner.learner import Learner
 from suite.models import Classifier
@@ -21,9 +22,10 @@ from suite.registry import Registry
 from suite.rng import generator
 from suite.runner import execute
 from suite.runs import Request
-from suite.settings import SETTINGS, Config, get_setting
-from suite.settings.fields import FIELDS, IMAGES, rules
-from suite.settings.fitting import require_fit, settable
+from suite.settings import SETTINGS, Config, Protocol, Schedule, get_setting
+from suite.settings.fields import FIELDS, IMAGES, PROTOCOL, SCHEDULE, rules
+from suite.settings.fitting import require_fit, require_plan, settable
+from suite.settings.protocols import protocols_by_name
 
 RESULTS = Path(__file__).parents[2] / "results"
 PAIRS = [(setting, method) for setting in SETTINGS.values() for method in setting.methods]
@@ -54,6 +56,44 @@ def test_a_settings_own_configurations_pass(pair):
         assert rule.fits(getattr(config, name)), name
 
 
+@pytest.mark.parametrize("pair", PAIRS, ids=named)
+def test_a_settings_own_plans_pass(pair):
+    setting, method = pair
+    protocols = protocols_by_name(setting, method).values()
+    require_plan(setting, method, setting.schedule(None, method), protocols)
+    require_plan(setting, method, setting.schedule(0, method), setting.short(method)[1])
+
+
+def test_the_tables_of_schedules_and_protocols_have_every_field():
+    assert {*SCHEDULE, "name", "version"} == set(Schedule.__struct_fields__)
+    assert {*PROTOCOL, "name", "version"} == set(Protocol.__struct_fields__)
+
+
+ODD = [
+    ("sinusoid", {"tasks": 0}, "tasks must be a whole number from 1 to 1,000,000"),
+    ("sinusoid", {"report_step": 11}, "report_step=11: protocol 5-shot takes 10 steps"),
+    ("sinusoid", {"batch_norm": "one-query"}, "batch_norm must be one of none"),
+    ("sinusoid", {"checkpoint": "best"}, "checkpoint must be one of last, best-validation"),
+    ("glyphs-5way-1shot", {"batch_norm": "none"}, "one of batch-statistics, support-statistics"),
+    ("glyphs-5way-1shot", {"k_shot": 6, "n_query": 15}, "from the 20 images of a class"),
+    ("point-navigation", {"tasks": 41}, "tasks must be a whole number from 1 to 40"),
+]
+
+
+@pytest.mark.parametrize(("setting_id", "changes", "message"), ODD)
+def test_a_protocol_that_cannot_be_scored(setting_id, changes, message):
+    setting = get_setting(setting_id)
+    odd = msgspec.structs.replace(setting.protocols[0], **changes)
+    with pytest.raises(UsageError, match=message):
+        require_plan(setting, "maml", setting.schedule(), [odd])
+
+
+def test_classifiers_are_scored_by_running_averages():
+    setting = get_setting("glyphs-5way-1shot")
+    with pytest.raises(UsageError, match="batch_norm must be one of running-averages"):
+        require_plan(setting, "pretraining", setting.schedule(), setting.protocols)
+
+
 def test_every_completed_record_passes():
     records = [each for each in Registry(RESULTS).records() if each.status == "completed"]
     assert len(records) > 200
@@ -64,6 +104,7 @@ def test_every_completed_record_passes():
             value = getattr(record.config, name)
             fits = value == getattr(own, name) or (rule is not None and rule.fits(value))
             assert fits, (record.key, name, value)
+        require_plan(setting, record.method, record.schedule, [record.protocol])
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=named)
@@ -86,6 +127,9 @@ def test_the_bounds_are_those_of_the_data():
     for name, images in IMAGES.items():
         side = IMAGE_SHAPE[name][-1]
         assert side >> images.halvings == 1
+    goals = make_environment("point-navigation").test_goals()
+    assert PROTOCOL["tasks"][2].fits(len(goals))
+    assert not PROTOCOL["tasks"][2].fits(len(goals) + 1)
 
 
 SMALL = {
