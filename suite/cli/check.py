@@ -62,7 +62,7 @@ def check_command(
         if not cells or (references.exists() and not registered):
             where = results if cells else runs
             raise UsageError(f"{where} holds no run to take references of; add --run, or name it")
-        if foreign := [cell for cell in cells if cell.setting.metric not in MARGINS]:
+        if foreign := [cell for cell in cells if cell.setting.metric.name not in MARGINS]:
             name = f"{foreign[0].setting.id} {foreign[0].method}"
             raise UsageError(f"{runs} holds runs that are not the gate's, of {name}: name another")
         gate = _references(cells)

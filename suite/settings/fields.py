@@ -98,7 +98,7 @@ def rules(setting: Setting) -> dict[str, Rule | None]:
 
 def protocol_rules(setting: Setting, method: str) -> dict[str, Rule]:
     """The same of a protocol; a network with running averages is scored by nothing else."""
-    found = {name: row[_PROBLEMS[setting.metric]] for name, row in PROTOCOL.items()}
+    found = {name: row[_PROBLEMS[setting.problem]] for name, row in PROTOCOL.items()}
     if images := IMAGES.get(setting.config.dataset):
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
     if setting.config_of(method).batch_norm == "running-averages":

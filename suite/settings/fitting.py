@@ -102,7 +102,7 @@ def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]
             f"{setting.config.dataset} it has {images.halvings} layers at most"
         )
     heeds_both = not unheeded & {"fisher_every", "n_query"}
-    if setting.metric == "return" and heeds_both and math.gcd(every, n_query) > 1:
+    if setting.problem == "policies" and heeds_both and math.gcd(every, n_query) > 1:
         better = next(n for n in range(every, every + n_query + 1) if math.gcd(n, n_query) == 1)
         return (
             f"fisher_every={every} has a divisor in common with n_query={n_query}: steps of some "

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from baselines import method_of
 from suite.cli.progress import TrainingProgress
 from suite.errors import UsageError
 from suite.registry import Registry
