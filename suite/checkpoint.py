@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import logging
 import math
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,7 +126,7 @@ def save(path: Path, snapshot: Snapshot) -> None:
     Raises `CheckpointError` where it cannot be written; both that are there are then as they were.
     """
     data = _encoded(snapshot)
-    with _told(path), atomic_path(path) as temporary:
+    with writing(path), atomic_path(path) as temporary:
         temporary.write_bytes(data)
         # After it is on the disk, so that a full one takes neither of the two that stand.
         synced(temporary)
@@ -136,7 +137,7 @@ def save(path: Path, snapshot: Snapshot) -> None:
 def save_best(path: Path, snapshot: Snapshot) -> None:
     """Write `snapshot` to `best(path)` in place of what is there; errors are those of `save`."""
     data = _encoded(snapshot)
-    with _told(best(path)):
+    with writing(best(path)):
         atomic_write(best(path), data)
 
 
@@ -153,13 +154,14 @@ def take_over(path: Path, like: Snapshot, to: Path, training: Training) -> bool:
     for of, snapshot in found.items():
         if snapshot is not None:
             own = replace(snapshot, history=replace(snapshot.history, training=training))
-            with _told(of(to)):
+            with writing(of(to)):
                 atomic_write(of(to), _encoded(own))
     return True
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """Within, a checkpoint is written to `path`: what fails becomes a `CheckpointError`."""
     try:
         yield
     except OSError as error:
@@ -172,7 +174,7 @@ def _told(path: Path) -> Iterator[None]:
 def _encoded(snapshot: Snapshot) -> bytes:
     history = snapshot.history
     content: dict[str, Any] = {"format": _FORMAT, "sums": snapshot.sums}
-    content["training"] = {"name": history.training.name, "title": history.training.title}
+    content["training"] = vars(history.training)
     content |= {name: getattr(snapshot, name) for name in (*_TENSORS, "iteration")}
     content |= {name: getattr(history, name) for name in (*_TOLD, *_TOLD_LATER)}
     return sealed(content)
@@ -212,17 +214,43 @@ def _decoded(path: Path, like: Snapshot) -> Snapshot:
     content = unsealed(path.read_bytes())
     training = like.history.training
     _require_own(content, path, training)
-    told = {name: content.get(name) for name in _TOLD}
-    told |= {name: content[name] for name in _TOLD_LATER if name in content}
-    iteration, sums = content.get("iteration"), content.get("sums")
     for group in _TENSORS:
         if _shapes(content.get(group)) != _shapes(like.params):
             raise Unusable("other weights")
+    return _snapshot(content, training)
+
+
+def decoded(data: bytes, folder: str | None = None) -> Snapshot:
+    """The training in the bytes of a checkpoint, whose ever it is; its `resumes` are as saved.
+
+    One that does not say whose it is counts as that of `folder`, with no title. Raises `Unusable`
+    where the bytes are of no use.
+    """
+    content = unsealed(data)
+    if content.get("format") == _NAMELESS_FORMAT and folder is not None:
+        training = Training(name=folder)
+    elif content.get("format") == _FORMAT:
+        training = _owner(content)
+    else:
+        raise Unusable(f"format {content.get('format')}")
+    shapes = _shapes(content.get("params"))
+    if not shapes or any(_shapes(content.get(group)) != shapes for group in _TENSORS):
+        raise Unusable("its weights and Adam's state do not belong together")
+    if not all(_is_plain(value) for group in _TENSORS for value in content[group].values()):
+        raise Unusable("its weights are not plain tensors")
+    return _snapshot(content, training)
+
+
+def _snapshot(content: dict[str, Any], training: Training) -> Snapshot:
+    """What is in `content`, whose tensors have shapes that are known to be good."""
+    told = {name: content.get(name) for name in _TOLD}
+    told |= {name: content[name] for name in _TOLD_LATER if name in content}
+    iteration, sums = content.get("iteration"), content.get("sums")
     try:
         history = replace(msgspec.convert(told, History), training=training)
     except msgspec.ValidationError as error:
         raise Unusable(f"an odd history: {error}") from error
-    if type(iteration) is not int or _shape(sums) != _shape(like.sums):
+    if type(iteration) is not int or _shape(sums) != _shape(torch.zeros(2, dtype=torch.float64)):
         raise Unusable("an odd position")
     found = Snapshot(
         **{name: content[name] for name in (*_TENSORS, "iteration", "sums")}, history=history
@@ -239,16 +267,26 @@ def _require_own(content: dict[str, Any], path: Path, training: Training) -> Non
         return
     if version != _FORMAT:
         raise Unusable(f"format {version}")
-    try:
-        found = msgspec.convert(content.get("training"), Training)
-    except msgspec.ValidationError as error:
-        raise Unusable(f"it does not say whose it is: {error}") from error
+    found = _owner(content)
     if found.name != training.name:
         message = (
             f"{path} is the checkpoint of another training, {found}, and not of {training}: "
             f"move it to a folder named {found.name}, or delete it, and give the same command again"
         )
         raise CheckpointError(one_line(message))
+
+
+def _owner(content: dict[str, Any]) -> Training:
+    """Whose `content` says that it is."""
+    try:
+        found = msgspec.convert(content.get("training"), Training)
+    except msgspec.ValidationError as error:
+        raise Unusable(f"it does not say whose it is: {error}") from error
+    # Those that were saved before lengths were say it in words alone.
+    length = re.search(r"[ ]([0-9,]{1,20}) iterations", found.title)
+    if "iterations" not in content["training"] and length:
+        return replace(found, iterations=int(length[1].replace(",", "")))
+    return found
 
 
 def _unreasonable(snapshot: Snapshot) -> str | None:
@@ -276,6 +314,13 @@ def _unreasonable(snapshot: Snapshot) -> str | None:
     if not all((value >= 0).all() for value in snapshot.second_moments.values()):
         return "its second_moments are not squares"
     return None
+
+
+def _is_plain(value: Tensor) -> bool:
+    """Whether all of its values are there: strides could make much out of a few."""
+    if value.layout is not torch.strided or value.device.type != "cpu":
+        return False
+    return value.untyped_storage().nbytes() >= value.numel() * value.element_size()
 
 
 def _shapes(params: object) -> dict[str, object] | None:

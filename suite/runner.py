@@ -19,6 +19,7 @@ from suite.energy import Meter
 from suite.errors import SuiteError, UsageError, one_line
 from suite.evaluate import Watch
 from suite.machine import is_memory, of_the_machine, told
+from suite.packs.unfinished import take_in
 from suite.partial import PartialScore
 from suite.registry import Record, Registry, run_key
 from suite.registry.schema import Identity
@@ -110,6 +111,8 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
         outcome.standing.extend(done[0] for run in runs for done in run.standing if done)
         pending = [run for run in runs if run.pending]
         for run in pending:
+            if request.trains:
+                take_in(registry.root, run.training, run.checkpoint.parent)
             take_over_shorter(run, request, trainer, domain.network, registry)
         job = _Job(
             request=request,

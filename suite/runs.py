@@ -12,7 +12,7 @@ import msgspec
 import torch
 from filelock import BaseFileLock, FileLock, Timeout
 
-from baselines import Method
+from baselines import Method, method_of
 from suite import checkpoint
 from suite.checkpoint import Snapshot, Training
 from suite.errors import CheckpointError, UsageError
@@ -21,7 +21,7 @@ from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
 from suite.registry.schema import DataFacts, Identity
-from suite.settings import Config, Protocol, Schedule, Setting
+from suite.settings import Config, Protocol, Schedule, Setting, get_setting
 from suite.train import Hooks, Stopped, initial_snapshot
 
 log = logging.getLogger(__name__)
@@ -116,17 +116,27 @@ def look_up(
                 identities=identities,
                 standing=standing,
                 rerun=rerun,
-                training=_training(request, trainer, identities[0], rerun),
+                training=_training(trainer, identities[0], rerun),
             )
         )
     return runs
 
 
-def _training(request: Request, trainer: Method, identity: Identity, rerun: int = 0) -> Training:
+def trained_as(identity: Identity) -> Training:
+    """The training of a run, which runs of other settings and methods may share.
+
+    The setting and the method must be known here.
+    """
+    setting = get_setting(identity.setting)
+    scored = method_of(setting, identity.method)
+    return _training(method_of(setting, scored.trained_by or identity.method), identity)
+
+
+def _training(trainer: Method, identity: Identity, rerun: int = 0) -> Training:
     """That of `identity`, or the one that all settings of its data share."""
-    shared = trainer.shared_config(request.config)
+    shared = trainer.shared_config(identity.config)
     if shared is not None:
-        dataset, name = request.config.dataset, trainer.name
+        dataset, name = identity.config.dataset, trainer.name
         identity = msgspec.structs.replace(
             identity, setting=dataset, method=name, options={}, config=shared
         )
@@ -187,7 +197,7 @@ def take_over_shorter(
     }
     for schedule in sorted(shorter, key=lambda each: each.iterations, reverse=True):
         identity = msgspec.structs.replace(run.identities[0], schedule=schedule)
-        training = _training(request, trainer, identity)
+        training = _training(trainer, identity)
         saved = checkpoint_of(training.name, run.checkpoints)
         start = initial_snapshot(network, run.seed, training)
         if run.needs_best and checkpoint.load(checkpoint.best(saved), start) is None:

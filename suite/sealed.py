@@ -7,6 +7,7 @@ weights-only loader.
 import hashlib
 import io
 import warnings
+import zipfile
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from suite.machine import is_memory
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_NO_SAVE = "it is not what torch saves, or would run code"
 
 
 class Unusable(Exception):
@@ -33,6 +35,7 @@ def unsealed(data: bytes) -> dict[str, Any]:
     digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         raise Unusable("it is damaged")
+    _require_stored(payload)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -41,7 +44,18 @@ def unsealed(data: bytes) -> dict[str, Any]:
         if is_memory(error):
             raise
         # Whatever bytes that are not torch's make it raise; its own words advise to run the file.
-        raise Unusable("it is not what torch saves, or would run code") from error
+        raise Unusable(_NO_SAVE) from error
     if not isinstance(content, dict):
         raise Unusable("it is not what torch saves of a training")
     return content
+
+
+def _require_stored(payload: bytes) -> None:
+    """Raise `Unusable` for what is no archive, or unpacks to more: torch does not compress."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+            total = sum(member.file_size for member in archive.infolist())
+    except Exception as error:  # bytes that are no archive fail in any way
+        raise Unusable(_NO_SAVE) from error
+    if total > len(payload):
+        raise Unusable(f"it unpacks to {total:,} bytes, and torch does not compress")

@@ -17,6 +17,7 @@ from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
 from suite.cli.paths import REGISTRY
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.cli.streams import outlive_readers
+from suite.cli.travelling import pack, unpack
 from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
 from suite.machine import of_the_machine, told
@@ -30,6 +31,8 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "reproduce": reproduce,
     "evaluate": evaluate,
     "verify": verify,
+    "pack": pack,
+    "unpack": unpack,
     "list": list_,
     "show": show,
     "diff": diff,

@@ -13,6 +13,7 @@ from suite.cli.reproduce import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
+from suite.packs.unfinished import done, packs_in
 from suite.registry import Record, Registry
 from suite.registry.history import altered
 from suite.registry.references import Reference, References, read_references, write_references
@@ -25,6 +26,7 @@ from suite.report.check import (
     as_table,
     check_history,
     check_runs,
+    check_unfinished,
     check_verdicts,
     check_versions,
     differences,
@@ -54,7 +56,8 @@ def check_command(
         if code not in (PASSED, RUN_FAILED):
             return code
     cells = collect(_of_this_commit(Registry(runs))).cells
-    registered = collect(registry.records()).cells
+    records = registry.load()
+    registered = collect(records).cells
     rows = judged(registered)
     if known is None:
         if without:
@@ -75,6 +78,7 @@ def check_command(
         *check_verdicts(known, rows),
         *check_versions(registered),
         *_check_history(results),
+        *check_unfinished(each.path.name for each in done(packs_in(results), records)),
     ]
     print(as_json(checks) if json else as_table(checks))
     if os.environ.get("GITHUB_ACTIONS") == "true":

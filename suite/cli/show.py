@@ -1,6 +1,7 @@
 """`suite list` and `suite data`."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from suite.cli.checks import registry_at
+from suite.registry import Record
 from suite.settings import SETTINGS, Setting, get_setting
 from suite.settings.footnotes import FOOTNOTES
 from suite.settings.protocols import protocols_by_name
@@ -27,7 +29,8 @@ def show_overview(results: Path, *, lenient: bool = False) -> None:
     """Settings and methods, with the number of seeds that stand in the registry."""
     seeds: dict[tuple[str, str, str], set[int]] = {}
     failed: Counter[str] = Counter()
-    for record in registry_at(results, needed=False, lenient=lenient).records():
+    records = registry_at(results, needed=False, lenient=lenient).load()
+    for record in records:
         if record.status == "failed":
             failed[record.setting] += 1
             continue
@@ -58,7 +61,26 @@ def show_overview(results: Path, *, lenient: bool = False) -> None:
     console.print(table)
     if failed:
         console.print(f"{failed.total()} failed runs stand in {results}")
+    for line in _unfinished(results, records):
+        console.print(line, markup=False)
     console.print("Run one with: suite run SETTING METHOD; look at one with: suite list SETTING")
+
+
+def _unfinished(results: Path, records: Sequence[Record]) -> Iterator[str]:
+    """A line for each training that `suite run` would go on from."""
+    if not any((results / "unfinished").glob("*.pack")):
+        return
+    # Here, since it imports torch, which takes a second.
+    from suite.packs.trainings import described
+    from suite.packs.unfinished import done, packs_in
+
+    packs = list(packs_in(results))
+    finished = done(packs, records)
+    for each in packs:
+        told = "its record stands; remove it with: suite pack --unfinished"
+        if each not in finished:
+            told = "suite run goes on from it"
+        yield f"{each.path}: {described(each.entry)}; {told}"
 
 
 def show_setting(setting_id: str) -> None:

@@ -111,6 +111,12 @@ def check_history(altered: Mapping[str, str]) -> list[Check]:
     ]
 
 
+def check_unfinished(done: Iterable[str]) -> list[Check]:
+    """A line on each packed training of which a record stands by now: the files, by name."""
+    detail = "a record of its training stands; remove it with: suite pack --unfinished"
+    return [Check(name=f"unfinished {name}", status="left out", detail=detail) for name in done]
+
+
 def exit_code(checks: Sequence[Check]) -> int:
     """1 where one failed; 2 where one is missing, or none passed; else 0."""
     found = {check.status for check in checks}

@@ -1,0 +1,103 @@
+"""`suite pack` and `suite unpack`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from suite.checkpoint import Training
+from suite.errors import UsageError
+from suite.files import cache_dir
+from suite.packs.archive import opened_pack, write_pack
+from suite.packs.selection import selected
+from suite.packs.trainings import Saved, locked, saved_in, take, unpacked
+from suite.packs.unfinished import FOLDER, MOST_BYTES, done, packs_in, put
+from suite.registry import Registry
+
+_ENDING = ".pack"
+_LONG_SECONDS = 600.0
+_STANDS = {
+    "as far": "stands already as far: left as it is",
+    "further": "stands already further: left as it is",
+}
+
+
+def pack_trainings(target: Path, wanted: Sequence[str], results: Path) -> int:
+    """See `suite.cli.travelling.pack`; the exit code."""
+    if target.suffix != _ENDING:
+        raise UsageError(f"{target} does not end in {_ENDING}: name the file first, then the runs")
+    root = trainings_folder()
+    names = selected(wanted, _trainings(root), Registry(results))
+    if not names:
+        raise UsageError(f"no training lies in {root}; make one with: suite run SETTING METHOD")
+    chosen = map(_shown, saved_in(root, names))
+    size = write_pack(target, ((each.entry, each.files) for each in chosen))
+    print(
+        f"wrote {target}: {_counted(len(names))}, {size / 1e6:.1f} MB; take them in with: "
+        f"suite unpack {target}"
+    )
+    return 0
+
+
+def pack_unfinished(wanted: Sequence[str], results: Path) -> int:
+    """See `suite.cli.travelling.pack`; the exit code."""
+    registry = Registry(results)
+    for each in done(packs_in(results), registry.records()):
+        each.path.unlink()
+        print(f"removed {each.path}: a record of it stands")
+    root = trainings_folder()
+    names = selected(wanted, _trainings(root), registry)
+    found = saved_in(root, names)
+    left = [each for each in found if not each.finished and (wanted or _is_long(each))]
+    for path, saved in put(results, left):
+        print(f"{saved} -> {path}")
+    packs = list(packs_in(results))
+    size = sum(each.path.stat().st_size for each in packs)
+    print(
+        f"{results / FOLDER}: {_counted(len(packs))}, {size / 1e6:.1f} of {MOST_BYTES / 1e6:.0f} MB"
+    )
+    return 0
+
+
+def unpack_trainings(source: Path) -> int:
+    """See `suite.cli.travelling.unpack`; the exit code."""
+    root = trainings_folder()
+    busy: list[UsageError] = []
+    with opened_pack(source) as pack:
+        # All are looked at before anything is written.
+        for entry in pack.entries:
+            unpacked(pack, entry)
+        for entry in pack.entries:
+            saved = unpacked(pack, entry)
+            folder = root / entry.training
+            try:
+                with locked(folder, saved.training):
+                    taken = take(saved, folder)
+            except UsageError as error:
+                busy.append(error)
+                print(f"{saved}: {error}")
+                continue
+            print(f"{saved}: {_STANDS.get(taken, f'taken into {folder}')}")
+    if busy:
+        raise UsageError(f"{len(busy)} of {len(pack.entries)} trainings were not taken: {busy[0]}")
+    return 0
+
+
+def trainings_folder() -> Path:
+    """Where trainings are saved by default."""
+    return cache_dir() / "runs"
+
+
+def _trainings(root: Path) -> list[Training]:
+    return [each.training for each in saved_in(root)]
+
+
+def _shown(saved: Saved) -> Saved:
+    print(f"{saved}: {sum(map(len, saved.files.values())) / 1e6:.2f} MB")
+    return saved
+
+
+def _counted(trainings: int) -> str:
+    return f"{trainings} training{'' if trainings == 1 else 's'}"
+
+
+def _is_long(saved: Saved) -> bool:
+    return saved.snapshot.history.seconds >= _LONG_SECONDS

@@ -1,0 +1,55 @@
+"""The commands by which trainings and weights travel, and their options."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+
+def pack(
+    names: Positional[Annotated[tuple[str, ...], arg(metavar="FILE [RUN...]")]] = (),
+    /,
+    unfinished: bool = False,
+    results: Path = Path("results"),
+) -> int:
+    """Write the trainings in the cache into one FILE.pack, to go on elsewhere or to be scored.
+
+    Unfinished and finished ones, each with its last weights, its best, and all that is needed to go
+    on to the last bit. `suite unpack FILE.pack` takes them into another machine's cache. A training
+    that is under way is packed as it was last saved.
+
+    Args:
+        names: The file, and which trainings: each by a record (its file, the beginning of its key),
+            by setting/method/seed, or by the beginning of its own name; by default all.
+        unfinished: Without FILE: write unfinished trainings into results/unfinished, a file each,
+            where `suite run` finds them. By default those of ten minutes and more. What is finished
+            since is removed there.
+        results: The registry.
+    """
+    from suite.cli.pack import pack_trainings, pack_unfinished
+    from suite.errors import UsageError
+    from suite.files import expanded
+
+    if unfinished:
+        return pack_unfinished(names, results)
+    if not names:
+        raise UsageError("name a FILE.pack, or give --unfinished; see: suite pack --help")
+    return pack_trainings(expanded(names[0]), names[1:], results)
+
+
+def unpack(
+    source: Positional[Annotated[Path, arg(metavar="FILE")]],
+    /,
+) -> int:
+    """Take the trainings of a pack into the cache: `suite run` goes on from them.
+
+    Every one is checked first, by sha256 and by what it says of itself; no code in it is run. One
+    that is as far or further in the cache is left as it is. Exit codes: 0 done, 2 the file is no
+    sound pack, or a training is under way here.
+
+    Args:
+        source: What `suite pack` wrote.
+    """
+    from suite.cli.pack import unpack_trainings
+
+    return unpack_trainings(source)

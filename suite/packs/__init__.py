@@ -1,0 +1,1 @@
+"""Trainings and weights that leave the machine they were made on."""
