@@ -27,6 +27,14 @@ def how_to_train(identity: Identity) -> str:
     return _training_command(identity, _new_registry())
 
 
+def recorded_weights(record: Record) -> dict[str, str | None]:
+    """The sha256 of the weights that a record names, by their kind, `last` or `best-validation`."""
+    return {
+        "best-validation": record.provenance.best_weights_sha256,
+        record.protocol.checkpoint: record.provenance.weights_sha256,
+    }
+
+
 def require_recorded(
     record: Record,
     wanted: str,
@@ -39,10 +47,7 @@ def require_recorded(
     A record may not name that kind; then the other one tells whether it is the same training.
     `command` is what to do with a record that does have these weights.
     """
-    known: dict[str, str | None] = {
-        "best-validation": record.provenance.best_weights_sha256,
-        record.protocol.checkpoint: record.provenance.weights_sha256,
-    }
+    known = recorded_weights(record)
     for kind in sorted(weights, key=lambda each: each != wanted):
         found = weights[kind]
         if found is not None and known.get(kind) is not None:

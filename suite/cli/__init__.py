@@ -17,7 +17,7 @@ from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run
 from suite.cli.paths import REGISTRY
 from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.cli.streams import outlive_readers
-from suite.cli.travelling import pack, unpack
+from suite.cli.travelling import pack, publish, unpack
 from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
 from suite.machine import of_the_machine, told
@@ -33,6 +33,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "verify": verify,
     "pack": pack,
     "unpack": unpack,
+    "publish": publish,
     "list": list_,
     "show": show,
     "diff": diff,

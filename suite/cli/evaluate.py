@@ -1,5 +1,6 @@
 """`suite evaluate`."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +21,16 @@ from suite.errors import UsageError
 from suite.evaluate import Watch, evaluate
 from suite.inner.learner import Learner
 from suite.models.foreign import Layout, foreign_params
-from suite.registry.find import find_record
+from suite.packs.published import scoring_checkpoints
+from suite.registry.find import find_record, home_of
 from suite.registry.summary import summarise
 from suite.runner import execute
 from suite.runs import Request
 from suite.settings import METHODS, Protocol, Setting, get_setting
 from suite.settings.protocols import protocols_by_name
 from suite.train import Hooks
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,11 @@ def evaluate_run(
     record = find_record(registry, wanted)
     setting = get_setting(record.setting)
     method_for(setting, record.method)
+    checkpoints = scoring_checkpoints(record, home_of(registry, wanted))
     protocols = _protocols(setting, record.method, names)
+    if checkpoints is not None and not names and not any(checkpoints.glob("*/*.best.pt")):
+        log.info("the best-validation weights of %s are not published: left out", record.key)
+        protocols = tuple(each for each in protocols if each.checkpoint == "last")
     device, images = machine.prepared(setting)
     environment.use_precision(record.config.precision, device)
     with training_bar() as bar:
@@ -76,6 +84,7 @@ def evaluate_run(
             trains=False,
             recorded=True,
             scored_as=record if record.status == "completed" else None,
+            checkpoints=checkpoints,
             hooks=machine.hooks(bar),
         )
         outcome = execute(request, registry, images)

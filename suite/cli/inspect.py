@@ -16,7 +16,8 @@ from suite.errors import UsageError
 from suite.files import atomic_path
 from suite.launch.plans import DEFAULT_SEEDS
 from suite.registry.export import write_curves, write_frame
-from suite.registry.find import find_record
+from suite.registry.find import find_record, home_of
+from suite.registry.published import path_of_weights, published
 from suite.registry.store import encode
 from suite.report.cells import collect
 from suite.report.missing import missing_jobs
@@ -30,11 +31,15 @@ _DRAWN = (".png", ".svg", ".pdf")
 
 def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
     """See `suite.cli.reading.show`; the exit code."""
-    record = find_record(registry_at(results, needed=False), wanted)
+    registry = registry_at(results, needed=False)
+    record = find_record(registry, wanted)
     if as_json:
         print(escape.json(encode(record).decode()), end="")
         return 0
-    print(tabulate(describe(record), tablefmt="plain", disable_numparse=True))
+    root = home_of(registry, wanted).root
+    place = path_of_weights(record, published(root))
+    lines = [*describe(record), ("weights", str(root / place) if place else "not published")]
+    print(tabulate(lines, tablefmt="plain", disable_numparse=True))
     return 0
 
 
@@ -42,7 +47,8 @@ def draw_run(wanted: str, target: Path, results: Path) -> int:
     """See `suite.cli.reading.picture`; the exit code."""
     if target.suffix not in _DRAWN:
         raise UsageError(f"{target} does not end in any of: {', '.join(_DRAWN)}")
-    record = find_record(registry_at(results, needed=False), wanted)
+    registry = registry_at(results, needed=False)
+    record = find_record(registry, wanted)
     if sys.platform == "linux" and "DISPLAY" not in os.environ:
         os.environ.setdefault("MUJOCO_GL", "egl")
     # It tells, at every start, of an accelerator that is not needed.
@@ -51,7 +57,7 @@ def draw_run(wanted: str, target: Path, results: Path) -> int:
     from suite.rl.pictures import draw_policy
 
     with styled(plots=False):
-        figure = draw_policy(record)
+        figure = draw_policy(record, home_of(registry, wanted))
         try:
             with atomic_path(target) as path:
                 figure.savefig(path, format=target.suffix[1:])

@@ -53,3 +53,23 @@ def unpack(
     from suite.cli.pack import unpack_trainings
 
     return unpack_trainings(source)
+
+
+def publish(
+    runs: Positional[Annotated[tuple[str, ...], arg(metavar="[RUN...]")]] = (),
+    /,
+    results: Path = Path("results"),
+) -> int:
+    """Put weights from the cache beside their records: results/SETTING/METHOD/weights/.
+
+    With them `suite evaluate`, `verify` and `picture` need no training. Only weights whose sha256 a
+    record names are taken, the last of its training and the best ones, of 1 MB at most.
+
+    Args:
+        runs: Records: each by its file, the beginning of its key, or setting/method/seed; by
+            default those of seed 0 that are the paper's, as far as their weights are in the cache.
+        results: The registry.
+    """
+    from suite.cli.publish import publish_weights
+
+    return publish_weights(runs, results)

@@ -9,8 +9,9 @@ from suite.cli.checks import method_for
 from suite.cli.evaluate import Machine
 from suite.errors import CheckpointError, UsageError, one_line
 from suite.inner.engine import Engine, Kind
+from suite.packs.published import scoring_checkpoints
 from suite.registry import Record, Registry
-from suite.registry.find import find_record
+from suite.registry.find import find_record, home_of
 from suite.runner import execute
 from suite.runs import Request
 from suite.settings import get_setting
@@ -23,18 +24,21 @@ _CIRCUMSTANCES = ("device", "threads", "engine", "versions", "git_commit")
 def verify_runs(wanted: tuple[str, ...], results: Path, machine: Machine, *, train: bool) -> int:
     """See `suite.cli.commands.verify`; the exit code."""
     registry = Registry(results)
-    codes = [_verify(find_record(registry, each), machine, train=train) for each in wanted]
+    codes = [
+        _verify(find_record(registry, each), home_of(registry, each), machine, train=train)
+        for each in wanted
+    ]
     return DIFFERS if DIFFERS in codes else max(codes)
 
 
-def _verify(record: Record, machine: Machine, *, train: bool) -> int:
+def _verify(record: Record, registry: Registry, machine: Machine, *, train: bool) -> int:
     name = f"{record.setting} {record.method} seed {record.seed} [{one_line(record.protocol.name)}]"
     if record.status == "failed":
         print(f"{name}: it failed, and has no outcomes to compare")
         return UNKNOWN
     with tempfile.TemporaryDirectory(prefix="suite-verify-") as folder:
         try:
-            found = _again(record, machine, Path(folder), train=train)
+            found = _again(record, registry, machine, Path(folder), train=train)
         except (UsageError, CheckpointError) as error:
             print(f"{name}: cannot tell: {error} (or here: suite verify RUN --train)")
             return UNKNOWN
@@ -52,7 +56,9 @@ def _verify(record: Record, machine: Machine, *, train: bool) -> int:
     return DIFFERS
 
 
-def _again(record: Record, machine: Machine, folder: Path, *, train: bool) -> Record | None:
+def _again(
+    record: Record, registry: Registry, machine: Machine, folder: Path, *, train: bool
+) -> Record | None:
     """The record that the same run gives now; None where it would be another run."""
     setting = get_setting(record.setting)
     method_for(setting, record.method)
@@ -69,7 +75,7 @@ def _again(record: Record, machine: Machine, folder: Path, *, train: bool) -> Re
         trains=train,
         recorded=True,
         scored_as=None if train else record,
-        checkpoints=folder / "checkpoints" if train else None,
+        checkpoints=folder / "checkpoints" if train else scoring_checkpoints(record, registry),
         engine=Engine(kind="eager" if kind == "graph" and device.type == "cpu" else kind),
         hooks=machine.hooks(None),
     )

@@ -22,8 +22,7 @@ def find_record(registry: Registry, wanted: str) -> Record:
         path = expanded(wanted)
         if not path.exists():
             raise UsageError(f"no record {wanted}; see: suite list")
-        path = path.absolute()
-        return Registry(path.parent.parent.parent).read(path)
+        return home_of(registry, wanted).read(path.absolute())
     found = _candidates(registry, wanted)
     runs = sorted({_key(path) for path in found})
     if not runs:
@@ -38,6 +37,13 @@ def find_record(registry: Registry, wanted: str) -> Record:
     attempts = sorted(map(registry.read, found), key=lambda record: record.attempt)
     completed = [record for record in attempts if record.status == "completed"]
     return completed[0] if completed else attempts[-1]
+
+
+def home_of(registry: Registry, wanted: str) -> Registry:
+    """The registry that `find_record` finds `wanted` in: that of the file, where it names one."""
+    if wanted.endswith(".json"):
+        return Registry(expanded(wanted).absolute().parent.parent.parent)
+    return registry
 
 
 def _candidates(registry: Registry, wanted: str) -> list[Path]:

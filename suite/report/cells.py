@@ -4,8 +4,8 @@ A cell holds runs that differ in nothing but the seed. A run is the paper's only
 its configuration and its protocol are; all others are put elsewhere, with their differences named.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -93,9 +93,13 @@ class Contents:
     """Completed runs that are not counted, since their seed already is."""
     unknown: tuple[Record, ...]
     """Runs of settings that this suite does not have."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """The files of published weights by name; see `suite.registry.published`."""
 
 
-def collect(records: Iterable[Record] | Contents) -> Contents:
+def collect(
+    records: Iterable[Record] | Contents, weights: Mapping[str, str] | None = None
+) -> Contents:
     """Sort `records` into cells; no seed of a cell counts twice. What is sorted already stays.
 
     Of several completed attempts of one key the lowest counts; of several keys of one seed, which
@@ -119,6 +123,7 @@ def collect(records: Iterable[Record] | Contents) -> Contents:
         failed=tuple(record for record in known if record.status == "failed"),
         repeated=tuple(sorted(repeated, key=_order)),
         unknown=tuple(record for record in ordered if record.setting not in SETTINGS),
+        weights=weights or {},
     )
 
 

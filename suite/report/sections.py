@@ -69,7 +69,7 @@ class Section:
         """The columns of `_TAIL`."""
         if cell is None:
             return [text.NOTHING] * len(_TAIL)
-        links = text.seed_links(cell, self.results_link)
+        links = text.seed_links(cell, self.results_link, self.contents.weights)
         return [str(len(cell.records)), f"{cell.schedule.iterations:,}", links]
 
 

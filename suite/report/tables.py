@@ -8,6 +8,7 @@ from pathlib import Path
 from suite.errors import RegistryError
 from suite.files import atomic_write
 from suite.registry import Record, Registry
+from suite.registry.published import published
 from suite.registry.store import collector_at_rest
 from suite.report.cells import Contents, collect
 from suite.report.figures import FIGURES
@@ -44,7 +45,8 @@ def write_report(
     there is none but the report that stands has some: then most likely another registry was meant.
     """
     reports_dir = Path(reports_dir)
-    contents = collect(Registry(registry_root, lenient=lenient).load())
+    registry = Registry(registry_root, lenient=lenient)
+    contents = collect(registry.load(), published(registry.root))
     target = reports_dir / "tables.md"
     if not contents.records and _has_records(target):
         raise RegistryError(

@@ -1,6 +1,6 @@
 """The cells of tables as text: numbers, links, and tables of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tabulate import tabulate
@@ -8,6 +8,7 @@ from tabulate import tabulate
 from suite import escape
 from suite.escape import markdown
 from suite.registry import Record, Registry
+from suite.registry.published import path_of_weights
 from suite.report.cells import Cell
 from suite.report.numbers import Summary
 from suite.settings import PaperNumber, Setting
@@ -63,9 +64,17 @@ def link(record: Record, label: str, results_link: str) -> str:
     return f"[{markdown(label)}]({escape.link(Registry(Path(results_link)).path(record))})"
 
 
-def seed_links(cell: Cell, results_link: str) -> str:
-    """One link a seed, named by it."""
-    return " ".join(link(record, str(record.seed), results_link) for record in cell.records)
+def seed_links(cell: Cell, results_link: str, weights: Mapping[str, str]) -> str:
+    """One link a seed, named by it, and one to its weights where they are published."""
+    return " ".join(_seed_link(record, results_link, weights) for record in cell.records)
+
+
+def _seed_link(record: Record, results_link: str, weights: Mapping[str, str]) -> str:
+    shown = link(record, str(record.seed), results_link)
+    place = path_of_weights(record, weights)
+    if place is None:
+        return shown
+    return f"{shown} ([weights]({escape.link(Path(results_link) / place)}))"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

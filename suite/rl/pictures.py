@@ -15,7 +15,8 @@ from suite.envs import Environment, PointNavigation
 from suite.envs.environment import Array
 from suite.errors import UsageError
 from suite.models import Network, Params
-from suite.registry import Record
+from suite.packs.published import scoring_checkpoints
+from suite.registry import Record, Registry
 from suite.rl.learning import World, policies_by_step, world_of
 from suite.rl.sampling import act
 from suite.rng import numpy_generator
@@ -31,17 +32,18 @@ _FRAMES, _SIZE = 8, (240, 180)
 _SHOWN_STEPS = {True: (0, 1, 3), False: (0, 1)}
 
 
-def draw_policy(record: Record) -> Figure:
-    """The policy of `record` on test goals, before and after adaptation, from the cached weights.
+def draw_policy(record: Record, registry: Registry) -> Figure:
+    """The policy of `record` on test goals, before and after adaptation.
 
-    A `UsageError` where they are not there, or where there is nothing to draw with.
+    By weights of the cache, or those that are published in the registry. A `UsageError` where they
+    are not there, or where there is nothing to draw with.
     """
     setting = get_setting(record.setting)
     method = method_of(setting, record.method)
     if not isinstance(method, PolicyMethod):
         raise UsageError(f"{setting.id} has no policies to draw; its figures: suite report")
     world = world_of(record.config, told=method.told)
-    weights = _weights(record, method.network(record.config, 0))
+    weights = _weights(record, method.network(record.config, 0), registry)
     goals = _goals(world.environment)
     policies = list(
         islice(
@@ -63,12 +65,12 @@ def draw_policy(record: Record) -> Figure:
     return _paths(title, goals, traces) if drawn else _strips(title, world, goals, traces)
 
 
-def _weights(record: Record, network: Network) -> Params:
+def _weights(record: Record, network: Network, registry: Registry) -> Params:
     training, kind = training_of(record), record.protocol.checkpoint
     start = initial_snapshot(network, record.seed, training)
     if record.schedule.iterations == 0:
         return start.params
-    last = checkpoint_of(training.name)
+    last = checkpoint_of(training.name, scoring_checkpoints(record, registry))
     path = last if kind == "last" else checkpoint.best(last)
     found = checkpoint.load(path, start)
     if found is None:

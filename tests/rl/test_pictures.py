@@ -19,6 +19,7 @@ from suite.runs import Request
 from suite.settings import get_setting
 
 RESULTS = Path(__file__).parents[2] / "results"
+REGISTRY = Registry("none")
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def record(tmp_path):
 
 @pytest.mark.parametrize(("method", "panels"), [("maml", 3), ("pretraining", 3), ("oracle", 1)])
 def test_paths_lead_from_the_origin(record, method, panels):
-    figure = draw_policy(record("point-navigation", method))
+    figure = draw_policy(record("point-navigation", method), REGISTRY)
     assert len(figure.axes) == panels
     goals = get_setting("point-navigation")
     assert goals.title in figure.get_suptitle()
@@ -87,7 +88,7 @@ class Renderer:
 
 def test_a_strip_has_a_row_for_each_goal_and_step(record, monkeypatch):
     monkeypatch.setattr("mujoco.Renderer", Renderer)
-    figure = draw_policy(record("cheetah-direction", "random-init"))
+    figure = draw_policy(record("cheetah-direction", "random-init"), REGISTRY)
     assert len(figure.axes) == 4 * 8
     rows = [axes.get_ylabel() for axes in figure.axes[::8]]
     assert rows == [
@@ -103,24 +104,24 @@ def test_without_opengl_the_message_says_what_to_install(record, monkeypatch):
 
     monkeypatch.setattr("mujoco.Renderer", broken)
     with pytest.raises(UsageError, match=r"no OpenGL .* install maml-suite\[rl\]"):
-        draw_policy(record("ant-direction", "random-init"))
+        draw_policy(record("ant-direction", "random-init"), REGISTRY)
 
 
 def test_weights_that_are_not_there_can_be_trained_again(record, monkeypatch, tmp_path):
     found = record("point-navigation", "maml")
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match="are not in") as caught:
-        draw_policy(found)
+        draw_policy(found, REGISTRY)
     monkeypatch.chdir(tmp_path)
     _, _, command = str(caught.value).partition("train them here with: ")
     monkeypatch.setattr(sys, "argv", shlex.split(command))
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 0
-    assert len(draw_policy(found).axes) == 3
+    assert len(draw_policy(found, REGISTRY).axes) == 3
     other = msgspec.structs.replace(found.provenance, weights_sha256="0" * 64)
     with pytest.raises(UsageError, match="are not those of record"):
-        draw_policy(msgspec.structs.replace(found, provenance=other))
+        draw_policy(msgspec.structs.replace(found, provenance=other), REGISTRY)
 
 
 def test_the_command(record, monkeypatch, capsys, tmp_path):

@@ -1,0 +1,63 @@
+"""`suite publish`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from baselines import METHODS
+from suite.cli.checks import method_for, registry_at
+from suite.errors import UsageError
+from suite.packs.published import NotHere, TooLarge, publish
+from suite.registry import Record, Registry
+from suite.registry.find import find_record, home_of
+from suite.report.cells import collect
+from suite.settings import get_setting
+
+_SEED = 0
+
+
+def publish_weights(wanted: Sequence[str], results: Path) -> int:
+    """See `suite.cli.travelling.publish`; the exit code."""
+    registry = registry_at(results)
+    if wanted:
+        for each in wanted:
+            record = find_record(registry, each)
+            _require_trained(record)
+            home = home_of(registry, each).root
+            print(_told(publish(record, home)) or f"the weights of {record.key} are published")
+        return 0
+    missing, too_large = 0, []
+    for record in _of_the_paper(registry):
+        try:
+            if line := _told(publish(record, results)):
+                print(line)
+        except NotHere:
+            missing += 1
+        except TooLarge as error:
+            too_large.append(error)
+    for error in too_large:
+        print(error)
+    print(f"{missing} records of seed {_SEED} have weights that are not in the cache")
+    return 0
+
+
+def _require_trained(record: Record) -> None:
+    if not method_for(get_setting(record.setting), record.method).trains:
+        raise UsageError(f"{record.key} is not trained: its weights are those of its seed")
+
+
+def _of_the_paper(registry: Registry) -> list[Record]:
+    """The records of the seed that count for the paper, trained and with weights that are named."""
+    cells = [cell for cell in collect(registry.records()).cells if cell.place == "paper"]
+    return [
+        record
+        for cell in cells
+        for record in cell.records
+        if record.seed == _SEED
+        and record.method in METHODS
+        and record.schedule.iterations
+        and record.provenance.weights_sha256
+    ]
+
+
+def _told(paths: Sequence[Path]) -> str:
+    return "\n".join(f"wrote {path} ({path.stat().st_size / 1e3:,.0f} kB)" for path in paths)
