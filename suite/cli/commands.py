@@ -151,7 +151,8 @@ def evaluate(
 ) -> int:
     """Score a trained model under other protocols.
 
-    Of a RUN of the registry the weights must still be in the cache; each protocol gives a record.
+    Of a RUN of the registry the weights must be in the cache, or published beside its record
+    (`suite publish`); each protocol gives a record.
     Weights of somebody else (`--weights FILE --setting SETTING`) are scored and not recorded. The
     protocols are those of the setting and 15-queries, support-statistics, one-query,
     best-validation, 6000-tasks, 1-step to 10-steps. `suite tables` shows what they change.
@@ -202,8 +203,9 @@ def verify(
 ) -> int:
     """Score a record's weights again, or train them again, and compare every outcome.
 
-    The weights must still be in the cache, and be those of the record. Nothing is written to the
-    registry. Exit codes: 0 equal to the last digit, 1 an outcome differs, 2 that cannot be told.
+    The weights must be those of the record, in the cache or published beside it (`suite publish`).
+    Nothing is written to the registry. Exit codes: 0 equal to the last digit, 1 an outcome
+    differs, 2 that cannot be told.
 
     Args:
         runs: Records: each by its file, the beginning of its key, or setting/method/seed.

@@ -62,7 +62,7 @@ def picture(
     """Draw what a trained policy does on test goals, before and after adaptation.
 
     Paths in 2-D navigation; frames of half-cheetah and ant, which need OpenGL. The weights come
-    from the cache of the machine that trained them.
+    from the cache of the machine that trained them, or are those published beside the record.
 
     Args:
         run: A record's file, the beginning of its key, or setting/method/seed.

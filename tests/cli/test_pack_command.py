@@ -1,8 +1,11 @@
 """`suite pack` and `suite unpack`: trainings leave one cache and go on in another."""
 
+import itertools
+
 import pytest
 from filelock import FileLock
 
+from suite.cli.limits import Limits
 from suite.files import cache_dir
 from suite.registry import Registry
 
@@ -111,8 +114,11 @@ def test_one_bad_training_and_nothing_is_taken(suite, on, trained, tmp_path):
 def test_an_unfinished_training_goes_on_in_a_clone_and_is_removed_when_done(
     suite, on, tmp_path, monkeypatch
 ):
-    run = f"run sinusoid maml --iterations 600 {ALONE}"
-    assert suite(f"{run} --time-limit 1s")[0] == 3
+    run = f"run sinusoid maml --iterations 40 {ALONE}"
+    calls = itertools.count()
+    with monkeypatch.context() as patch:
+        patch.setattr(Limits, "reason", lambda self: "enough" if next(calls) > 20 else None)
+        assert suite(run)[0] == 3
     code, out, _ = suite("pack --unfinished")
     assert code == 0
     assert "results/unfinished: 0 trainings" in out
@@ -121,9 +127,7 @@ def test_an_unfinished_training_goes_on_in_a_clone_and_is_removed_when_done(
     (path,) = (tmp_path / "results" / "unfinished").iterdir()
     assert f"-> {path.relative_to(tmp_path)}" in out
     assert "results/unfinished: 1 training, 0." in out
-    assert f"{path.name}: sinusoid maml seed 0, 600 iterations" in suite("list")[1].replace(
-        "\n", ""
-    )
+    assert f"{path.name}: sinusoid maml seed 0, 40 iterations" in suite("list")[1].replace("\n", "")
     on("other")
     code, _, _ = suite(run)
     assert code == 0

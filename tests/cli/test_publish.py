@@ -82,6 +82,8 @@ def test_a_policy_is_drawn_in_a_clone(suite, clone):
     clone()
     code, out, err = suite(f"picture {record.key} paths.png")
     assert (code, out) == (0, "wrote paths.png\n"), err
+    network, weights = trained_network("point-navigation/maml/0")
+    assert network.forward(weights, torch.zeros(1, 5, 2)).shape == (1, 5, 2)
 
 
 def test_its_own_code_has_the_network_and_the_weights(suite, clone):

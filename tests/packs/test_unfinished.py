@@ -3,12 +3,10 @@
 from dataclasses import replace
 
 import msgspec
-import numpy as np
 import pytest
 import torch
 from made_trainings import NAME, save, snapshot, training
 
-from suite.data.images import ImageData
 from suite.errors import UsageError
 from suite.packs.archive import write_pack
 from suite.packs.trainings import saved_in
@@ -20,18 +18,6 @@ from suite.settings import get_setting
 from suite.train import Hooks, Stopped
 
 ITERATIONS, HALF = 24, 13
-
-
-@pytest.fixture(scope="module")
-def drawings():
-    rng = np.random.default_rng(0)
-    return ImageData(
-        name="omniglot",
-        images=rng.integers(0, 256, (1623, 20, 1, 8, 8)).astype(np.uint8),
-        classes=tuple(f"class{number:04}" for number in range(1623)),
-        fingerprint="0",
-        warnings=(),
-    )
 
 
 def request(setting_id, **changes):
