@@ -25,7 +25,7 @@ def publish_weights(wanted: Sequence[str], results: Path) -> int:
             home = home_of(registry, each).root
             print(_told(publish(record, home)) or f"the weights of {record.key} are published")
         return 0
-    missing, too_large = 0, []
+    missing, too_large = 0, list[str]()
     for record in _of_the_paper(registry):
         try:
             if line := _told(publish(record, results)):
@@ -33,9 +33,9 @@ def publish_weights(wanted: Sequence[str], results: Path) -> int:
         except NotHere:
             missing += 1
         except TooLarge as error:
-            too_large.append(error)
-    for error in too_large:
-        print(error)
+            too_large.append(str(error))
+    for told in too_large:
+        print(told)
     print(f"{missing} records of seed {_SEED} have weights that are not in the cache")
     return 0
 

@@ -5,12 +5,14 @@ that has any other, or one that is compressed, is refused.
 """
 
 import hashlib
+import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -26,6 +28,8 @@ _MANIFEST = "manifest.json"
 _MOST_MANIFEST_BYTES = 2**24
 _MOST_BYTES = 2**26  # of a member; the largest of the paper's have three million
 _MOST_TRAININGS = 10_000
+_MOST_DIRECTORY_BYTES = 2**22
+_END, _END_BYTES, _LARGE, _LARGE_BYTES = b"PK\5\6", 22, b"PK\6\7", 20
 _NAME = re.compile(r"[0-9a-f]{12}(-rerun[1-9][0-9]{0,3})?")
 
 
@@ -82,7 +86,7 @@ def write_pack(path: Path, trainings: Iterable[tuple[Entry, Mapping[str, bytes]]
     """
     entries = []
     with atomic_path(path) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        with _small(path), zipfile.ZipFile(temporary, "w", allowZip64=False) as archive:
             for entry, files in trainings:
                 members = {name: _member(data) for name, data in files.items()}
                 entries.append(msgspec.structs.replace(entry, members=members))
@@ -95,14 +99,24 @@ def write_pack(path: Path, trainings: Iterable[tuple[Entry, Mapping[str, bytes]]
 
 
 @contextmanager
+def _small(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except zipfile.LargeZipFile as error:
+        raise UsageError(f"{path} would have more than 4 GB: name the runs to pack") from error
+
+
+@contextmanager
 def opened_pack(path: Path) -> Iterator[Pack]:
     """The pack at `path`, within; no code in it is run.
 
     Raises `UsageError` where it is none, is damaged or holds anything else.
     """
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            yield Pack(entries=_entries(archive), _archive=archive)
+        with open_regular(path) as file:
+            _require_short_directory(file)
+            with zipfile.ZipFile(file) as archive:
+                yield Pack(entries=_entries(archive), _archive=archive)
     except SuiteError:
         raise
     except FileNotFoundError as error:
@@ -115,6 +129,18 @@ def opened_pack(path: Path) -> Iterator[Pack]:
         raise UsageError(
             one_line(f"{path} is no sound pack ({reason}); bring it again, or: suite pack FILE")
         ) from error
+
+
+def _require_short_directory(file: BinaryIO) -> None:
+    """Raise `ValueError` where the list of members, which is read as a whole, would be long."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - _END_BYTES - _LARGE_BYTES))
+    tail = file.read()
+    end = tail[-_END_BYTES:]
+    if not end.startswith(_END) or tail[:-_END_BYTES].startswith(_LARGE):
+        raise ValueError("it does not end as a pack does")
+    if int.from_bytes(end[12:16], "little") > _MOST_DIRECTORY_BYTES:
+        raise ValueError("it has too many members")
 
 
 def _entries(archive: zipfile.ZipFile) -> tuple[Entry, ...]:

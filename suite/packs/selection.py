@@ -27,10 +27,10 @@ def _names(wanted: str, trainings: Sequence[Training], registry: Registry) -> se
         words = "{} {} seed {},".format(*parts)
         if named := {each.name for each in trainings if each.title.startswith(words)}:
             return named
-    begun = {each.name for each in trainings if each.name.startswith(wanted)}
+    begun = {each.name for each in trainings if wanted and each.name.startswith(wanted)}
     if len(begun) == 1 or wanted in begun:
         return {wanted} if wanted in begun else begun
-    if wanted and len(begun) > 1:
+    if len(begun) > 1:
         raise UsageError(f"'{wanted}' may be any of: {', '.join(sorted(begun)[:6])}; give more")
     try:
         name = trained_as(find_record(registry, wanted)).name

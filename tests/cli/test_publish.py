@@ -12,6 +12,7 @@ from suite.errors import UsageError
 from suite.packs.published import trained_network
 from suite.registry import Registry
 from suite.registry.published import published
+from suite.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 ALONE = "--device cpu --threads 1 --engine eager"
@@ -138,11 +139,27 @@ def test_a_damaged_file_is_told_and_not_scored(suite, clone):
     assert "cannot be read" in out
 
 
-def test_by_default_those_of_seed_0_at_the_papers_schedule(suite):
-    run(suite, more="--iterations 3 --protocols 5-shot")
+def test_by_default_those_of_seed_0_at_the_papers_schedule(suite, monkeypatch):
+    monkeypatch.setitem(
+        SETTINGS, "sinusoid", msgspec.structs.replace(SETTINGS["sinusoid"], iterations=3)
+    )
+    run(suite, more="--iterations 2 --protocols 5-shot")
     run(suite, method="random-init", more="--protocols 5-shot")
+    run(suite, more="--protocols 5-shot --set inner_lr=0.02")
+    nothing = "0 records of seed 0 have weights that are not in the cache\n"
+    assert suite("publish")[:2] == (0, nothing)
+    run(suite, more="--seeds 0 1 --protocols 5-shot 10-shot")
     code, out, _ = suite("publish")
-    assert (code, out) == (0, "0 records of seed 0 have weights that are not in the cache\n")
+    (name,) = published(Path("results"))
+    assert name.startswith("seed-0-")
+    assert (code, out) == (0, f"wrote results/sinusoid/maml/weights/{name} (7 kB)\n{nothing}")
+    assert suite("publish")[:2] == (0, nothing)
+    Path("results/sinusoid/maml/weights", name).unlink()
+    monkeypatch.setenv("SUITE_CACHE", "empty")
+    assert suite("publish")[:2] == (0, f"2{nothing[1:]}")
+    code, _, err = suite("publish sinusoid/random-init/0")
+    assert code == 2
+    assert "is not trained" in err
 
 
 def test_the_tables_and_show_tell_where_they_are(suite):

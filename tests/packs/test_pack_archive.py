@@ -12,6 +12,7 @@ import torch
 from made_trainings import NAME, save, snapshot, training
 
 from suite.errors import UsageError
+from suite.packs import archive
 from suite.packs.archive import opened_pack, write_pack
 from suite.packs.trainings import saved_in, unpacked
 from suite.sealed import sealed, unsealed
@@ -36,15 +37,15 @@ def read(path):
 
 
 def members(path):
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
 
 
 def rewrite(path, files, compression=zipfile.ZIP_STORED):
     """A zip of `files`, pairs of name and bytes, whatever they are."""
-    with zipfile.ZipFile(path, "w", compression) as archive:
+    with zipfile.ZipFile(path, "w", compression) as opened:
         for name, data in files:
-            archive.writestr(name, data)
+            opened.writestr(name, data)
 
 
 def replaced(path, data):
@@ -117,6 +118,27 @@ def test_a_compressed_pack_is_refused(pack):
     rewrite(pack, members(pack).items(), zipfile.ZIP_DEFLATED)
     with pytest.raises(UsageError, match="is compressed"):
         read(pack)
+
+
+def test_a_long_list_of_members_is_refused_before_it_is_read(pack, monkeypatch):
+    read(pack)
+    monkeypatch.setattr(archive, "_MOST_DIRECTORY_BYTES", 100)
+    with pytest.raises(UsageError, match="too many members"):
+        read(pack)
+
+
+def test_a_second_list_of_members_for_large_files_is_refused(pack):
+    data = pack.read_bytes()
+    pack.write_bytes(data[:-22] + b"PK\6\7" + bytes(16) + data[-22:])
+    with pytest.raises(UsageError, match="does not end as a pack does"):
+        read(pack)
+
+
+def test_a_pack_that_would_be_too_large_is_not_written(pack, runs, monkeypatch):
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 30_000)
+    with pytest.raises(UsageError, match="name the runs to pack"):
+        write(pack.with_name("b.pack"), saved_in(runs))
+    assert not pack.with_name("b.pack").exists()
 
 
 @pytest.mark.parametrize("size", [0, 10, 1000, -30])

@@ -1,5 +1,7 @@
 """What is taken into a cache, what is left as it is there, and whose it may be."""
 
+from dataclasses import replace
+
 import pytest
 from filelock import FileLock
 from made_trainings import NAME, NETWORK, save, snapshot, training
@@ -7,7 +9,9 @@ from made_trainings import NAME, NETWORK, save, snapshot, training
 from suite import checkpoint
 from suite.errors import CheckpointError, UsageError
 from suite.packs import trainings
+from suite.packs.selection import selected
 from suite.packs.trainings import described, locked, saved_in, slug, take
+from suite.registry import Registry
 from suite.runs import Run, resumed
 from suite.sealed import sealed, unsealed
 from suite.train import initial_snapshot
@@ -134,3 +138,25 @@ def test_names_say_what_is_in_it(runs):
     (found,) = saved_in(runs)
     assert slug(found.training) == f"sinusoid-maml-seed-0-{NAME}"
     assert described(found.entry) == f"sinusoid maml seed 0, 100 iterations ({NAME}), at 20"
+
+
+def test_which_trainings_are_meant(runs, tmp_path):
+    registry = Registry(tmp_path / "results")
+    names = ["0" * 12, "01" * 6, "f" * 12]
+    found = [training(name, seed) for seed, name in enumerate(names)]
+    assert selected([], found, registry) == set(names)
+    assert selected(["f", "sinusoid/maml/0"], found, registry) == {names[0], names[2]}
+    assert selected([names[1]], found, registry) == {names[1]}
+    with pytest.raises(UsageError, match=f"may be any of: {names[0]}, {names[1]}; give more"):
+        selected(["0"], found, registry)
+    for wanted in ("", "sinusoid/maml/3", "sinusoid/maml", "e"):
+        with pytest.raises(UsageError, match=f"no training in the cache is '{wanted}', and no rec"):
+            selected([wanted], found, registry)
+
+
+def test_a_longer_training_of_a_seed_is_meant_by_it_too(runs, tmp_path):
+    one = [training("0" * 12)]
+    with pytest.raises(UsageError, match="no training in the cache"):
+        selected([""], one, Registry(tmp_path))
+    both = [*one, replace(training("f" * 12), title="sinusoid maml seed 0, 9 it")]
+    assert len(selected(["sinusoid/maml/0"], both, Registry(tmp_path))) == 2
