@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from baselines import METHODS
 from suite.cli.checks import method_for, registry_at
 from suite.errors import UsageError
 from suite.packs.published import NotHere, TooLarge, publish
 from suite.registry import Record, Registry
 from suite.registry.find import find_record, home_of
 from suite.report.cells import collect
-from suite.settings import get_setting
+from suite.settings import METHODS, get_setting
 
 _SEED = 0
 
@@ -41,7 +40,8 @@ def publish_weights(wanted: Sequence[str], results: Path) -> int:
 
 
 def _require_trained(record: Record) -> None:
-    if not method_for(get_setting(record.setting), record.method).trains:
+    method_for(get_setting(record.setting), record.method)
+    if not METHODS[record.method].trains:
         raise UsageError(f"{record.key} is not trained: its weights are those of its seed")
 
 

@@ -203,5 +203,5 @@ def trained_network(run: str | Path, results: str | Path = "results") -> tuple[N
     setting = get_setting(record.setting)
     method = method_of(setting, record.method)
     trainer = method_of(setting, method.trained_by or record.method)
-    network = trainer.network_for(record.config, len(params.get("head.bias", ())))
+    network = trainer.network(record.config, len(params.get("head.bias", ())))
     return network, {name: value[None] for name, value in params.items()}

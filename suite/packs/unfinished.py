@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines import METHODS
 from suite.checkpoint import Training
 from suite.errors import UsageError
 from suite.packs.archive import Entry, opened_pack, write_pack
 from suite.packs.trainings import Saved, slug, take, unpacked
 from suite.registry import Record
 from suite.runs import trained_as
-from suite.settings import SETTINGS
+from suite.settings import METHODS, SETTINGS
 
 log = logging.getLogger(__name__)
 

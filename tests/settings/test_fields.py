@@ -208,7 +208,7 @@ def test_what_is_accepted_can_be_trained(case):
     assert config is not None
     method = method_of(setting, name)
     trainer = method_of(setting, method.trained_by or name)
-    network = trainer.network_for(config, 7)
+    network = trainer.network(config, 7)
     drawn = network.initial(generator(0, "test"))
     params = {key: value[None].requires_grad_() for key, value in drawn.items()}
     if setting.metric == "return":

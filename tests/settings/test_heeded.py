@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import METHODS, method_of
+from baselines import method_of
 from baselines.fine_tuning import FineTuning
 from baselines.policies import PretrainedPolicy
 from suite.data.images import ImageData
 from suite.registry import Record, Registry
 from suite.runner import execute
 from suite.runs import Request
-from suite.settings import Config, get_setting
+from suite.settings import METHODS, Config, get_setting
 from suite.settings.fields import rules
 
 ITERATIONS = 2
