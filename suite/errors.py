@@ -41,6 +41,10 @@ class MachineError(SuiteError):
     exit_code = 2
 
 
+class Stopped(SuiteError):
+    """A signal or a time limit has ended the work, which goes on when it is asked for again."""
+
+
 def one_line(text: str) -> str:
     """`text` with a space for whatever cannot be printed, as a message quotes it from a user."""
     return "".join(each if each.isprintable() else " " for each in text)

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from baselines import FewShotMethod
 from suite.data.tasks import TaskStream
+from suite.errors import Stopped
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
 from suite.partial import PartialScore
 from suite.settings import Config, Protocol
 from suite.settings.datasets import IMAGE_SHAPE
-from suite.train import Stopped
 
 # What scoring may hold at once. Fixed, so that a score depends on no other use of the machine.
 _BYTES = {"cpu": 2**30, "cuda": 2**32}

@@ -15,14 +15,14 @@ from filelock import BaseFileLock, FileLock, Timeout
 from baselines import Method, method_of
 from suite import checkpoint
 from suite.checkpoint import Snapshot, Training
-from suite.errors import CheckpointError, UsageError
+from suite.errors import CheckpointError, Stopped, UsageError
 from suite.files import cache_dir, remove_leftovers
 from suite.inner.engine import Engine
 from suite.models import Network
 from suite.registry import Record, Registry, run_key, training_key
 from suite.registry.schema import DataFacts, Identity
 from suite.settings import Config, Protocol, Schedule, Setting, get_setting
-from suite.train import Hooks, Stopped, initial_snapshot
+from suite.train import Hooks, initial_snapshot
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from suite import checkpoint, environment
 from suite.checkpoint import Snapshot, Training
 from suite.data.tasks import Batches, TaskStream
 from suite.energy import Meter
-from suite.errors import SuiteError
+from suite.errors import Stopped, SuiteError
 from suite.inner.engine import Engine, Iteration
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
@@ -25,10 +26,6 @@ from suite.state import TrainingState, unstack
 
 # Drawing one small batch costs as much as drawing a hundred.
 _AHEAD = 100
-
-
-class Stopped(SuiteError):
-    """Training was stopped and can go on from its checkpoint."""
 
 
 class Diverged(SuiteError):
@@ -48,6 +45,8 @@ class Hooks:
     checkpoint_seconds: float = 30.0
     stop: Callable[[], str | None] = lambda: None
     """Asked after every iteration; a reason stops the training."""
+    at_once: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Around what takes long and has nothing to save: there a reason to stop raises `Stopped`."""
     progress: Callable[[TrainingState], None] = lambda _: None
     """Told after every iteration."""
     scoring: Callable[[str, int, int], None] = lambda what, done, tasks: None
@@ -83,15 +82,16 @@ def train(
     validation = Batches(streams[1], **shape, ahead=1)
     if state.iteration >= schedule.iterations:
         return
-    iterate = Iteration(
-        engine,
-        method.objective,
-        learner,
-        batches,
-        state,
-        schedule.iterations,
-        meta_lr=partial(method.meta_lr, config),
-    )
+    with hooks.at_once():
+        iterate = Iteration(
+            engine,
+            method.objective,
+            learner,
+            batches,
+            state,
+            schedule.iterations,
+            meta_lr=partial(method.meta_lr, config),
+        )
 
     def validate() -> list[float]:
         batch = validation(state.iteration // schedule.validate_every - 1)

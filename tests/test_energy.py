@@ -8,9 +8,10 @@ import torch
 
 from suite import checkpoint, train
 from suite.energy import Meter
+from suite.errors import Stopped
 from suite.settings import Schedule, get_setting
 from suite.state import stack
-from suite.train import Hooks, Stopped, repeat
+from suite.train import Hooks, repeat
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda:0")

@@ -15,12 +15,13 @@ from baselines import method_of
 from baselines.fine_tuning import FineTuning
 from baselines.linear_head import LinearHead
 from suite.data.images import ImageData, load_image_data
+from suite.errors import Stopped
 from suite.files import cache_dir
 from suite.registry import Registry
 from suite.runner import execute
 from suite.runs import Request
 from suite.settings import Setting, get_setting
-from suite.train import Hooks, Stopped
+from suite.train import Hooks
 
 SETTING = get_setting("omniglot-5way-1shot")
 ITERATIONS = 6

@@ -13,14 +13,14 @@ from filelock import FileLock
 
 from baselines.maml import Maml
 from suite import checkpoint, environment, evaluate, runner, runs
-from suite.errors import CheckpointError, UsageError
+from suite.errors import CheckpointError, Stopped, UsageError
 from suite.files import cache_dir
 from suite.registry import Registry, training_key
 from suite.runner import execute
 from suite.runs import Request, checkpoint_of
 from suite.sealed import sealed, unsealed
 from suite.settings import METHODS, Protocol, get_setting
-from suite.train import Hooks, Stopped
+from suite.train import Hooks
 
 SETTING = get_setting("sinusoid")
 ITERATIONS = 20

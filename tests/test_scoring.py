@@ -7,12 +7,12 @@ import torch
 from baselines import method_of
 from suite import evaluate as scoring
 from suite.data.source import task_source
+from suite.errors import Stopped
 from suite.evaluate import Watch, evaluate, tasks_at_once
 from suite.inner.learner import Learner
 from suite.partial import PartialScore
 from suite.rng import generator
 from suite.settings import SETTINGS, get_setting
-from suite.train import Stopped
 
 CPU = torch.device("cpu")
 SINUSOID = get_setting("sinusoid")

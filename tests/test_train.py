@@ -12,12 +12,13 @@ from suite import checkpoint
 from suite.checkpoint import Snapshot, weights_sha256
 from suite.data.images import ImageData
 from suite.data.source import TaskSource, task_source
+from suite.errors import Stopped
 from suite.inner.engine import Engine
 from suite.inner.learner import Learner
 from suite.models import Network
 from suite.settings import Config, Schedule, get_setting
 from suite.state import TrainingState, stack, unstack
-from suite.train import Diverged, Hooks, Stopped, initial_snapshot, train
+from suite.train import Diverged, Hooks, initial_snapshot, train
 
 CPU = torch.device("cpu")
 EAGER = Engine(kind="eager")

@@ -1,6 +1,8 @@
 """The command line: the one place that prints and that leaves with an exit code."""
 
 import contextlib
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -62,6 +64,8 @@ def main() -> None:
     """Run the command in `sys.argv`. A user's mistake is one line on stderr and exit code 2."""
     end_with_parent()
     outlive_readers()
+    # Else the interpreter, at its end, takes seconds to look for cycles in what torch has made.
+    atexit.register(gc.freeze)
     # numpy's BLAS would wake a thread for every core at each dot product of a policy's conjugate
     # gradients, and they wait busily for the next: on 16 cores that costs all of them.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -175,8 +175,7 @@ def evaluate(
         time_limit: Stop after this long, as `suite run` does (exit code 3).
     """
     from suite.cli.evaluate import Machine, evaluate_run, evaluate_weights
-    from suite.cli.limits import Limits, seconds
-    from suite.cli.run import limited
+    from suite.cli.limits import Limits, limited, seconds
     from suite.errors import UsageError
 
     limits = Limits(None if time_limit is None else seconds(time_limit))
@@ -216,8 +215,7 @@ def verify(
         threads: CPU threads of torch; by default torch's own choice.
     """
     from suite.cli.evaluate import Machine
-    from suite.cli.limits import Limits
-    from suite.cli.run import limited
+    from suite.cli.limits import Limits, limited
     from suite.cli.verify import verify_runs
     from suite.errors import UsageError
 

@@ -51,7 +51,8 @@ class Machine:
 
     def hooks(self, bar: Progress | None) -> Hooks:
         """How a scoring is stopped and shown."""
-        return Hooks(stop=self.limits.reason, scoring=ScoringProgress(bar))
+        limits = self.limits
+        return Hooks(stop=limits.reason, at_once=limits.at_once, scoring=ScoringProgress(bar))
 
 
 def evaluate_run(

@@ -1,14 +1,21 @@
 """When to stop: a time limit, Ctrl-C, SIGTERM, SIGHUP."""
 
+import logging
 import re
 import signal
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
-from suite.errors import UsageError
+from suite.errors import Stopped, UsageError
+
+log = logging.getLogger(__name__)
 
 EXIT_TIME_LIMIT = 3
 _MARGIN_SECONDS, _MARGIN = 5.0, 0.05
+_AGAIN_SECONDS = 1.0
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -20,11 +27,15 @@ def seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
 
 
+class _Now(BaseException):
+    """Ends what runs `at_once`. Not an `Exception`: compilers and readers catch all of those."""
+
+
 class Limits:
     """Asked between iterations and batches. A signal asks for a clean stop; a second Ctrl-C ends.
 
     Schedulers send SIGTERM again within moments; that asks for nothing more, so that all seeds are
-    saved.
+    saved. What asks seldom and has nothing to save runs `at_once`.
     """
 
     def __init__(self, time_limit: float | None) -> None:
@@ -33,6 +44,7 @@ class Limits:
             time_limit -= min(_MARGIN_SECONDS, _MARGIN * time_limit)
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
         self._signal: signal.Signals | None = None
+        self._at_once = False
 
     def listen(self) -> None:
         """Take over SIGINT, SIGTERM and, but under nohup, SIGHUP."""
@@ -44,6 +56,43 @@ class Limits:
         if number == self._signal == signal.SIGINT:
             raise KeyboardInterrupt
         self._signal = self._signal or signal.Signals(number)
+        self._end_at_once()
+
+    def _note_alarm(self, _number: int, _frame: FrameType | None) -> None:
+        self._end_at_once()
+
+    def _end_at_once(self) -> None:
+        if self._at_once:
+            # Once more later, since an exception within a finaliser is dropped.
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+            raise _Now
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within it a signal, or the end of the time, raises `Stopped` there and then.
+
+        For what can be cut off anywhere, as nothing is, or it removes what is half written.
+        """
+        alarm = signal.signal(signal.SIGALRM, self._note_alarm)
+        told = sys.unraisablehook
+        sys.unraisablehook = lambda dropped: None if dropped.exc_type is _Now else told(dropped)
+        try:
+            try:
+                self._at_once = True
+                if self.reason():
+                    raise _Now
+                if self._deadline is not None:
+                    left = max(self._deadline - time.monotonic(), 0.0) + 0.01
+                    signal.setitimer(signal.ITIMER_REAL, left)
+                yield
+            finally:
+                self._at_once = False
+        except _Now:
+            raise Stopped(self.reason()) from None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, alarm)
+            sys.unraisablehook = told
 
     def reason(self) -> str | None:
         """Why to stop now, in words; None to go on."""
@@ -56,3 +105,17 @@ class Limits:
     def exit_code(self) -> int:
         """128 plus the signal's number, or that of the time limit."""
         return EXIT_TIME_LIMIT if self._signal is None else 128 + self._signal
+
+
+def limited(limits: Limits, command: Callable[[], int]) -> int:
+    """Carry out `command`, which `limits` may stop; the exit code."""
+    try:
+        return command()
+    except Stopped:
+        return stopped(limits)
+
+
+def stopped(limits: Limits) -> int:
+    """Say that the command has stopped; its exit code."""
+    log.warning("%s; to go on, give the same command again", limits.reason())
+    return limits.exit_code()

@@ -10,9 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from suite import environment
 from suite.cli.checks import at_least_one, seeds_from_zero
-from suite.cli.limits import Limits, seconds
+from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import over
 from suite.data.images import load_image_data
+from suite.errors import Stopped
 from suite.launch.grouping import seeds_that_pay
 from suite.launch.local import Relay, run_jobs
 from suite.launch.plans import Job, merged, plan
@@ -51,16 +52,22 @@ def reproduce_command(
     at_once = jobs_at_once or _at_once(policies)
     # Here and not in each job: a missing data set is told once, and decoded once.
     settings_run = (SETTINGS[job.setting] for job in jobs)
-    for dataset in dict.fromkeys(
-        each.config.dataset for each in settings_run if each.config.problem == "classification"
-    ):
-        load_image_data(dataset, root=data, progress=over)
+    limits.listen()
+    try:
+        with limits.at_once():
+            for dataset in dict.fromkeys(
+                each.config.dataset
+                for each in settings_run
+                if each.config.problem == "classification"
+            ):
+                load_image_data(dataset, root=data, progress=over)
+    except Stopped:
+        return stopped(limits)
     options = ["--results", str(results)]
     options += [] if data is None else ["--data", str(data)]
     if policies or not torch.cuda.is_available():
         options += ["--threads", str(_threads(at_once))]
     environment.git_state()
-    limits.listen()
     return run_all(jobs, options, at_once, limits)
 
 

@@ -2,9 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import torch
@@ -12,10 +11,10 @@ import torch
 from baselines import FewShotMethod, Method
 from suite import environment
 from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
-from suite.cli.limits import Limits, seconds
+from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import ScoringProgress, TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
-from suite.errors import UsageError, one_line
+from suite.errors import Stopped, UsageError, one_line
 from suite.inner.engine import Engine, Kind
 from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
@@ -23,11 +22,9 @@ from suite.runner import Outcome, execute
 from suite.runs import Request
 from suite.settings import METHODS, Config, Setting, get_setting
 from suite.settings.fitting import require_fit, require_plan, shown, unknown
-from suite.train import Hooks, Stopped
+from suite.train import Hooks
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 def run_command(
@@ -109,6 +106,7 @@ def run_command(
                 hooks=Hooks(
                     checkpoint_seconds=checkpoint_seconds,
                     stop=limits.reason,
+                    at_once=limits.at_once,
                     progress=TrainingProgress(label, setting.metric, schedule.iterations, bar),
                     scoring=ScoringProgress(bar),
                 ),
@@ -166,31 +164,11 @@ def load_images(config: Config, data: Path | None, limits: Limits) -> ImageData 
     """The images of `config`, if it has some; `Stopped` where `limits` say so meanwhile."""
     if config.problem != "classification":
         return None
-
-    def progress(items: Iterable[T], description: str, total: int) -> Iterable[T]:
-        for item in over(items, description, total):
-            if reason := limits.reason():
-                raise Stopped(reason)
-            yield item
-
-    images = load_image_data(config.dataset, root=data, progress=progress)
+    with limits.at_once():
+        images = load_image_data(config.dataset, root=data, progress=over)
     for warning in images.warnings:
         log.warning("%s: %s", config.dataset, warning)
     return images
-
-
-def limited(limits: Limits, command: Callable[[], int]) -> int:
-    """Carry out `command`, which `limits` may stop; the exit code."""
-    try:
-        return command()
-    except Stopped:
-        return stopped(limits)
-
-
-def stopped(limits: Limits) -> int:
-    """Say that the command has stopped; its exit code."""
-    log.warning("%s; to go on, give the same command again", limits.reason())
-    return limits.exit_code()
 
 
 def print_outcome(outcome: Outcome, registry: Registry) -> None:

@@ -2,13 +2,16 @@
 
 import os
 import signal
+import sys
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from suite.cli import limits
 from suite.cli.limits import Limits, seconds
-from suite.errors import UsageError
+from suite.errors import Stopped, UsageError
 
 SIGNAL_NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -109,3 +112,85 @@ def test_a_signal_counts_before_the_limit(clock):
     os.kill(os.getpid(), signal.SIGTERM)
     assert limit.reason() == "stopped by SIGTERM"
     assert limit.exit_code() == 143
+
+
+class Unheeding:
+    """Drops what is raised within it, as the interpreter does with any finaliser."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def forever():
+    while True:
+        time.sleep(0.01)
+
+
+def struck_while_finalising():
+    Unheeding()
+    forever()
+
+
+def end_of_time():
+    return Limits(0.3)
+
+
+def a_signal():
+    limit = Limits(None)
+    limit.listen()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    return limit
+
+
+@pytest.mark.parametrize(
+    ("begun", "reason"),
+    [(end_of_time, "the time limit is reached"), (a_signal, "stopped by SIGTERM")],
+)
+def test_what_runs_at_once_is_cut_off_wherever_it_is(begun, reason):
+    limit, cleaned = begun(), []
+
+    def careful():
+        try:
+            forever()
+        except Exception:
+            pytest.fail("caught as an error of its own")
+        finally:
+            cleaned.append(True)
+
+    alarm, hook = signal.getsignal(signal.SIGALRM), sys.unraisablehook
+    with pytest.raises(Stopped, match=reason), limit.at_once():
+        careful()
+    assert cleaned == [True]
+    # Nothing of it is left to strike what is saved afterwards.
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert (signal.getsignal(signal.SIGALRM), sys.unraisablehook) == (alarm, hook)
+
+
+def test_what_is_raised_in_a_finaliser_is_raised_again(monkeypatch, capsys):
+    monkeypatch.setattr(limits, "_AGAIN_SECONDS", 0.1)
+    limit = Limits(None)
+    limit.listen()
+    with pytest.raises(Stopped, match="stopped by SIGTERM"), limit.at_once():
+        struck_while_finalising()
+    assert capsys.readouterr().err == ""
+
+
+def test_nothing_begins_at_once_where_there_is_a_reason_to_stop():
+    limit = a_signal()
+    time.sleep(0.4)
+    assert limit.reason()
+    with pytest.raises(Stopped), limit.at_once():
+        pytest.fail("it began")
+
+
+def test_what_runs_at_once_to_its_end_is_not_touched():
+    with Limits(60.0).at_once():
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    # Outside, a signal asks again and no more.
+    limit = Limits(None)
+    limit.listen()
+    with limit.at_once():
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert limit.reason() == "stopped by SIGTERM"

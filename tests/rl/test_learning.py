@@ -11,7 +11,7 @@ import torch
 
 from baselines import method_of
 from suite.cli.progress import TrainingProgress
-from suite.errors import UsageError
+from suite.errors import Stopped, UsageError
 from suite.registry import Registry
 from suite.rl.learning import World, policies_by_step, returns_of
 from suite.rl.policy import policy_network
@@ -21,7 +21,7 @@ from suite.runs import Request
 from suite.settings import METHODS as ALL_METHODS
 from suite.settings import get_setting
 from suite.settings.metrics import RETURN
-from suite.train import Hooks, Stopped
+from suite.train import Hooks
 
 SETTING = get_setting("point-navigation")
 METHODS = SETTING.methods
