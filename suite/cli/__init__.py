@@ -1,7 +1,7 @@
 """The command line: the one place that prints and that leaves with an exit code."""
 
-import contextlib
 import atexit
+import contextlib
 import gc
 import logging
 import os

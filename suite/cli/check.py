@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from suite import environment
-from suite.cli.checks import registry_at
 from suite.cli.limits import Limits
+from suite.cli.registries import registry_at
 from suite.cli.reproduce import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
 from suite.packs.unfinished import done, packs_in
 from suite.registry import Record, Registry
+from suite.registry.compact import compact
 from suite.registry.history import altered
 from suite.registry.references import Reference, References, read_references, write_references
 from suite.report.cells import Cell, cell_key, collect
@@ -56,7 +57,7 @@ def check_command(
         if code not in (PASSED, RUN_FAILED):
             return code
     cells = collect(_of_this_commit(Registry(runs))).cells
-    records = registry.load()
+    records = [compact(record) for record in registry.records()]
     registered = collect(records).cells
     rows = judged(registered)
     if known is None:

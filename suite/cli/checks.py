@@ -1,29 +1,11 @@
 """Checks of options that several commands share; each raises a `UsageError` of one line."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from baselines import Method, method_of
 from suite.errors import UsageError
-from suite.registry import Registry
 from suite.registry.plausible import LARGEST_SEED
-from suite.registry.store import DEFAULT_ROOT
 from suite.settings import Protocol, Setting
-
-
-def registry_at(results: Path, *, needed: bool = True, lenient: bool = False) -> Registry:
-    """The registry in `results`, which a command reads.
-
-    A folder that is not there is a mistake, since a mistyped one would read as an empty registry.
-    Only where the registry is not `needed`, the default one may be missing, as in a fresh clone.
-    """
-    registry = Registry(results, lenient=lenient)
-    if not registry.exists() and (needed or results != DEFAULT_ROOT):
-        raise UsageError(
-            f"no registry at {results}: there is no such folder; name it with --results DIR, "
-            "or record a run: suite run SETTING METHOD"
-        )
-    return registry
 
 
 def at_least_one(option: str, value: int | None) -> None:

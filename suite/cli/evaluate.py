@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 from baselines import FewShotMethod
 from suite import environment, results
-from suite.cli.checks import method_for, protocols_named, registry_at
+from suite.cli.checks import method_for, protocols_named
 from suite.cli.limits import Limits
 from suite.cli.progress import ScoringProgress, training_bar
+from suite.cli.registries import registry_at
 from suite.cli.run import load_images, print_outcome
 from suite.data.images import ImageData
 from suite.data.source import task_source

@@ -11,10 +11,11 @@ from rich.console import Console
 from tabulate import tabulate
 
 from suite import escape
-from suite.cli.checks import registry_at
+from suite.cli.registries import registry_at
 from suite.errors import UsageError
 from suite.files import atomic_path
 from suite.launch.plans import DEFAULT_SEEDS
+from suite.registry.compact import compact
 from suite.registry.export import write_curves, write_frame
 from suite.registry.find import find_record, home_of
 from suite.registry.published import path_of_weights, published
@@ -89,7 +90,7 @@ def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) ->
 def show_missing(results: Path, setting: str | None, *, lenient: bool) -> int:
     """See `suite.cli.reading.list_`; the exit code."""
     registry = registry_at(results, needed=False, lenient=lenient)
-    rows = judged(collect(registry.records()).cells)
+    rows = judged(collect(map(compact, registry.records())).cells)
     if setting is not None:
         chosen = get_setting(setting)
         rows = [row for row in rows if row.setting is chosen]

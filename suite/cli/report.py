@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from suite.cli.checks import registry_at
+from suite.cli.registries import registry_at
 from suite.cli.tables import check_tables
 from suite.report import write_report
 

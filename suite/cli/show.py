@@ -9,7 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from suite.cli.checks import registry_at
+from suite.cli.registries import registry_at
 from suite.registry import Record
 from suite.settings import SETTINGS, Setting, get_setting
 from suite.settings.footnotes import FOOTNOTES

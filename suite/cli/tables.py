@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from suite.cli.checks import registry_at
+from suite.cli.registries import registry_at
 from suite.leftovers import passing_folder
 from suite.report import render_overview, write_report
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from suite.errors import RegistryError
 from suite.files import atomic_write
 from suite.registry import Record, Registry
+from suite.registry.compact import compact
 from suite.registry.published import published
 from suite.registry.store import collector_at_rest
 from suite.report.cells import Contents, collect
@@ -46,7 +47,7 @@ def write_report(
     """
     reports_dir = Path(reports_dir)
     registry = Registry(registry_root, lenient=lenient)
-    contents = collect(registry.load(), published(registry.root))
+    contents = collect(map(compact, registry.records()), published(registry.root))
     target = reports_dir / "tables.md"
     if not contents.records and _has_records(target):
         raise RegistryError(
