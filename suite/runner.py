@@ -19,6 +19,7 @@ from suite.energy import Meter
 from suite.errors import SuiteError, UsageError, one_line
 from suite.evaluate import Watch
 from suite.machine import is_memory, of_the_machine, told
+from suite.memory import give_back
 from suite.packs.unfinished import take_in
 from suite.partial import PartialScore
 from suite.registry import Record, Registry, run_key
@@ -169,6 +170,9 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
         for place, reason in failed.items():
             _record_failure(job, group[place], reason, snapshots[place])
         if not failed:
+            # Scoring needs memory of its own, and none of Adam's.
+            del state
+            give_back()
             for run, snapshot in zip(group, snapshots, strict=True):
                 _score(job, run, snapshot, together)
             return
