@@ -15,6 +15,7 @@ from suite.inner.learner import Learner
 from suite.models import Network, build_network
 from suite.outer.optimizer import OuterOptimizer, adam
 from suite.settings import Config, Protocol, QueryNorm
+from suite.trials import Trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +75,16 @@ class FewShotMethod(Method):
         return self.objective(learner, batch)[1]
 
     def selection(self, protocol: Protocol) -> Hashable:
-        """What `select` depends on: protocols with an equal value share its result."""
+        """What `select` depends on: protocols of the same weights share the result of a value."""
         return protocol
 
     def select(
-        self, learner: Learner, validation: TaskStream, protocol: Protocol
+        self, learner: Learner, validation: TaskStream, protocol: Protocol, trials: Trials
     ) -> dict[str, float]:
-        """What is chosen on validation tasks before the test, by name: nothing by default."""
+        """What is chosen on validation tasks before the test, by name: nothing by default.
+
+        The means of `trials` go on where a stop has ended them.
+        """
         return {}
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:

@@ -19,7 +19,9 @@ from suite.inner.frozen import classifier
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
 from suite.inner.tuning import tuned_outputs
+from suite.parts import tasks_at_once
 from suite.settings import Protocol, QueryNorm, Schedule
+from suite.trials import Candidate, Trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +52,25 @@ class FineTuning(FewShotMethod):
         return protocol.k_shot
 
     def select(
-        self, learner: Learner, validation: TaskStream, protocol: Protocol
+        self, learner: Learner, validation: TaskStream, protocol: Protocol, trials: Trials
     ) -> dict[str, float]:
         """The step size and decay of the greatest accuracy; of equals, the first of the grid."""
-        batch = validation.batch(0, self.validation_tasks, protocol.k_shot, self.validation_queries)
+        k_shot, n_query = protocol.k_shot, self.validation_queries
 
-        def accuracy(candidate: dict[str, float]) -> float:
+        def accuracies(candidate: Candidate, batch: TaskBatch) -> Tensor:
             outputs = self.outputs(learner, batch, candidate)
-            return float(task_scores(learner.config, outputs, batch.query_y).mean())
+            return task_scores(learner.config, outputs, batch.query_y)
 
         grid = itertools.product(self.step_sizes, self.decays)
-        return max(({"step_size": lr, "decay": decay} for lr, decay in grid), key=accuracy)
+        candidates: list[Candidate] = [{"step_size": lr, "decay": decay} for lr, decay in grid]
+        means = trials.means(
+            candidates,
+            self.validation_tasks,
+            tasks_at_once(learner.config, k_shot + n_query, learner.device),
+            lambda start, count: validation.batch(start, count, k_shot, n_query),
+            accuracies,
+        )
+        return candidates[means.index(max(means))]
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
         step_size, decay = selected["step_size"], selected["decay"]

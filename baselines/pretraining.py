@@ -16,6 +16,7 @@ from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner, shared_outputs
 from suite.inner.losses import task_losses
 from suite.settings import Protocol
+from suite.trials import Trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Pretraining(GradientMethod):
         return task_losses(config, config.k_shot, outputs, batch.support_y), query_outputs
 
     def select(
-        self, learner: Learner, validation: TaskStream, protocol: Protocol
+        self, learner: Learner, validation: TaskStream, protocol: Protocol, trials: Trials
     ) -> dict[str, float]:
-        candidates, tasks = self.step_sizes, self.validation_tasks
-        return best_step_size(learner, validation, protocol, candidates=candidates, tasks=tasks)
+        sizes, tasks = self.step_sizes, self.validation_tasks
+        return best_step_size(learner, validation, protocol, trials, sizes=sizes, tasks=tasks)

@@ -11,6 +11,7 @@ from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
 from suite.settings import Protocol
+from suite.trials import Trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class RandomInit(GradientMethod):
     validation_tasks: int = 600
 
     def select(
-        self, learner: Learner, validation: TaskStream, protocol: Protocol
+        self, learner: Learner, validation: TaskStream, protocol: Protocol, trials: Trials
     ) -> dict[str, float]:
-        candidates, tasks = self.step_sizes, self.validation_tasks
-        return best_step_size(learner, validation, protocol, candidates=candidates, tasks=tasks)
+        sizes, tasks = self.step_sizes, self.validation_tasks
+        return best_step_size(learner, validation, protocol, trials, sizes=sizes, tasks=tasks)

@@ -1,11 +1,11 @@
 """A score that is not whole yet, beside the checkpoint of its training: a stop does not lose it."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from suite import environment
@@ -18,32 +18,46 @@ _MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a stop does not lose."""
+
+    selected: dict[str, float] | None = None
+    """What was selected; None before that is done."""
+    trials: Sequence[Tensor] = ()
+    """Those of a selection under way, see `suite.trials`."""
+    scores: Sequence[Tensor] = ()
+    """Scores (step, task) of the first tasks, float64."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartialScore:
-    """The file of one run's score. It is of use to the same code and the same weights alone."""
+    """The file of one run's score.
+
+    It is of use to the same code, the same weights and the same kind of device alone.
+    """
 
     path: Path
     key: str
     """The key of the run."""
     weights_sha256: str
+    device: str
+    """Its kind: that of the parts depends on it."""
 
-    def save(self, selected: dict[str, float], scores: list[Tensor]) -> None:
-        """Keep what was selected, and the scores (step, task) of the first tasks, float64."""
-        content = {"selected": selected, "scores": scores, **self._whose()}
-        atomic_write(self.path, sealed(content))
+    def save(self, kept: Kept) -> None:
+        """Write `kept` in place of what is there."""
+        content = {each.name: getattr(kept, each.name) for each in fields(kept)}
+        tensors = {name: list(content[name]) for name in ("trials", "scores")}
+        atomic_write(self.path, sealed(content | tensors | self._whose()))
 
-    def scores(self) -> list[Tensor]:
-        """What was kept of the scores; nothing where there is none of use."""
+    def kept(self) -> Kept:
+        """What was kept; nothing where there is none of use."""
         found = self._read()
-        return [] if found is None else list(found["scores"])
-
-    def selected(self) -> dict[str, float] | None:
-        """What was selected before; None where nothing of use was kept."""
-        found = self._read()
-        return None if found is None else dict(found["selected"])
+        return Kept() if found is None else Kept(**{f.name: found[f.name] for f in fields(Kept)})
 
     def _whose(self) -> dict[str, str]:
         code = environment.code_version()
-        return {"key": self.key, "weights": self.weights_sha256, "code": code}
+        who = {"key": self.key, "weights": self.weights_sha256, "device": self.device}
+        return who | {"code": code}
 
     def _read(self) -> dict[str, Any] | None:
         try:
@@ -61,11 +75,17 @@ class PartialScore:
 
 
 def _is_score(found: dict[str, Any]) -> bool:
-    scores, selected = found.get("scores"), found.get("selected")
+    selected = found.get("selected")
     return (
-        isinstance(scores, list)
-        and all(isinstance(each, Tensor) and each.ndim == 2 for each in scores)
-        and all(each.dtype == torch.float64 for each in scores)
-        and isinstance(selected, dict)
-        and all(isinstance(value, float) for value in selected.values())
+        _are_tensors(found.get("scores"), 2)
+        and _are_tensors(found.get("trials"), 1)
+        and (selected is None or isinstance(selected, dict))
+        and all(isinstance(value, float) for value in (selected or {}).values())
+    )
+
+
+def _are_tensors(found: object, axes: int) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(each, Tensor) and each.ndim == axes and each.is_floating_point()
+        for each in found
     )

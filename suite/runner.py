@@ -253,6 +253,7 @@ def _watch(job: _Job, run: Run, snapshot: Snapshot, identity: Identity) -> Watch
             path=_partial_path(run, key),
             key=key,
             weights_sha256=weights_sha256(snapshot.params),
+            device=job.request.device.type,
         ),
     )
 

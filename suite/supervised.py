@@ -11,12 +11,14 @@ from suite.domain import Scored
 from suite.evaluate import Watch, evaluate
 from suite.inner.learner import Learner
 from suite.models import Params
+from suite.partial import Kept
 from suite.registry.schema import DataFacts, SplitFacts
 from suite.rng import stream_key
 from suite.runs import Request
 from suite.settings import Protocol
 from suite.state import TrainingState, stack
 from suite.train import Hooks, train
+from suite.trials import Trials
 
 
 class Supervised:
@@ -37,7 +39,7 @@ class Supervised:
         self._source = task_source(config, request.seeds, request.device, images)
         self._lessons = task_source(self._training, request.seeds, request.device, images)
         self.network = trainer.network(config, self._source.train_classes)
-        self._selections: dict[tuple[int, Hashable], dict[str, float]] = {}
+        self._selections: dict[tuple[int, str, Hashable], dict[str, float]] = {}
 
     def facts(self, place: int) -> DataFacts:
         source, split = self._source, self._source.splits[place]
@@ -74,18 +76,26 @@ class Supervised:
             pause=watch.pause,
         )
         test = self._source.stream("test", [place], protocol.n_way)
-        kept = watch.partial.selected() if watch.partial else None
-        selected = self._selected(place, learner, protocol) if kept is None else kept
+        selected = self._selected(place, learner, protocol, watch)
         return Scored(
             scores=evaluate(self._method, learner, test, protocol, selected, watch),
             selected=selected,
             examples=results.examples(self._method, learner, test, protocol, selected),
         )
 
-    def _selected(self, place: int, learner: Learner, protocol: Protocol) -> dict[str, float]:
-        """What the method selects for `protocol`, or has selected already."""
-        which = (place, self._method.selection(protocol))
+    def _selected(
+        self, place: int, learner: Learner, protocol: Protocol, watch: Watch
+    ) -> dict[str, float]:
+        """What the method selects for the weights of `protocol`, or has selected already."""
+        kept = watch.partial.kept() if watch.partial else Kept()
+        if kept.selected is not None:
+            return kept.selected
+        which = (place, protocol.checkpoint, self._method.selection(protocol))
         if which not in self._selections:
             validation = self._source.stream("validation", [place], protocol.n_way)
-            self._selections[which] = self._method.select(learner, validation, protocol)
+            done = list(kept.trials)
+            with watch.keeping(lambda: Kept(trials=done)) as pause:
+                trials = Trials(done=done, pause=pause)
+                selected = self._method.select(learner, validation, protocol, trials)
+            self._selections[which] = selected
         return self._selections[which]

@@ -11,7 +11,10 @@ import pytest
 import torch
 from filelock import FileLock
 
+from baselines import step_size
 from baselines.maml import Maml
+from baselines.pretraining import Pretraining
+from baselines.step_size import STEP_SIZES
 from suite import checkpoint, environment, evaluate, runner, runs
 from suite.errors import CheckpointError, Stopped, UsageError
 from suite.files import cache_dir
@@ -609,3 +612,34 @@ def test_a_run_that_is_stopped_while_scoring_ends_in_the_same_record(
     assert going_on[0] > scored[-1][1]
     assert without_circumstances(resumed) == without_circumstances(undisturbed)
     assert not kept.exists()
+
+
+def test_a_selection_that_is_stopped_goes_on_and_is_made_for_each_weights(
+    registry, monkeypatch, tmp_path
+):
+    tried = []
+
+    def score(*arguments):
+        tried.append(arguments)
+        return step_size_scores(*arguments)
+
+    # As that of fine-tuning, which depends on nothing else of the protocol.
+    monkeypatch.setattr(Pretraining, "selection", lambda self, protocol: protocol.k_shot)
+    step_size_scores = step_size.task_scores
+    monkeypatch.setattr(step_size, "task_scores", score)
+    best = msgspec.structs.replace(PROTOCOLS[0], name="best", checkpoint="best-validation")
+    protocols = (PROTOCOLS[0], best)
+    undisturbed = run(registry, "pretraining", protocols=protocols).written
+    # Both have validation tasks and step size of their own, since they are of other weights.
+    assert len(tried) == 2 * 12 * len(STEP_SIZES)
+    tried.clear()
+    monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "another cache"))
+    other = Registry(tmp_path / "other results")
+    hooks = Hooks(stop=lambda: "a signal" if len(tried) > 20 else None)
+    with pytest.raises(Stopped):
+        run(other, "pretraining", protocols=protocols, hooks=hooks)
+    assert len(tried) == 21
+    resumed = run(other, "pretraining", protocols=protocols).written
+    assert len(tried) == 2 * 12 * len(STEP_SIZES)
+    for (_, ours), (_, theirs) in zip(resumed, undisturbed, strict=True):
+        assert without_circumstances(ours) == without_circumstances(theirs)

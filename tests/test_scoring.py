@@ -8,13 +8,15 @@ from baselines import method_of
 from suite import evaluate as scoring
 from suite.data.source import task_source
 from suite.errors import Stopped
-from suite.evaluate import Watch, evaluate, tasks_at_once
+from suite.evaluate import Watch, evaluate
 from suite.inner.learner import Learner
-from suite.partial import PartialScore
+from suite.partial import Kept, PartialScore
+from suite.parts import parts, tasks_at_once
 from suite.rng import generator
 from suite.settings import SETTINGS, get_setting
 
 CPU = torch.device("cpu")
+WHOSE = {"key": "a", "weights_sha256": "b", "device": "cpu"}
 SINUSOID = get_setting("sinusoid")
 PROTOCOL = msgspec.structs.replace(SINUSOID.protocols[0], tasks=42, steps=2, report_step=1)
 
@@ -45,10 +47,10 @@ def test_the_size_of_parts_changes_no_digit(monkeypatch):
 @pytest.mark.parametrize("tasks", [1, 7, 8, 9, 33, 600, 6000])
 @pytest.mark.parametrize("least", [4, 9, 50])
 def test_parts_follow_one_another_and_none_is_small(tasks, least):
-    parts = list(scoring._parts(tasks, least))
-    assert [start for start, _ in parts] == [0, *(end for _, end in parts[:-1])]
-    assert parts[-1][1] == tasks
-    sizes = [end - start for start, end in parts]
+    found = list(parts(tasks, least))
+    assert [start for start, _ in found] == [0, *(end for _, end in found[:-1])]
+    assert found[-1][1] == tasks
+    sizes = [end - start for start, end in found]
     assert min(sizes) >= min(tasks, least)
     assert max(sizes) <= min(sizes) + 1 or len(sizes) == 1
     assert max(sizes) < 2 * least
@@ -59,17 +61,16 @@ def test_memory_is_bounded_by_the_shapes():
         if setting.config.problem != "classification":
             continue
         for protocol in setting.all_protocols:
-            count = tasks_at_once(setting.config, protocol, CPU)
+            count = tasks_at_once(setting.config, protocol.k_shot + protocol.n_query, CPU)
             assert 4 <= count <= 50
     mini = get_setting("miniimagenet-5way-1shot")
-    many = msgspec.structs.replace(mini.protocols[0], n_query=15)
-    assert tasks_at_once(mini.config, many, CPU) == 4
-    assert tasks_at_once(mini.config, many, torch.device("cuda")) > 4
+    assert tasks_at_once(mini.config, 1 + 15, CPU) == 4
+    assert tasks_at_once(mini.config, 1 + 15, torch.device("cuda")) > 4
 
 
 def test_a_stopped_score_goes_on_where_it_was(tmp_path, small_parts):
     whole, told = score(), []
-    kept = PartialScore(path=tmp_path / "score.pt", key="a", weights_sha256="b")
+    kept = PartialScore(path=tmp_path / "score.pt", **WHOSE)
     asked = iter([None, None, None])
     watch = Watch(
         stop=lambda: next(asked, "a signal"),
@@ -78,7 +79,7 @@ def test_a_stopped_score_goes_on_where_it_was(tmp_path, small_parts):
     )
     with pytest.raises(Stopped, match="a signal"):
         score(watch)
-    assert kept.selected() == {"kept": 1.0}
+    assert kept.kept().selected == {"kept": 1.0}
     before = list(told)
     assert before[-1][0] < 42
     going_on = Watch(progress=lambda done, tasks: told.append((done, tasks)), partial=kept)
@@ -88,22 +89,22 @@ def test_a_stopped_score_goes_on_where_it_was(tmp_path, small_parts):
     assert told[-1] == (42, 42)
 
 
-@pytest.mark.parametrize("change", ["key", "weights", "damage", "truncate", "type"])
+@pytest.mark.parametrize("change", ["key", "weights", "damage", "truncate", "type", "device"])
 def test_a_partial_score_of_other_weights_or_a_damaged_one_is_begun_anew(
     tmp_path, small_parts, change, caplog
 ):
     path = tmp_path / "score.pt"
-    kept = PartialScore(path=path, key="a", weights_sha256="b")
-    kept.save({}, [torch.zeros(3, 9, dtype=torch.float64)])
-    assert kept.scores()[0].shape == (3, 9)
+    kept = PartialScore(path=path, **WHOSE)
+    kept.save(Kept(selected={}, scores=[torch.zeros(3, 9, dtype=torch.float64)]))
+    assert kept.kept().scores[0].shape == (3, 9)
     if change == "damage":
         path.write_bytes(path.read_bytes()[:-3] + b"xyz")
     elif change == "truncate":
         path.write_bytes(b"")
     elif change == "type":
-        kept.save({}, [torch.zeros(9)])
-    other = {"key": {"key": "c"}, "weights": {"weights_sha256": "c"}}.get(change, {})
-    found = PartialScore(**({"path": path, "key": "a", "weights_sha256": "b"} | other))
-    assert found.scores() == []
-    assert found.selected() is None
+        kept.save(Kept(selected={}, scores=[torch.zeros(9)]))
+    named = {"key": "key", "weights": "weights_sha256", "device": "device"}
+    other = {named[change]: "c"} if change in named else {}
+    found = PartialScore(path=path, **(WHOSE | other))
+    assert found.kept() == Kept()
     assert "partial score" in caplog.text

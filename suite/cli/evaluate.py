@@ -30,6 +30,7 @@ from suite.runs import Request
 from suite.settings import METHODS, Protocol, Setting, get_setting
 from suite.settings.protocols import protocols_by_name
 from suite.train import Hooks
+from suite.trials import Trials
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def evaluate_weights(
             )
             test = source.stream("test", [0], protocol.n_way)
             validation = source.stream("validation", [0], protocol.n_way)
-            selected = method.select(learner, validation, protocol)
+            selected = method.select(learner, validation, protocol, Trials(pause=watch.pause))
             scores = evaluate(method, learner, test, protocol, selected, watch)
             result = summarise(results.outcomes(scores), protocol.report_step)
             print(_line(setting, protocol, result.mean, result.ci95_tasks))

@@ -29,6 +29,11 @@ class Learner:
     """Called between the pieces of what takes long at test; it raises where that is to stop."""
 
     @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(iter(self.params.values())).device
+
+    @property
     def seeds(self) -> int:
         """How many seeds learn side by side."""
         return next(iter(self.params.values())).shape[0]

@@ -23,4 +23,4 @@ def compact(record: Record) -> Record:
 
 
 def _packed(rows: Outcomes) -> Outcomes:
-    return tuple(row if None in row else cast(_Row, array("d", row)) for row in rows)  # type: ignore[arg-type]
+    return tuple(row if None in row else cast(_Row, array("d", row)) for row in rows)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from baselines.fine_tuning import FineTuning
 from suite.inner import tuning
 from suite.settings import Schedule, get_setting
+from suite.trials import Trials
 
 LR, DECAY = 0.05, 0.1
 
@@ -60,8 +61,8 @@ class Tasks:
     def __init__(self, batch):
         self.given, self.asked = batch, []
 
-    def batch(self, *asked):
-        self.asked.append(asked)
+    def batch(self, start, count, *shape):
+        self.asked.append((start, count, *shape))
         return self.given
 
 
@@ -78,10 +79,10 @@ def test_the_grid_is_searched_for_the_greatest_accuracy(monkeypatch):
 
     monkeypatch.setattr("baselines.fine_tuning.tuned_outputs", outputs)
     stream, protocol = Tasks(batch), get_setting(NETWORKS[0]).protocols_of("fine-tuning")[0]
-    chosen = FineTuning().select(learner, stream, protocol)
+    chosen = FineTuning().select(learner, stream, protocol, Trials())
     assert chosen == {"step_size": 0.01, "decay": 1e-3}  # of equals, the first
-    assert stream.asked == [(0, 100, 1, 15)]
-    assert len(tried) == 42
+    assert stream.asked == [(start, 50, 1, 15) for start in (0, 50)]
+    assert len(tried) == 2 * 42
     assert {len(lrs) for lrs in tried} == {15}
     assert tried[1][2] == pytest.approx(0.5 / 1.2)
 
