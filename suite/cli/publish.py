@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.cli.checks import method_for, registry_at
+from suite.cli.checks import method_for
+from suite.cli.registries import registry_at
 from suite.errors import UsageError
 from suite.packs.published import NotHere, TooLarge, publish
 from suite.registry import Record, Registry
