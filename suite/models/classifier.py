@@ -3,6 +3,10 @@
 The blocks are the paper's; batch normalisation is Torch's, as in Ravi and Larochelle's code
 (model/matching-net-classifier.lua). Gamma, beta and both running averages are weights by name; the
 averages are handed out by `train` and changed by nobody here.
+
+Pooling comes before normalisation, which leaves a quarter to normalise and needs gammas that are
+not negative: a channel whose gamma is negative is computed with the signs of gamma, kernel and
+mean turned, which changes no digit of what comes out.
 """
 
 import math
@@ -11,17 +15,21 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from suite.models.conv import conv_feature_count, conv_features, conv_weights
+from suite.models.followed import followed
 from suite.models.init import INITIALISERS
 from suite.models.layers import (
     Statistics,
     linear,
+    moved_on,
     normalise,
     normalise_and_follow,
     normalise_by_averages,
     operand_dtype,
 )
+from suite.models.maps import as_batch, from_batch
 from suite.models.mlp import mlp_features, mlp_weights
 from suite.models.network import Network, Params
 from suite.settings import Config
@@ -47,7 +55,9 @@ def classifier_network(config: Config, classes: int) -> Classifier:
     layers = [f"{'conv' if convolutional else 'layer'}{n}" for n in range(len(config.hidden))]
     inputs = math.prod(IMAGE_SHAPE[config.dataset])
     n_features = conv_feature_count(config) if convolutional else config.hidden[-1]
-    through = conv_features if convolutional else mlp_features
+    features_of, followed_features = (
+        (_conv_features, _conv_followed) if convolutional else (_mlp_features, _mlp_followed)
+    )
 
     def fresh_head(outputs: int, generator: torch.Generator) -> Params:
         weight = INITIALISERS[config.head_init]((outputs, n_features), generator)
@@ -71,18 +81,10 @@ def classifier_network(config: Config, classes: int) -> Classifier:
             params[f"{layer}.variance"] = torch.ones(units)
         return params | fresh_head(classes, generator)
 
-    def of_layer(params: Params, layer: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        names = ("mean", "variance", "gamma", "beta")
-        mean, variance, gamma, beta = (params[f"{layer}.{name}"] for name in names)
-        return mean, variance, gamma, beta
-
     def features(
         params: Params, images: Tensor, /, *, statistics: Statistics = normalise
     ) -> Tensor:
-        def normalised(layer: str, x: Tensor) -> Tensor:
-            return normalise_by_averages(x, *of_layer(params, layer))
-
-        return through(config, params, images, normalised)
+        return features_of(config, params, images)
 
     def head(params: Params, seen: Tensor) -> Tensor:
         weight, bias = params["head.weight"], params["head.bias"]
@@ -92,14 +94,8 @@ def classifier_network(config: Config, classes: int) -> Classifier:
         return head(params, features(params, images))
 
     def train(params: Params, images: Tensor) -> tuple[Tensor, Params]:
-        moved: Params = {}
-
-        def normalised(layer: str, x: Tensor) -> Tensor:
-            y, mean, variance = normalise_and_follow(x, *of_layer(params, layer))
-            moved.update({f"{layer}.mean": mean, f"{layer}.variance": variance})
-            return y
-
-        return head(params, through(config, params, images, normalised)), moved
+        seen, moved = followed_features(config, params, images)
+        return head(params, seen), moved
 
     learned = [f"{layer}.{name}" for layer in layers for name in ("weight", "gamma", "beta")]
     return Classifier(
@@ -111,3 +107,75 @@ def classifier_network(config: Config, classes: int) -> Classifier:
         train=train,
         fresh_head=fresh_head,
     )
+
+
+def _of_layer(params: Params, layer: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    names = ("mean", "variance", "gamma", "beta")
+    mean, variance, gamma, beta = (params[f"{layer}.{name}"] for name in names)
+    return mean, variance, gamma, beta
+
+
+def _mlp_features(config: Config, params: Params, inputs: Tensor) -> Tensor:
+    def normalised(layer: str, x: Tensor) -> Tensor:
+        return normalise_by_averages(x, *_of_layer(params, layer))
+
+    return mlp_features(config, params, inputs, normalised)
+
+
+def _mlp_followed(config: Config, params: Params, inputs: Tensor) -> tuple[Tensor, Params]:
+    moved: Params = {}
+
+    def normalised(layer: str, x: Tensor) -> Tensor:
+        y, mean, variance = normalise_and_follow(x, *_of_layer(params, layer))
+        moved.update({f"{layer}.mean": mean, f"{layer}.variance": variance})
+        return y
+
+    return mlp_features(config, params, inputs, normalised), moved
+
+
+def _conv_features(config: Config, params: Params, images: Tensor) -> Tensor:
+    rising, _ = _turned(params)
+
+    def rest(layer: str, x: Tensor) -> Tensor:
+        x = F.max_pool2d(x, 2) if config.network == "conv-pool" else x
+        return F.relu(normalise_by_averages(x, *_of_layer(rising, layer)))
+
+    return conv_features(config, rising, images, rest, channels_last=_lie_last(images))
+
+
+def _conv_followed(config: Config, params: Params, images: Tensor) -> tuple[Tensor, Params]:
+    rising, signs = _turned(params)
+    moved: Params = {}
+
+    def rest(layer: str, x: Tensor) -> Tensor:
+        _, variance, gamma, beta = _of_layer(rising, layer)
+        maps = from_batch(x, len(images))
+        z, mean_seen, biased = followed(maps, gamma, beta, pooled=config.network == "conv-pool")
+        count = x.numel() // gamma.numel()
+        mean_seen, variance_seen = mean_seen * signs[layer], biased * (count / (count - 1))
+        moved[f"{layer}.mean"] = moved_on(params[f"{layer}.mean"], mean_seen)
+        moved[f"{layer}.variance"] = moved_on(variance, variance_seen)
+        return as_batch(z)
+
+    features = conv_features(config, rising, images, rest, channels_last=_lie_last(images))
+    return features, moved
+
+
+def _lie_last(images: Tensor) -> bool:
+    """Whether channels lie last in memory: that is much faster on a CPU, and untried on a GPU."""
+    return images.device.type != "cuda"
+
+
+def _turned(params: Params) -> tuple[Params, Params]:
+    """The weights of a convolutional network with no gamma below 0, and the signs by layer."""
+    gammas = [name for name in params if name.endswith(".gamma")]
+    signs = {
+        name.removesuffix(".gamma"): torch.ones_like(params[name]).copysign(params[name].detach())
+        for name in gammas
+    }
+    turned = {}
+    for layer, sign in signs.items():
+        turned[f"{layer}.gamma"] = params[f"{layer}.gamma"] * sign
+        turned[f"{layer}.mean"] = params[f"{layer}.mean"] * sign
+        turned[f"{layer}.weight"] = params[f"{layer}.weight"] * sign[..., None, None, None]
+    return params | turned, signs

@@ -5,6 +5,7 @@ A convolution has no bias: the batch statistics behind it would cancel it.
 
 import functools
 import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,9 +16,12 @@ from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
 from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.maps import by_place, by_task, kernels_last
-from suite.models.network import Network, Normalise, Params
+from suite.models.network import Network, Params
 from suite.settings import Config
 from suite.settings.datasets import IMAGE_SHAPE
+
+Rest = Callable[[str, Tensor], Tensor]
+"""What follows the convolution of that name: its result to the input of the next."""
 
 
 def conv_feature_count(config: Config) -> int:
@@ -39,15 +43,20 @@ def conv_weights(config: Config, generator: torch.Generator) -> Params:
     }
 
 
-def conv_features(config: Config, params: Params, images: Tensor, normalised: Normalise) -> Tensor:
-    """What the linear layer sees of `images`, (task, batch, *image): (task, batch, feature)."""
+def conv_features(
+    config: Config, params: Params, images: Tensor, rest: Rest, *, channels_last: bool = False
+) -> Tensor:
+    """What the linear layer sees of `images`, (task, batch, *image): (task, batch, feature).
+
+    `rest` works on (batch, task*channel, height, width), with channels last in memory if so asked.
+    """
     tasks, strided = images.shape[0], config.network == "conv-stride"
     convolve = functools.partial(conv2d, stride=2 if strided else 1, rounded=operand_dtype(config))
-    x = images.transpose(0, 1).flatten(1, 2)  # (batch, task*channel, height, width)
+    x = images.transpose(0, 1).flatten(1, 2)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
     for layer in range(len(config.hidden)):
-        x = F.relu(normalised(f"conv{layer}", convolve(x, params[f"conv{layer}.weight"])))
-        if not strided:
-            x = F.max_pool2d(x, 2)
+        x = rest(f"conv{layer}", convolve(x, params[f"conv{layer}.weight"]))
     x = x.mean(dim=(2, 3)) if strided else x.flatten(1)
     features: Tensor = x.unflatten(1, (tasks, -1)).transpose(0, 1)
     return features
@@ -86,12 +95,13 @@ def conv_network(config: Config, way: Way | None = None) -> Network:
     def features(
         params: Params, images: Tensor, /, *, statistics: Statistics = normalise
     ) -> Tensor:
-        def normalised(layer: str, x: Tensor) -> Tensor:
-            return statistics(x) + params[f"{layer}.beta"].reshape(-1, 1, 1)
+        def rest(layer: str, x: Tensor) -> Tensor:
+            x = F.relu(statistics(x) + params[f"{layer}.beta"].reshape(-1, 1, 1))
+            return F.max_pool2d(x, 2) if config.network == "conv-pool" else x
 
         chosen = way or usual_way(config, images.device, statistics)
         if chosen == "separate":
-            return conv_features(config, params, images, normalised)
+            return conv_features(config, params, images, rest)
         return _block_features(config, params, images, chosen == "products")
 
     def forward(params: Params, images: Tensor, /, *, statistics: Statistics = normalise) -> Tensor:

@@ -80,11 +80,14 @@ def normalise_and_follow(
     y = F.batch_norm(
         x, None, None, gamma.flatten(), beta.flatten(), training=True, eps=BATCH_NORM_EPS
     )
-    # Not by torch's own momentum, which changes the averages in place: a traced graph loses that.
-    seen = torch.var_mean(x.detach(), dim=[0, *range(2, x.ndim)], correction=1)
-    variance, mean = variance.detach(), mean.detach()
-    return (
-        y,
-        mean + MOMENTUM * (seen[1].view_as(mean) - mean),
-        variance + MOMENTUM * (seen[0].view_as(variance) - variance),
-    )
+    variance_seen, mean_seen = torch.var_mean(x.detach(), dim=[0, *range(2, x.ndim)], correction=1)
+    return y, moved_on(mean, mean_seen), moved_on(variance, variance_seen)
+
+
+def moved_on(average: Tensor, seen: Tensor) -> Tensor:
+    """A running average after what a batch has, a tenth of the way towards it.
+
+    Torch's own momentum changes averages in place, which a traced graph loses.
+    """
+    before = average.detach()
+    return before + MOMENTUM * (seen.view_as(before) - before)

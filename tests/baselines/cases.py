@@ -21,13 +21,17 @@ def config_for(setting: str) -> Config:
 
 
 def random_params(config: Config, *, seed: int = 0) -> dict[str, Tensor]:
-    """Without a task axis; all are off their initial values, the averages too."""
+    """Without a task axis; all are off their initial values, the averages too.
+
+    Some gammas are negative.
+    """
     generator = torch.Generator().manual_seed(seed)
     params = LinearHead().network(config, CLASSES).initial(generator)
-    return {
+    moved = {
         name: value.double() + 0.1 * torch.rand(value.shape, generator=generator)
         for name, value in params.items()
     }
+    return {n: v - 0.5 if n.endswith("gamma") else v for n, v in moved.items()}
 
 
 def learner_for(config: Config, *, seeds: int = 1) -> Learner:
