@@ -90,12 +90,13 @@ def train(
             batches,
             state,
             schedule.iterations,
+            method.name,
             meta_lr=partial(method.meta_lr, config),
         )
 
     def validate() -> list[float]:
         batch = validation(state.iteration // schedule.validate_every - 1)
-        outputs = method.validate(learner, batch)
+        outputs = method.validate(iterate.learner, batch)
         scores = task_scores(config, outputs.detach(), batch.query_y)
         means: list[float] = scores.unflatten(0, (learner.seeds, -1)).mean(1).tolist()
         return means

@@ -49,7 +49,7 @@ def run(root: Path, setting: str, method: str = "maml", seeds: tuple[int, ...] =
         checkpoint_every="10m",
         checkpoints=root / "checkpoints",
         rerun=False,
-        engine_kind="eager",
+        engine_name="eager",
         seeds_together=None,
         tasks_per_chunk=None,
     )

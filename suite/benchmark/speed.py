@@ -16,12 +16,14 @@ from suite.benchmark.floor import Rates, Work, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.environment import free_memory_bytes
+from suite.inner.choice import candidates
 from suite.inner.compiled import NotCompiled, compile_gradient
+from suite.inner.engine import Engine
 from suite.inner.gradient import Gradient, meta_gradient
 from suite.inner.graph import Replayed
 from suite.inner.learner import initial_learner
 from suite.inner.loop import Order
-from suite.models import build_network
+from suite.models import Network, Way, build_network, first_way
 from suite.settings import SETTINGS, Config
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,8 @@ Call = Callable[[], object]
 
 REFERENCE = "per-task higher"
 TOGETHER = 5
-OURS_TOGETHER = f"ours, {TOGETHER} seeds"
+OURS_TOGETHER = f"{TOGETHER} seeds"
+"""With this end the names of variants that compute for so many."""
 _LEAST_ROUNDS = 3
 _METHOD = {"second": Maml, "first": Fomaml}
 
@@ -55,9 +58,11 @@ class Timing:
         return statistics.median(ratios), min(ratios), max(ratios)
 
 
-def ours(config: Config, device: torch.device, order: Order, seeds: int = 1) -> Call:
-    """One eager meta-gradient of all tasks of all seeds."""
-    learner = initial_learner(config, build_network(config), device, seeds)
+def ours(
+    config: Config, device: torch.device, order: Order, seeds: int = 1, way: Way | None = None
+) -> Call:
+    """One eager meta-gradient of all tasks of all seeds, its blocks that way or the usual one."""
+    learner = initial_learner(config, build_network(config, way=way), device, seeds)
     batch = random_batch(config, device, seeds)
     objective = _METHOD[order]().objective
     return partial(meta_gradient, objective, learner, batch)
@@ -77,7 +82,8 @@ def variants(
     without: Collection[str] = (),
 ) -> dict[str, Call]:
     """The ways to one meta-gradient of one seed that can be had here, `without` some rivals."""
-    learner = initial_learner(config, build_network(config), device)
+    network = build_network(config)
+    learner = initial_learner(config, network, device)
     batch = random_batch(config, device)
     own = {name: value[0].detach() for name, value in learner.params.items()}
     found: dict[str, Call] = {}
@@ -85,19 +91,44 @@ def variants(
         if name not in without:
             found[name] = partial(RIVALS[name].gradient, config, own, batch, order)
     eager: Gradient = partial(meta_gradient, _METHOD[order]().objective)
-    gradients = {"ours, eager": eager}
+    own_ways: dict[str, Call] = {
+        f"ours, {Engine(kind='eager', way=way).name}": ours(config, device, order, way=way)
+        for way in ways(config, network, device)
+    }
     if compiled:
         try:
-            gradients["ours, compiled"] = compile_gradient(eager, learner, batch)
+            fused = compile_gradient(eager, learner, batch)
+            own_ways["ours, compiled"] = partial(fused, learner, batch)
         except NotCompiled as error:
             log.warning("not compiled: %s", error)
-    for name, gradient in gradients.items():
-        found[name] = partial(gradient, learner, batch)
+    for name, call in own_ways.items():
+        found[name] = call
         if device.type == "cuda":
-            found[f"{name}, graph"] = Replayed(found[name], device)
-    if fits(config, device, TOGETHER):
-        together = ours(config, device, order, TOGETHER)
-        found[OURS_TOGETHER] = Replayed(together, device) if device.type == "cuda" else together
+            found[f"{name}, graph"] = Replayed(call, device)
+    return found | _together(config, network, device, order)
+
+
+def ways(config: Config, network: Network, device: torch.device) -> list[Way | None]:
+    """Those that a training would choose from; None where there is no choice."""
+    if not network.ways:
+        return [None]
+    return candidates(network, device, first_way(config, device))  # type: ignore[return-value]
+
+
+def _together(
+    config: Config, network: Network, device: torch.device, order: Order
+) -> dict[str, Call]:
+    """The meta-gradients of several seeds: on a GPU by all ways, if memory is likely to hold it."""
+    if not fits(config, device, TOGETHER):
+        return {}
+    known = ways(config, network, device)
+    if device.type != "cuda" or known == [None] or not fits(config, device, TOGETHER * len(known)):
+        known = [None]
+    found: dict[str, Call] = {}
+    for way in known:
+        call = ours(config, device, order, TOGETHER, way)
+        name = f"ours, {way}, {OURS_TOGETHER}" if way else f"ours, {OURS_TOGETHER}"
+        found[name] = Replayed(call, device) if device.type == "cuda" else call
     return found
 
 
@@ -130,8 +161,9 @@ def timing(
     work = variants(config, device, order, compiled=compiled, without=without)
     least = rates.floor(counted_work(config, order))
     rounds = interleaved(work, device, budget)
-    if OURS_TOGETHER in rounds:
-        rounds[OURS_TOGETHER] = [each / TOGETHER for each in rounds[OURS_TOGETHER]]
+    for name in rounds:
+        if name.endswith(OURS_TOGETHER):
+            rounds[name] = [each / TOGETHER for each in rounds[name]]
     return Timing(setting=setting, order=order, rounds=rounds, floor=least)
 
 

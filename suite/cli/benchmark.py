@@ -15,6 +15,8 @@ from suite.settings import ENVIRONMENTS, SETTINGS, get_setting
 # Those that compiling makes faster on a CPU, and one that it makes slower, for the record.
 _COMPILED_ON_CPU = ("sinusoid", "omniglot-5way-1shot-mlp", "omniglot-5way-1shot")
 
+_BRIEF = ("omniglot-5way-1shot", "miniimagenet-5way-1shot")
+
 # Of the sampling of policies.
 _ROUNDS = 5
 
@@ -32,7 +34,8 @@ def benchmark_command(
     """See `suite.cli.commands.benchmark`; the exit code."""
     if budget < 0:
         raise UsageError(f"--budget {budget}: name seconds from 0 on")
-    chosen = settings or tuple(name for name in SETTINGS if not name.startswith("glyphs"))
+    usual = tuple(name for name in SETTINGS if not name.startswith("glyphs"))
+    chosen = settings or (_BRIEF if brief else usual)
     for name in chosen:
         get_setting(name)
     environment.prepare(threads)
@@ -46,7 +49,7 @@ def benchmark_command(
             supervised,
             budget=budget,
             compiled=() if brief else compiled,
-            with_memory=memory,
+            with_memory=memory and not brief,
             brief=brief,
         )
     if policies := [name for name in chosen if name in ENVIRONMENTS]:

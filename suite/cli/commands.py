@@ -28,7 +28,7 @@ def run(
     checkpoint_every: str = "30s",
     checkpoints: Path | None = None,
     rerun: bool = False,
-    engine: Literal["auto", "eager", "graph", "compiled"] = "auto",
+    engine: str = "auto",
     seeds_together: int | None = None,
     tasks_per_chunk: int | None = None,
 ) -> int:
@@ -57,8 +57,10 @@ def run(
         checkpoint_every: The most training that a kill can lose.
         checkpoints: Where trainings are saved, to go on from; by default in the cache.
         rerun: Run again what stands in the registry, and keep both records.
-        engine: graph replays a captured CUDA graph, compiled fuses with inductor; both have the
-            results of eager. auto is a graph on a GPU, eager elsewhere.
+        engine: auto, or what a record names, which is then repeated: eager, graph (a captured
+            CUDA graph) or compiled (fused by inductor), and the way that blocks are computed in,
+            as in "eager, grouped". auto times the ways on the first batch; all have equal results
+            but for rounding.
         seeds_together: Seeds to train side by side; by default as many as pay and as memory holds.
         tasks_per_chunk: Tasks of a seed in memory at once; fewer need less memory and more time.
     """
@@ -80,7 +82,7 @@ def run(
         checkpoint_every=checkpoint_every,
         checkpoints=checkpoints,
         rerun=rerun,
-        engine_kind=engine,
+        engine_name=engine,
         seeds_together=seeds_together,
         tasks_per_chunk=tasks_per_chunk,
     )
@@ -245,11 +247,13 @@ def benchmark(
             reinforcement learning benchmark-rl.md, always on the CPU.
         device: auto, cpu or cuda.
         threads: CPU threads of torch; by default torch's own choice.
-        settings: Only these; by default all but glyphs, which has the shapes of Omniglot.
+        settings: Only these; by default all but glyphs, which has the shapes of Omniglot, and of a
+            brief benchmark omniglot-5way-1shot and miniimagenet-5way-1shot.
         budget: Seconds for the rounds of one row of a table; there are three at least. With 0 no
             meta-iterations of reinforcement learning are timed.
         memory: Measure peak memory too.
-        brief: Of meta-gradients only the second order, neither compiled nor how it grows.
+        brief: All ways to compute our meta-gradient against the per-task loop, neither other
+            libraries nor compiled, memory or growth. The first command to run on a new GPU.
         registry: Only this: how long so many records take to load, to check and to become the
             report. They are made of those in results/; writes benchmark-registry.md.
     """

@@ -15,7 +15,7 @@ from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import ScoringProgress, TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
 from suite.errors import Stopped, UsageError, one_line
-from suite.inner.engine import Engine, Kind
+from suite.inner.engine import Engine
 from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.registry import Record, Registry
 from suite.runner import Outcome, execute
@@ -44,11 +44,12 @@ def run_command(
     checkpoint_every: str,
     checkpoints: Path | None,
     rerun: bool,
-    engine_kind: Kind,
+    engine_name: str,
     seeds_together: int | None,
     tasks_per_chunk: int | None,
 ) -> int:
     """See `suite.cli.commands.run`; the exit code."""
+    engine = Engine.named(engine_name, tasks_per_chunk)
     limits = Limits(None if time_limit is None else seconds(time_limit))
     checkpoint_seconds = seconds(checkpoint_every)
     setting = get_setting(setting_id)
@@ -82,7 +83,6 @@ def run_command(
         images = load_images(config, data, limits)
     except Stopped:
         return stopped(limits)
-    engine = Engine(kind=engine_kind, tasks_per_chunk=tasks_per_chunk)
     seeds = tuple(dict.fromkeys(seeds))
     at_most = seeds_together or _seeds_together(how, config, device, engine)
     failures = 0

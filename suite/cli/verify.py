@@ -8,7 +8,7 @@ from suite import environment
 from suite.cli.checks import method_for
 from suite.cli.evaluate import Machine
 from suite.errors import CheckpointError, UsageError, one_line
-from suite.inner.engine import Engine, Kind
+from suite.inner.engine import Engine
 from suite.packs.published import scoring_checkpoints
 from suite.registry import Record, Registry
 from suite.registry.find import find_record, home_of
@@ -17,7 +17,6 @@ from suite.runs import Request
 from suite.settings import get_setting
 
 EQUAL, DIFFERS, UNKNOWN = 0, 1, 2
-_ENGINES: dict[str, Kind] = {"eager": "eager", "graph": "graph", "compiled": "compiled"}
 _CIRCUMSTANCES = ("device", "threads", "engine", "versions", "git_commit")
 
 
@@ -63,7 +62,7 @@ def _again(
     setting = get_setting(record.setting)
     method_for(setting, record.method)
     device, images = machine.prepared(setting)
-    kind = _ENGINES.get(record.provenance.engine, "eager") if train else "auto"
+    engine = Engine().resumed(record.provenance.engine, device) if train else Engine()
     request = Request(
         setting=setting,
         method=record.method,
@@ -76,7 +75,7 @@ def _again(
         recorded=True,
         scored_as=None if train else record,
         checkpoints=folder / "checkpoints" if train else scoring_checkpoints(record, registry),
-        engine=Engine(kind="eager" if kind == "graph" and device.type == "cpu" else kind),
+        engine=engine,
         hooks=machine.hooks(None),
     )
     environment.use_precision(record.config.precision, device)

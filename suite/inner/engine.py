@@ -1,4 +1,7 @@
-"""How a meta-iteration is carried out: eager, compiled, or as a CUDA graph; the results are alike.
+"""How a meta-iteration is carried out; the results are alike.
+
+By an engine: eager, compiled, or as a CUDA graph; and by a way, where the network's blocks can be
+computed in several. `eager, grouped` names both, in records and for `--engine`.
 
 An iteration draws its tasks, takes the meta-gradient, clips it, lets Adam take a step and adds to
 the running sums. On a GPU nothing in it waits for the device.
@@ -7,18 +10,20 @@ the running sums. On a GPU nothing in it waits for the device.
 import functools
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor
 
 from suite.data.tasks import Batches
-from suite.errors import UsageError
+from suite.errors import UsageError, one_line
+from suite.inner.choice import Chooser
 from suite.inner.compiled import NotCompiled, compile_gradient
 from suite.inner.gradient import Gradient, MetaGradient, Objective, meta_gradient
 from suite.inner.graph import Replayed
 from suite.inner.learner import Learner
+from suite.models import Way, first_way
 from suite.settings import Config
 from suite.state import TrainingState
 
@@ -39,8 +44,31 @@ class Engine:
     """
 
     kind: Kind = "auto"
+    way: Way | None = None
+    """None for the fastest that is found, where `kind` is `auto`, else for the first there was."""
     tasks_per_chunk: int | None = None
     """Tasks of each seed that are in memory at once; all of a meta-batch by default."""
+
+    @classmethod
+    def named(cls, name: str, tasks_per_chunk: int | None = None) -> Self:
+        """The engine and the way that a record names, or `auto`; a `UsageError` for other names."""
+        kind, comma, way = (part.strip() for part in name.partition(","))
+        kind = kind.removesuffix("+graph")
+        known = kind in get_args(Kind) and (not comma or (kind != "auto" and way in get_args(Way)))
+        if not known:
+            kinds, ways = ", ".join(get_args(Kind)), ", ".join(get_args(Way))
+            raise UsageError(
+                one_line(
+                    f"--engine {name}: choose one of {kinds}, or what a record names, as "
+                    f"'eager, grouped' (ways: {ways})"
+                )
+            )
+        return cls(kind=kind, way=way or None, tasks_per_chunk=tasks_per_chunk)  # type: ignore[arg-type]
+
+    @property
+    def name(self) -> str:
+        """What `named` understands."""
+        return self.kind if self.way is None else f"{self.kind}, {self.way}"
 
     def check(self, device: torch.device) -> None:
         """Raise `UsageError` where the device cannot do what is asked."""
@@ -60,12 +88,22 @@ class Engine:
         pays = config.network in ("mlp", "mlp-bn") and iterations >= _WORTH_COMPILING
         return "compiled" if pays else "eager"
 
+    def resumed(self, name: str, device: torch.device) -> Self:
+        """Where nothing else is asked for, what carried out the iterations before goes on."""
+        try:
+            before = self.named(name, self.tasks_per_chunk)
+        except UsageError:
+            return self
+        kinds: dict[tuple[str, str], Kind] = {("cpu", "graph"): "eager", ("cuda", "eager"): "graph"}
+        return replace(before, kind=kinds.get((device.type, before.kind), before.kind))
+
 
 class Iteration:
     """Takes `state`, whose weights are the learner's, one iteration on at every call.
 
-    `iterations` are those of the whole training, `meta_lr` is the outer step size by the share of
-    them that is done; None where it stays what the optimizer has.
+    `iterations` are those of the whole training, `order` is a name for the objective's order of
+    differentiation, and `meta_lr` is the outer step size by the share of the iterations that is
+    done; None where it stays what the optimizer has.
     """
 
     def __init__(
@@ -76,6 +114,7 @@ class Iteration:
         batches: Batches,
         state: TrainingState,
         iterations: int,
+        order: str,
         meta_lr: Callable[[float], float | None] = lambda done: None,
     ) -> None:
         device = state.sums.device
@@ -83,7 +122,23 @@ class Iteration:
         if device.type == "cuda" and meta_lr(0.0) is not None:
             for group in state.optimizer.param_groups:
                 group["lr"] = torch.tensor(group["lr"], device=device)  # where a graph reads it
+        if engine.kind == "auto" and state.iteration:
+            engine = engine.resumed(state.histories[0].engine, device)
         self._state, self._kind = state, engine.chosen(device, learner.config, iterations)
+        self._way: str | None = None
+        if learner.network.ways:
+            chooser = Chooser(
+                objective=objective,
+                order=order,
+                learner=learner,
+                device=device,
+                first=first_way(learner.config, device),
+            )
+            self._way = _way(engine, chooser, batches, state.iteration)
+            learner = replace(learner, network=learner.network.by_way(self._way))
+        elif engine.way is not None:
+            raise UsageError(f"--engine '{engine.name}': this network has no such way")
+        self.learner = learner
         gradient: Gradient = functools.partial(
             meta_gradient, objective, tasks_per_chunk=engine.tasks_per_chunk
         )
@@ -119,10 +174,23 @@ class Iteration:
 
     @property
     def engine(self) -> str:
-        """What really carries the iterations out."""
+        """What really carries the iterations out, and the way, where there are several."""
+        return self._carrier if self._way is None else f"{self._carrier}, {self._way}"
+
+    @property
+    def _carrier(self) -> str:
         if self._replayed is None or self._kind == "graph":
             return "eager" if self._replayed and not self._replayed.works else self._kind
         return f"{self._kind}+graph" if self._replayed.works else self._kind
+
+
+def _way(engine: Engine, chooser: Chooser, batches: Batches, iteration: int) -> str:
+    if engine.way is not None:
+        return engine.way
+    # What bfloat16 rounds turns over on the least difference: ways cannot be held to each other.
+    if engine.kind != "auto" or chooser.learner.config.precision == "bfloat16":
+        return chooser.first
+    return chooser.fastest(batches(iteration))
 
 
 def host_step(

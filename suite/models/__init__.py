@@ -2,7 +2,7 @@
 
 from suite.models.block import Way
 from suite.models.classifier import Classifier, classifier_network
-from suite.models.conv import conv_network
+from suite.models.conv import conv_network, first_way
 from suite.models.layers import normalise_by_first
 from suite.models.mlp import mlp_network
 from suite.models.network import Network, Params, per_task, without_head
@@ -15,6 +15,7 @@ __all__ = [
     "Way",
     "build_network",
     "classifier_network",
+    "first_way",
     "mlp_network",
     "normalise_by_first",
     "per_task",

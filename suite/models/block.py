@@ -17,11 +17,12 @@ from suite.models.convolution import Grouped
 from suite.models.maps import as_batch, from_batch
 from suite.models.normalised import normalised
 
-Way = Literal["separate", "grouped", "products"]
+Way = Literal["separate", "separate-products", "grouped", "products"]
 """How blocks are computed.
 
-`separate` are torch's own functions one after another, on images with tasks in the channel axis;
-the other two are `block`, which differ in the convolution."""
+The first two are torch's own functions one after another, on images with tasks in the channel axis;
+the others are `block`. `separate` and `grouped` convolve by torch's convolutions, grouped by task;
+the others by matrix products."""
 
 
 @dataclass(frozen=True)

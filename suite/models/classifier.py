@@ -140,7 +140,7 @@ def _conv_features(config: Config, params: Params, images: Tensor) -> Tensor:
         x = F.max_pool2d(x, 2) if config.network == "conv-pool" else x
         return F.relu(normalise_by_averages(x, *_of_layer(rising, layer)))
 
-    return conv_features(config, rising, images, rest, channels_last=_lie_last(images))
+    return conv_features(config, rising, images, rest, **_memory(config, images))
 
 
 def _conv_followed(config: Config, params: Params, images: Tensor) -> tuple[Tensor, Params]:
@@ -157,13 +157,14 @@ def _conv_followed(config: Config, params: Params, images: Tensor) -> tuple[Tens
         moved[f"{layer}.variance"] = moved_on(variance, variance_seen)
         return as_batch(z)
 
-    features = conv_features(config, rising, images, rest, channels_last=_lie_last(images))
-    return features, moved
+    return conv_features(config, rising, images, rest, **_memory(config, images)), moved
 
 
-def _lie_last(images: Tensor) -> bool:
-    """Whether channels lie last in memory: that is much faster on a CPU, and untried on a GPU."""
-    return images.device.type != "cuda"
+def _memory(config: Config, images: Tensor) -> dict[str, bool]:
+    """How maps lie in memory: on a CPU channels last are much faster, on a GPU they are untried."""
+    on_gpu = images.device.type == "cuda"
+    products = on_gpu and config.network == "conv-stride" and len(images) > 1
+    return {"channels_last": not on_gpu, "products": products}
 
 
 def _turned(params: Params) -> tuple[Params, Params]:

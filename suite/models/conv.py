@@ -6,6 +6,7 @@ A convolution has no bias: the batch statistics behind it would cancel it.
 import functools
 import itertools
 from collections.abc import Callable
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -16,9 +17,11 @@ from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
 from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.maps import by_place, by_task, kernels_last
-from suite.models.network import Network, Params
+from suite.models.network import Network, Params, Ways
 from suite.settings import Config
 from suite.settings.datasets import IMAGE_SHAPE
+
+_APART = ("separate", "separate-products")
 
 Rest = Callable[[str, Tensor], Tensor]
 """What follows the convolution of that name: its result to the input of the next."""
@@ -44,14 +47,23 @@ def conv_weights(config: Config, generator: torch.Generator) -> Params:
 
 
 def conv_features(
-    config: Config, params: Params, images: Tensor, rest: Rest, *, channels_last: bool = False
+    config: Config,
+    params: Params,
+    images: Tensor,
+    rest: Rest,
+    *,
+    channels_last: bool = False,
+    products: bool = False,
 ) -> Tensor:
     """What the linear layer sees of `images`, (task, batch, *image): (task, batch, feature).
 
-    `rest` works on (batch, task*channel, height, width), with channels last in memory if so asked.
+    `rest` works on (batch, task*channel, height, width), with channels last in memory if so asked;
+    see `conv2d` for `products`.
     """
     tasks, strided = images.shape[0], config.network == "conv-stride"
-    convolve = functools.partial(conv2d, stride=2 if strided else 1, rounded=operand_dtype(config))
+    convolve = functools.partial(
+        conv2d, stride=2 if strided else 1, rounded=operand_dtype(config), products=products
+    )
     x = images.transpose(0, 1).flatten(1, 2)
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
@@ -63,22 +75,27 @@ def conv_features(
 
 
 def usual_way(config: Config, device: torch.device, statistics: Statistics = normalise) -> Way:
-    """How the blocks of a network are best computed on `device`.
+    """How the blocks of a network are computed on `device` where no other way is asked for.
 
-    On a CPU blocks halve the time of mini-ImageNet's large maps that are pooled, and Omniglot's
-    small maps gain nothing. A GPU goes the way that was measured there (docs/gpu.md), and so do
-    statistics that are not a batch's own.
+    What is scored goes this way, whatever the training went: so a score is repeated to the last
+    digit, and blocks halve the time of mini-ImageNet's on a CPU.
     """
     pays = config.network == "conv-pool" and device.type != "cuda" and statistics is normalise
-    return "grouped" if pays else "separate"
+    return "grouped" if pays else first_way(config, device)
+
+
+def first_way(config: Config, device: torch.device) -> Way:
+    """What all trainings went by before there was a choice; the other ways are held to it."""
+    products = config.network == "conv-stride" and device.type == "cuda"
+    return "separate-products" if products else "separate"
 
 
 def conv_network(config: Config, way: Way | None = None) -> Network:
     """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
 
     `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
-    pools 2x2 after each ReLU and ends flat. `way` is the usual one where none is given; statistics
-    other than a batch's own go `separate`.
+    pools 2x2 after each ReLU and ends flat. `way` is the usual one where none is given, and the
+    network then has all of them; those by blocks have no other `statistics` than a batch's own.
     """
     layers = [f"conv{layer}" for layer in range(len(config.hidden))]
 
@@ -100,8 +117,9 @@ def conv_network(config: Config, way: Way | None = None) -> Network:
             return F.max_pool2d(x, 2) if config.network == "conv-pool" else x
 
         chosen = way or usual_way(config, images.device, statistics)
-        if chosen == "separate":
-            return conv_features(config, params, images, rest)
+        if chosen in _APART:
+            products = chosen == "separate-products"
+            return conv_features(config, params, images, rest, products=products)
         return _block_features(config, params, images, chosen == "products")
 
     def forward(params: Params, images: Tensor, /, *, statistics: Statistics = normalise) -> Tensor:
@@ -111,10 +129,11 @@ def conv_network(config: Config, way: Way | None = None) -> Network:
 
     def arranged(params: Params) -> Params:
         device = params["conv0.weight"].device
-        if (way or usual_way(config, device)) == "separate":
+        if (way or usual_way(config, device)) in _APART:
             return params
         return {n: kernels_last(v) if v.ndim == 5 else v for n, v in params.items()}
 
+    ways: tuple[Way, ...] = get_args(Way) if way is None else ()
     weights = [f"{layer}.weight" for layer in layers]
     betas = [f"{layer}.beta" for layer in layers] if config.adapt_beta else []
     return Network(
@@ -123,6 +142,7 @@ def conv_network(config: Config, way: Way | None = None) -> Network:
         features=features,
         adapted=(*weights, *betas, "head.weight", "head.bias"),
         arranged=arranged,
+        alternatives=Ways(of=forward, networks={each: conv_network(config, each) for each in ways}),
     )
 
 

@@ -1,10 +1,10 @@
 """3x3 convolution of several tasks' images, (batch, task*channel, height, width).
 
-On a GPU the maps of several tasks are matrix products, one a task, of what the kernel sees at each
-place (im2col), where the stride is 2: Omniglot's take a half to a third of the time that cuDNN's
-grouped convolutions take. mini-ImageNet's large images take more than twice as long as products:
-the reduction over all places of all images, for a gradient of few weights, is slow
-(docs/gpu.md). The results of products lie in memory channel by channel.
+By torch's convolutions, grouped by task, or as matrix products, one a task, of what the kernel sees
+at each place (im2col). On a GPU Omniglot's products take a half to a third of the time of cuDNN's
+grouped convolutions, and mini-ImageNet's more than twice as long: the reduction over all places of
+all images, for a gradient of few weights, is slow (docs/gpu.md). The results of products lie in
+memory channel by channel.
 """
 
 from dataclasses import dataclass
@@ -121,19 +121,15 @@ def conv2d(
     *,
     stride: int,
     rounded: torch.dtype | None = None,
-    products: bool | None = None,
+    products: bool = False,
 ) -> Tensor:
     """3x3 convolution with padding 1, every task by its own weights.
 
     `x` is (batch, task*input, height, width) and `weight` (task, output, input, 3, 3); the result
     is (batch, task*output, height', width'). The operands are `rounded`, in the derivatives of
-    every order too. Whether the maps are matrix `products` changes rounding and speed; by default
-    they are for several tasks on a GPU with stride 2.
+    every order too. Whether the maps are matrix `products` changes rounding and speed.
     """
-    tasks = weight.shape[0]
-    if products is None:
-        products = x.is_cuda and tasks > 1 and stride == 2
-    maps: Bilinear = (_Products if products else Grouped)(stride, tasks)
+    maps: Bilinear = (_Products if products else Grouped)(stride, weight.shape[0])
     if rounded is not None:
         maps = Rounded(maps, rounded)
     return bilinear.apply(maps, x, weight.flatten(0, 1))

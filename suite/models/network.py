@@ -1,6 +1,6 @@
 """A network as two functions, so that the inner loop can hand it any weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -36,7 +36,8 @@ class Network:
     `adapted` are the names that the inner loop changes; the rest is meta-learned only. `averages`
     are weights that follow the batches and no gradient: what an objective gives as their gradient
     is the step back that they take. `arranged` lays weights out in memory as `forward` likes them
-    best; the values are the same.
+    best; the values are the same. `alternatives` compute the same in other ways: the results differ
+    by rounding.
     """
 
     initial: Callable[[torch.Generator], Params]
@@ -45,6 +46,28 @@ class Network:
     adapted: tuple[str, ...]
     averages: tuple[str, ...] = ()
     arranged: Callable[[Params], Params] = _as_they_are
+    alternatives: "Ways | None" = None
+
+    @property
+    def ways(self) -> "Mapping[str, Network]":
+        """The networks that compute the same otherwise; none where `forward` was changed."""
+        known = self.alternatives
+        return known.networks if known is not None and known.of is self.forward else {}
+
+    def by_way(self, name: str) -> "Network":
+        """This network, computed in that way; what a method has changed of it stays."""
+        other = self.ways[name]
+        return replace(
+            self, forward=other.forward, features=other.features, arranged=other.arranged
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """Other ways to compute a network. They are no ways of one whose forward pass is another."""
+
+    of: Forward
+    networks: Mapping[str, Network]
 
 
 def without_head(network: Network) -> Network:
@@ -55,7 +78,14 @@ def without_head(network: Network) -> Network:
         return {name: value for name, value in drawn.items() if not name.startswith("head.")}
 
     adapted = tuple(name for name in network.adapted if not name.startswith("head."))
-    return replace(network, initial=initial, forward=network.features, adapted=adapted)
+    ways = {name: without_head(other) for name, other in network.ways.items()}
+    return replace(
+        network,
+        initial=initial,
+        forward=network.features,
+        adapted=adapted,
+        alternatives=Ways(of=network.features, networks=ways),
+    )
 
 
 Normalise = Callable[[str, Tensor], Tensor]

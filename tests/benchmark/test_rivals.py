@@ -115,11 +115,14 @@ def test_the_report_has_every_part(tmp_path, monkeypatch):
     text = report.measured(CPU, IMAGES, budget=0.0, compiled=compiled, with_memory=False)
     for wanted in (*IMAGES, *("per-task higher", "torch.func vmap"), "floor", "threads: "):
         assert wanted in text
+    for way in ("separate", "grouped", "products"):
+        assert f"ours, eager, {way}" in text
     assert "nan" not in text
     brief = report.measured(
         CPU, ["sinusoid"], budget=0.0, compiled=(), with_memory=False, brief=True
     )
-    assert ("| second" in brief, "| first" in brief, "## Growth" in brief) == (True, False, False)
+    assert ("| second" in brief, "| first" in brief, "## Growth" in brief) == (True, True, False)
+    assert ("per-task higher" in brief, "torch.func vmap" in brief) == (True, False)
 
 
 def test_a_rival_that_is_not_installed_is_named(monkeypatch):

@@ -1,6 +1,8 @@
 """Every engine carries out the same iterations."""
 
+import dataclasses
 import shutil
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -14,10 +16,12 @@ from suite.data.source import task_source
 from suite.data.tasks import Batches
 from suite.errors import UsageError
 from suite.inner import compiled as compiled_module
+from suite.inner.choice import Chooser
 from suite.inner.compiled import NotCompiled, compile_gradient
 from suite.inner.engine import Engine, Iteration, device_step, host_step
 from suite.inner.gradient import meta_gradient
 from suite.inner.learner import Learner
+from suite.models import Way
 from suite.settings import get_setting
 from suite.state import TrainingState, stack
 from suite.train import initial_snapshot
@@ -73,7 +77,7 @@ class Case:
 
     def iteration(self, engine: Engine) -> Iteration:
         objective = self.method.objective
-        return Iteration(engine, objective, self.learner, self.batches, self.state, 5)
+        return Iteration(engine, objective, self.learner, self.batches, self.state, 5, "maml")
 
 
 def weights(state: TrainingState) -> torch.Tensor:
@@ -188,6 +192,80 @@ def test_where_compiling_fails_training_goes_on_without(monkeypatch, caplog):
     assert (iterate.engine, case.state.iteration) == ("eager", 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("auto", Engine()),
+        ("eager", Engine(kind="eager")),
+        ("eager, grouped", Engine(kind="eager", way="grouped")),
+        ("graph,separate-products", Engine(kind="graph", way="separate-products")),
+        ("compiled+graph, products", Engine(kind="compiled", way="products")),
+    ],
+)
+def test_a_name_says_engine_and_way(name, expected):
+    assert Engine.named(name) == expected
+
+
+@pytest.mark.parametrize("name", ["", "fast", "eager,", "eager, fast", "auto, grouped", "a, b, c"])
+def test_other_names_are_mistakes(name):
+    with pytest.raises(UsageError, match="--engine"):
+        Engine.named(name)
+
+
+@pytest.mark.parametrize("way", get_args(Way))
+@pytest.mark.parametrize("kind", ["stride", "pool"])
+def test_a_way_that_is_named_is_gone_and_told(kind, way, monkeypatch):
+    one, other = Case(kind), Case(kind)
+    monkeypatch.setattr(Chooser, "fastest", None)  # nothing is timed
+    told = one.iteration(Engine(kind="eager", way=way))
+    told()
+    assert told.engine == f"eager, {way}"
+    again = other.iteration(Engine.named(told.engine))
+    again()
+    assert torch.equal(weights(one.state), weights(other.state))
+
+
+def test_an_engine_without_a_way_goes_the_first_one(monkeypatch):
+    monkeypatch.setattr(Chooser, "fastest", None)
+    assert Case("pool").iteration(Engine(kind="eager")).engine == "eager, separate"
+
+
+def test_a_network_with_one_way_has_no_other():
+    with pytest.raises(UsageError, match="no such way"):
+        Case("sinusoid").iteration(Engine(kind="eager", way="grouped"))
+
+
+def test_auto_asks_for_the_fastest(monkeypatch):
+    monkeypatch.setattr(Chooser, "fastest", lambda self, batch: "products")
+    assert Case("pool").iteration(Engine()).engine == "eager, products"
+
+
+@pytest.mark.parametrize(
+    ("saved", "expected"),
+    [
+        ("eager, products", "eager, products"),
+        ("graph, grouped", "eager, grouped"),  # from a GPU to a CPU
+        ("eager", "eager, separate"),  # of a time before there was a choice
+        ("something", "eager, grouped"),
+    ],
+)
+def test_a_resumed_training_goes_on_in_its_own_way(saved, expected, monkeypatch):
+    monkeypatch.setattr(Chooser, "fastest", lambda self, batch: "grouped")
+    case = Case("pool")
+    case.state.iteration = 1
+    for history in case.state.histories:
+        history.engine = saved
+    assert case.iteration(Engine()).engine == expected
+
+
+def test_bfloat16_goes_the_first_way(monkeypatch):
+    monkeypatch.setattr(Chooser, "fastest", None)
+    case = Case("pool")
+    config = replace(case.config, precision="bfloat16")
+    case.learner = dataclasses.replace(case.learner, config=config)
+    assert case.iteration(Engine()).engine == "eager, separate"
+
+
 def test_a_wrong_compiled_gradient_is_not_used(monkeypatch):
     case = Case("sinusoid")
 
@@ -237,20 +315,24 @@ def test_replayed_iterations_are_those_of_eager(kind, engine):
     assert torch.allclose(one.state.sums, other.state.sums, rtol=1e-3)
 
 
-def test_a_step_of_adam_does_not_feel_how_gradients_lie_in_memory():
+@pytest.mark.parametrize("way", get_args(Way))
+@pytest.mark.parametrize("kind", ["stride", "pool"])
+def test_a_step_of_adam_does_not_feel_how_gradients_lie_in_memory(kind, way):
     """Torch's fused Adam reads a gradient and its parameter as flat arrays on a CPU."""
-    case = Case("pool")
+    case = Case(kind)
     before = {n: v.detach().clone().requires_grad_() for n, v in case.state.params.items()}
     plain = torch.optim.Adam(before.values(), lr=case.config.meta_lr, foreach=False, fused=False)
-    found = case.gradient(case.learner, case.batches(0)).gradients
-    assert any(not value.is_contiguous() for value in found.values())  # the case in question
+    learner = dataclasses.replace(case.learner, network=case.learner.network.by_way(way))
+    found = case.gradient(learner, case.batches(0)).gradients
+    if way == "grouped":  # the case in question
+        assert any(not value.is_contiguous() for value in found.values())
     clip = case.config.meta_grad_clip
     for name, parameter in before.items():
         parameter.grad = found[name].contiguous()
         if clip is not None:
             parameter.grad.clamp_(-clip, clip)
     plain.step()
-    case.iteration(Engine(kind="eager"))()
+    case.iteration(Engine(kind="eager", way=way))()
     for name, parameter in case.state.params.items():
         assert parameter.grad.stride() == parameter.stride(), name
         torch.testing.assert_close(parameter, before[name], rtol=1e-5, atol=1e-7)

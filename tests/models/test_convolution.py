@@ -1,8 +1,5 @@
 """Convolutions by matrix products are the grouped ones, in every derivative."""
 
-import runpy
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -63,14 +60,11 @@ def test_products_are_rounded_like_convolutions():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("products", [False, True])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_the_gpu_convolves_as_the_cpu_does(stride):
-    here = twice_differentiated(*operands(SHAPES[1]), stride=stride)
-    there = twice_differentiated(*operands(SHAPES[1], device="cuda"), stride=stride)
+def test_the_gpu_convolves_as_the_cpu_does(stride, products):
+    how = {"stride": stride, "products": products}
+    here = twice_differentiated(*operands(SHAPES[1]), **how)
+    there = twice_differentiated(*operands(SHAPES[1], device="cuda"), **how)
     for one, other in zip(here, there, strict=True):
         assert torch.allclose(one, other.cpu(), rtol=1e-10, atol=1e-10)
-
-
-def test_the_ways_that_wait_to_be_timed_are_right():
-    path = Path(__file__).parents[2] / "docs" / "convolutions_on_a_gpu.py"
-    runpy.run_path(str(path))["check"]()
