@@ -3,12 +3,14 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+
+from suite.escape import utf8
 
 UNPACK = Path(__file__).parents[2] / "shared" / "data" / "unpack.sh"
 
@@ -57,3 +59,13 @@ def omniglot_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def miniimagenet_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory that holds `mini-imagenet/`."""
     yield from _real("mini-imagenet", ("mini-imagenet",), tmp_path_factory)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let tests of paths that are not UTF-8 run in parallel: reports are sent as UTF-8."""
+    report = yield
+    report.sections = [(name, utf8(text)) for name, text in report.sections]
+    return report
