@@ -99,9 +99,9 @@ def task_source(
 
 
 def _drawn_split(images: ImageData, seed: int) -> Split:
-    counts = DATA_SETS[images.name].split
+    counts = DATA_SETS[images.name].classes
     if counts is None:
-        raise DataError(f"{images.name} has no split of its own and none to be drawn")
+        raise DataError(f"{images.name} has no classes to be split")
     return seeded_split(images, counts=counts, seed=seed)
 
 

@@ -18,9 +18,11 @@ class DataSet:
     """What the report calls the part on its settings; data sets of one title share it."""
     shape: Shape | None = None
     """The shape of an image; None where there are none."""
-    split: tuple[int, int, int] | None = None
-    """Classes to train on, validate on and test on, which each seed draws. None where the data set
-    has its own split, or no classes."""
+    classes: tuple[int, int, int] | None = None
+    """How many there are to train on, validate on and test on; None where there are none."""
+    images_of_class: int = 0
+    own_split: bool = False
+    """Whether the data set says which classes are which; else each seed draws them."""
     loader: str | None = None
     """`f(root, *, progress) -> suite.data.images.ImageData`, which decodes the images."""
     at_hand: str | None = None
@@ -40,7 +42,8 @@ DATA_SETS: dict[str, DataSet] = {
     "omniglot": DataSet(
         title="Omniglot",
         shape=(1, 28, 28),
-        split=(1100, 100, 423),  # the authors' data_generator.py
+        classes=(1100, 100, 423),  # the authors' data_generator.py
+        images_of_class=20,
         loader="suite.data.omniglot.load_omniglot",
         at_hand="suite.data.omniglot.at_hand",
         copies={
@@ -52,6 +55,9 @@ DATA_SETS: dict[str, DataSet] = {
     "miniimagenet": DataSet(
         title="mini-ImageNet",
         shape=(3, 84, 84),
+        classes=(64, 16, 20),
+        images_of_class=600,
+        own_split=True,
         loader="suite.data.miniimagenet.load_miniimagenet",
         at_hand="suite.data.miniimagenet.at_hand",
         terms="for non-commercial research and education only: https://image-net.org/download",
@@ -70,7 +76,8 @@ DATA_SETS: dict[str, DataSet] = {
     "glyphs": DataSet(
         title="Glyphs, a stand-in",
         shape=(1, 28, 28),
-        split=(1100, 100, 423),  # Omniglot's
+        classes=(1100, 100, 423),  # as Omniglot
+        images_of_class=20,
         loader="suite.data.glyphs.load_glyphs",
     ),
 }

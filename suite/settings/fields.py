@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from suite.settings.datasets import DATA_SETS
 from suite.settings.metrics import Problem
-from suite.settings.rules import FLAG, HIDDEN, Rule, choice, number, whole
+from suite.settings.rules import FLAG, HIDDEN, NULL, Rule, choice, number, whole
 from suite.settings.schema import Setting
 
 _COUNT, _STEPS, _ITERATIONS, _TASKS, _GOALS = 10_000, 100, 100_000_000, 1_000_000, 40
@@ -61,6 +62,7 @@ PROTOCOL: Final[dict[str, tuple[Rule, Rule, Rule]]] = {
     "report_step": (whole(0, _STEPS), whole(0, _STEPS), whole(0, _STEPS)),
     "batch_norm": (choice("none"), _STATISTICS, choice("none")),
     "checkpoint": (_WHICH, _WHICH, _WHICH),
+    "n_way": (NULL, whole(2, _COUNT).or_null(), NULL),
 }
 """Likewise; a protocol has a name and a version beside that."""
 
@@ -70,26 +72,31 @@ class Images:
     """What a data set has room for."""
 
     classes: int
-    """Of the smallest of its three parts."""
+    """How many the smallest of its three parts has."""
     of_class: int
     labelled: int
-    """Images that a mini-batch is drawn of: 5 of each training class."""
+    """How many images a mini-batch is drawn from: 5 of each training class."""
     halvings: int
     """How often its images can be halved."""
 
 
-_CHARACTERS = Images(classes=100, of_class=20, labelled=5_500, halvings=4)
-IMAGES: Final = {
-    "omniglot": _CHARACTERS,
-    "glyphs": _CHARACTERS,
-    "miniimagenet": Images(classes=16, of_class=600, labelled=320, halvings=6),
-}
+def images_of(setting: Setting) -> Images | None:
+    """What the data set of `setting` has room for; None where it has no images."""
+    entry = DATA_SETS[setting.config.dataset]
+    if entry.classes is None or entry.shape is None:
+        return None
+    return Images(
+        classes=min(entry.classes),
+        of_class=entry.images_of_class,
+        labelled=5 * entry.classes[0],
+        halvings=min(entry.shape[1:]).bit_length() - 1,
+    )
 
 
 def rules(setting: Setting) -> dict[str, Rule | None]:
     """The column of the table for `setting`, in the bounds of its data."""
     found = {name: row[_PROBLEMS[setting.problem]] for name, row in FIELDS.items()}
-    if images := IMAGES.get(setting.config.dataset):
+    if images := images_of(setting):
         found["n_way"] = whole(2, images.classes)
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
         found["images_per_batch"] = whole(2, images.labelled)
@@ -99,7 +106,7 @@ def rules(setting: Setting) -> dict[str, Rule | None]:
 def protocol_rules(setting: Setting, method: str) -> dict[str, Rule]:
     """The same of a protocol; a network with running averages is scored by nothing else."""
     found = {name: row[_PROBLEMS[setting.problem]] for name, row in PROTOCOL.items()}
-    if images := IMAGES.get(setting.config.dataset):
+    if images := images_of(setting):
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
     if setting.config_of(method).batch_norm == "running-averages":
         found["batch_norm"] = _AVERAGES

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from suite.errors import UsageError, one_line
-from suite.settings.fields import IMAGES, SCHEDULE, protocol_rules, rules
+from suite.settings.fields import SCHEDULE, images_of, protocol_rules, rules
 from suite.settings.rules import Rule
 from suite.settings.schema import Protocol, Schedule, Setting
 
@@ -80,7 +80,7 @@ def _require(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
 
 
 def _too_many(setting: Setting, k_shot: int, n_query: int) -> str | None:
-    images = IMAGES.get(setting.config.dataset)
+    images = images_of(setting)
     if not images or k_shot + n_query <= images.of_class:
         return None
     return (
@@ -93,7 +93,7 @@ def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]
     """Which values do not fit one another; None where all do."""
     k_shot, n_query, every = values["k_shot"], values["n_query"], values["fisher_every"]
     layers = len(values["hidden"])
-    images = IMAGES.get(setting.config.dataset)
+    images = images_of(setting)
     if told := _too_many(setting, k_shot, n_query):
         return told
     if images and values["network"] == "conv-pool" and layers > images.halvings:

@@ -38,6 +38,7 @@ def choice(*names: str) -> Rule:
     return Rule(f"one of {', '.join(names)}", lambda value: value in names)
 
 
+NULL = Rule("null", lambda value: value is None)
 FLAG = Rule("true or false", lambda value: type(value) is bool)
 HIDDEN = Rule(
     f"a list of 1 to {_LAYERS} whole numbers from 1 to {_UNITS:,}, such as [64,64]",

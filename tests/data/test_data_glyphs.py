@@ -9,7 +9,7 @@ from suite.data.manifest import find_duplicates, image_lines
 from suite.errors import DataError
 from suite.settings import DATA_SETS
 
-SPLIT = DATA_SETS["glyphs"].split
+SPLIT = DATA_SETS["glyphs"].classes
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from suite.files import cache_dir
 from suite.settings import DATA_SETS
 
 T = TypeVar("T")
-SPLIT = DATA_SETS["omniglot"].split
+SPLIT = DATA_SETS["omniglot"].classes
 CLASSES = {
     "images_background": ("Greek/character01", "Greek/character02"),
     "images_evaluation": ("Oriya/character01",),

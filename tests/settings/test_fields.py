@@ -22,8 +22,8 @@ from suite.registry import Registry
 from suite.rng import generator
 from suite.runner import execute
 from suite.runs import Request
-from suite.settings import SETTINGS, Config, Protocol, Schedule, get_setting
-from suite.settings.fields import FIELDS, IMAGES, PROTOCOL, SCHEDULE, rules
+from suite.settings import DATA_SETS, METHODS, SETTINGS, Config, Protocol, Schedule, get_setting
+from suite.settings.fields import FIELDS, PROTOCOL, SCHEDULE, images_of, rules
 from suite.settings.fitting import require_fit, require_plan, settable
 from suite.settings.protocols import protocols_by_name
 
@@ -116,17 +116,20 @@ def test_every_method_can_be_changed_in_some_way(pair):
 
 
 def test_the_bounds_are_those_of_the_data():
-    for module, name in ((omniglot, "omniglot"), (glyphs, "glyphs")):
-        images = IMAGES[name]
-        assert images.classes == min(module.SPLIT_COUNTS)
-        assert images.of_class == module.N_DRAWINGS
-        assert images.labelled == 5 * module.SPLIT_COUNTS[0]
+    for module, name in ((omniglot, "omniglot-5way-1shot"), (glyphs, "glyphs-5way-1shot")):
+        images = images_of(get_setting(name))
+        assert images is not None
+        assert (images.classes, images.of_class) == (100, module.N_DRAWINGS)
+        assert images.labelled == 5 * (module.N_CLASSES - 100 - 423)
     counts = [len(names) for names in RAVI_LAROCHELLE.parts.values()]
-    mini = IMAGES["miniimagenet"]
+    assert DATA_SETS["miniimagenet"].classes == tuple(counts)
+    mini = images_of(get_setting("miniimagenet-5way-1shot"))
+    assert mini is not None
     assert (mini.classes, mini.of_class, mini.labelled) == (min(counts), N_IMAGES, 5 * counts[0])
-    for name, images in IMAGES.items():
-        side = IMAGE_SHAPE[name][-1]
-        assert side >> images.halvings == 1
+    for setting in SETTINGS.values():
+        images = images_of(setting)
+        if images is not None:
+            assert IMAGE_SHAPE[setting.config.dataset][-1] >> images.halvings == 1
     goals = make_environment("point-navigation").test_goals()
     assert PROTOCOL["tasks"][2].fits(len(goals))
     assert not PROTOCOL["tasks"][2].fits(len(goals) + 1)
@@ -211,7 +214,7 @@ def test_what_is_accepted_can_be_trained(case):
     network = trainer.network(config, 7)
     drawn = network.initial(generator(0, "test"))
     params = {key: value[None].requires_grad_() for key, value in drawn.items()}
-    if setting.metric == "return":
+    if setting.problem == "policies":
         outputs = network.forward(params, torch.rand(1, 3, params["layer0.weight"].shape[-1]))
         assert outputs.shape == (1, 3, 2)
         return
@@ -221,9 +224,9 @@ def test_what_is_accepted_can_be_trained(case):
         outputs, _ = network.train(params, batch.support_x[:1])
         assert outputs.shape[2:] == (7,)
         return
-    context = torch.rand(tasks, 2) if setting.metric == "mse" else None
+    context = torch.rand(tasks, 2) if setting.problem == "regression" else None
     learner = Learner(config=config, network=network, params=params)
-    if method.trains:
+    if METHODS[name].trains:
         losses, _ = method.objective(learner, dataclasses.replace(batch, context=context))
         assert losses.shape == (tasks,)
 

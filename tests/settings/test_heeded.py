@@ -69,12 +69,12 @@ def fields(setting_id: str, method: str) -> list[str]:
     """Those of which a run on a CPU can tell whether they are heeded."""
     setting = get_setting(setting_id)
     found = [name for name, rule in rules(setting).items() if rule]
-    if setting.metric == "return":
+    if setting.problem == "policies":
         # The one other precision is of GPUs, and no training can have other units than ReLU.
         found.remove("precision")
-        if method_of(setting, method).trains:
+        if METHODS[method].trains:
             found.remove("activation")
-    if setting.config_of(method).images_per_batch is None and setting.metric == "accuracy":
+    if setting.config_of(method).images_per_batch is None and setting.problem == "classification":
         # It would train a classifier of what is none.
         found.remove("images_per_batch")
     return found
@@ -104,7 +104,7 @@ def recorded(drawings, tmp_path_factory):
         setting = get_setting(setting_id)
         first = setting.protocols_of(method)[0]
         steps = min(2, first.steps)
-        shots = {"k_shot": 3, "n_query": 3} if setting.metric == "return" else {}
+        shots = {"k_shot": 3, "n_query": 3} if setting.problem == "policies" else {}
         folder = tmp_path_factory.mktemp(f"run{next(numbers)}")
         request = Request(
             setting=setting,
@@ -121,7 +121,7 @@ def recorded(drawings, tmp_path_factory):
             recorded=True,
             checkpoints=folder / "checkpoints",
         )
-        images = drawings if setting.metric == "accuracy" else None
+        images = drawings if setting.problem == "classification" else None
         outcome = execute(request, Registry(folder / "results"), images)
         assert outcome.failures == []
         return numbers_of(outcome.written[-1][1])
