@@ -1,13 +1,14 @@
 """The gate lets a sound method pass, and stops one that is broken in any of five known ways."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+import baselines.few_shot
 import baselines.maml
-import baselines.method
 import suite.inner.adapt
 from suite.cli.run import run_command
 from suite.data.episodes import EpisodeStream
@@ -107,9 +108,11 @@ def wrong_statistics(patch: pytest.MonkeyPatch) -> None:
         )
         return (x - mean) / (variance + BATCH_NORM_EPS).sqrt()
 
-    patch.setattr(
-        baselines.method, "build_network", partial(build_network, statistics=of_the_next_task)
-    )
+    def broken(config):
+        network = build_network(config)
+        return replace(network, forward=partial(network.forward, statistics=of_the_next_task))
+
+    patch.setattr(baselines.few_shot, "build_network", broken)
 
 
 def small_steps(patch: pytest.MonkeyPatch) -> None:

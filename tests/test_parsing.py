@@ -37,7 +37,6 @@ FOREIGN = {
 ELSEWHERE = {
     "parsing.py",
     "cli/run.py",
-    "settings/fields.py",
     "settings/reinforcement.py",
     "registry/store.py",
     "runs.py",

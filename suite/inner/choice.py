@@ -26,6 +26,7 @@ from suite.inner.gradient import MetaGradient, Objective, meta_gradient
 from suite.inner.graph import Replayed
 from suite.inner.learner import Learner
 from suite.models import Network
+from suite.parsing import NotJson, parsed
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,12 @@ _TOLERANCE = 1e-6
 _MOST_BYTES = 1 << 16
 
 Call = Callable[[], object]
+
+
+class _Kept(msgspec.Struct):
+    """What is read of a kept answer."""
+
+    way: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +153,8 @@ class Chooser:
 
     def _kept(self) -> str | None:
         try:
-            way = json.loads(read_regular(self._path(), _MOST_BYTES))["way"]
-        except (OSError, UsageError, ValueError, KeyError, TypeError):
+            way = parsed(read_regular(self._path(), _MOST_BYTES), _Kept).way
+        except (OSError, UsageError, NotJson):
             return None
         return way if way in self.learner.network.ways else None
 

@@ -19,6 +19,7 @@ import msgspec
 from suite.errors import SuiteError, UsageError, one_line
 from suite.files import atomic_path, open_regular
 from suite.machine import is_memory
+from suite.parsing import parsed
 
 LAST, BEST = "checkpoint.pt", "checkpoint.best.pt"
 """The members of a training: its last checkpoint, and that of the best point of its curve."""
@@ -152,7 +153,7 @@ def _entries(archive: zipfile.ZipFile) -> tuple[Entry, ...]:
     for each in found.values():
         if each.compress_type != zipfile.ZIP_STORED or each.file_size != each.compress_size:
             raise ValueError(f"{each.filename} is compressed")
-    manifest = msgspec.json.decode(archive.read(_MANIFEST), type=_Manifest)
+    manifest = parsed(archive.read(_MANIFEST), _Manifest)
     if manifest.format != _FORMAT:
         raise ValueError(f"format {manifest.format}, and this suite reads {_FORMAT}")
     entries = manifest.trainings

@@ -157,6 +157,6 @@ def test_without_mujoco_the_message_names_the_command(monkeypatch):
     for name in [each for each in sys.modules if each.startswith("suite.envs.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "mujoco", None)
-    with pytest.raises(UsageError, match=r"pip install 'maml-suite\[rl\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '\.\[rl\]'"):
         make_environment("ant-direction")
     assert make_environment("point-navigation").horizon == 100

@@ -3,7 +3,7 @@
 import sys
 import time
 from importlib import import_module
-from unittest.mock import Mock
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -175,7 +175,7 @@ def test_how_many_runs_at_a_time(monkeypatch, tmp_path, gpu, name, at_once, thre
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(environment, "cores", lambda: 16)
     monkeypatch.setattr(reproduce, "load_image_data", lambda *_, **__: None)
-    monkeypatch.setattr(reproduce, "Limits", Mock())
+    monkeypatch.setattr(reproduce, "Limits", MagicMock())
     monkeypatch.setattr(
         reproduce, "run_all", lambda jobs, options, count, limits: asked.append((options, count))
     )
@@ -199,7 +199,7 @@ def test_a_run_that_somebody_else_stops_is_missing(monkeypatch, capsys, reason, 
     reproduce = import_module("suite.cli.reproduce")
     ended = [(JOBS[0], 0), (JOBS[1], 143)]
     monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
-    limits = Mock(reason=lambda: reason, exit_code=lambda: 143)
+    limits = MagicMock(reason=lambda: reason, exit_code=lambda: 143)
     assert reproduce.run_all(JOBS, [], 1, limits) == expected
     told = capsys.readouterr().out
     assert ("failed: sinusoid maml seed 1 (exit code 143)" in told) == (reason is None)

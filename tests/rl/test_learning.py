@@ -230,7 +230,7 @@ def test_without_mujoco_a_run_names_the_command(registry, monkeypatch):
     monkeypatch.setitem(sys.modules, "mujoco", None)
     setting = get_setting("cheetah-velocity")
     wanted = request(setting=setting, config=setting.config, schedule=setting.schedule(1))
-    with pytest.raises(UsageError, match=r"maml-suite\[rl\]"):
+    with pytest.raises(UsageError, match=r"-e '\.\[rl\]'"):
         execute(wanted, registry, None)
 
 

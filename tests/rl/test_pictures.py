@@ -103,7 +103,7 @@ def test_without_opengl_the_message_says_what_to_install(record, monkeypatch):
         raise ImportError("no OpenGL backend")
 
     monkeypatch.setattr("mujoco.Renderer", broken)
-    with pytest.raises(UsageError, match=r"no OpenGL .* install maml-suite\[rl\]"):
+    with pytest.raises(UsageError, match=r"no OpenGL .* install -e '\.\[rl\]'"):
         draw_policy(record("ant-direction", "random-init"), REGISTRY)
 
 
