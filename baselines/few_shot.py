@@ -12,10 +12,10 @@ from baselines.method import Method
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.errors import UsageError
 from suite.inner.learner import Learner
+from suite.inner.trials import Trials
 from suite.models import Network, build_network
 from suite.outer.optimizer import OuterOptimizer, adam
 from suite.settings import Config, Protocol, QueryNorm
-from suite.trials import Trials
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from baselines.few_shot import FewShotMethod
+from baselines.frozen import classifier
+from baselines.tuning import tuned_outputs
 from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch, TaskStream
-from suite.inner.frozen import classifier
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
-from suite.inner.tuning import tuned_outputs
-from suite.parts import tasks_at_once
+from suite.inner.parts import tasks_at_once
+from suite.inner.trials import Candidate, Trials
 from suite.settings import Protocol, QueryNorm, Schedule
-from suite.trials import Candidate, Trials
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class FineTuning(FewShotMethod):
     """A class."""
 
     def on(self, schedule: Schedule) -> Self:
-        """Where pretraining is shortened, a grid of 8 on fewer episodes: choosing takes longest."""
+        """A grid of 8 and fewer episodes where pretraining is shortened: choosing takes longest."""
         if schedule.name != "shortened":
             return self
         sizes, decays = (0.5, 0.1, 0.01, 1e-3), (1.0, 0.0)

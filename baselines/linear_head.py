@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
+from baselines.frozen import classifier, frozen_features
+from baselines.logistic import fit_logistic
 from baselines.nearest_neighbour import similarities
 from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch
-from suite.inner.frozen import classifier, frozen_features
 from suite.inner.learner import Learner
-from suite.inner.logistic import fit_logistic
 from suite.inner.losses import task_losses
 from suite.models import Network, Params, classifier_network
 from suite.settings import Config, QueryNorm

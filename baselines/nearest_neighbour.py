@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
+from baselines.frozen import frozen_features
 from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch
-from suite.inner.frozen import frozen_features
 from suite.inner.learner import Learner
 from suite.settings import QueryNorm
 

@@ -28,7 +28,7 @@ def _informed_outputs(learner: Learner, batch: TaskBatch, x: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Oracle(FewShotMethod):
-    """Told the task's parameters."""
+    """A network that is told the task's parameters."""
 
     name: ClassVar[str] = "oracle"
     unheeded: ClassVar[frozenset[str]] = frozenset({"inner_lr", "inner_steps"})

@@ -18,11 +18,11 @@ class PolicyMethod(Method):
     """A method of the paper's section 5.3. Its fields are its own hyper-parameters."""
 
     order: ClassVar[Order | None] = None
-    """How training goes through the inner step; None where one policy is trained for all goals."""
+    """The order of derivative through the inner step; None where training takes no such step."""
     told: ClassVar[bool] = False
     """Whether the policy is told the goal, after the observation."""
     step_sizes: ClassVar[tuple[float, ...]] = ()
-    """Those that the one for test is chosen of, on validation goals; none for `inner_lr`."""
+    """The candidates for the step size at test, chosen on validation goals; none: `inner_lr`."""
     validation_tasks: ClassVar[int] = 20
 
     def network(self, config: Config, classes: int) -> Network:

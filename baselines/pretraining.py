@@ -15,8 +15,8 @@ from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner, shared_outputs
 from suite.inner.losses import task_losses
+from suite.inner.trials import Trials
 from suite.settings import Protocol
-from suite.trials import Trials
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from baselines.gradient import GradientMethod
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
+from suite.inner.trials import Trials
 from suite.settings import Protocol
-from suite.trials import Trials
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,9 @@ from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.adapt import predictions
 from suite.inner.learner import Learner
 from suite.inner.losses import task_scores
-from suite.parts import tasks_at_once
+from suite.inner.parts import tasks_at_once
+from suite.inner.trials import Candidate, Trials
 from suite.settings import METRICS, Protocol
-from suite.trials import Candidate, Trials
 
 STEP_SIZES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1.0)
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from baselines.maml import Maml
 from suite.data.synthetic import random_batch
 from suite.data.tasks import TaskBatch
-from suite.inner.gradient import meta_gradient
 from suite.inner.learner import Learner
 from suite.models import Params, Way, build_network
+from suite.outer.gradient import meta_gradient
 from suite.rng import generator
 from suite.settings import Config, get_setting
 

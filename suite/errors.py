@@ -36,7 +36,7 @@ class CheckpointError(SuiteError):
 
 
 class MachineError(SuiteError):
-    """Memory, a disk or a device fails a run, which is no result of it: see `suite.machine`."""
+    """Memory, a disk or a device fails, which is no result of a run: `suite.machine.failures`."""
 
     exit_code = 2
 

@@ -10,7 +10,7 @@ import suite
 from suite.data import stored
 from suite.data.cache import data_dir
 from suite.data.download import _about
-from suite.data.mini_pickles import _counts
+from suite.data.miniimagenet.pickles import _counts
 from suite.errors import DataError, RegistryError
 from suite.parsing import NotJson, parsed
 from suite.registry.references import read_references
@@ -39,7 +39,7 @@ ELSEWHERE = {
     "cli/run.py",
     "settings/reinforcement.py",
     "registry/store.py",
-    "runs.py",
+    "run/resume.py",
 }
 
 

@@ -26,7 +26,7 @@ _REPEATS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Of the convolutions and matrix products of one computation."""
+    """The work of the convolutions and matrix products of one computation."""
 
     flops: int
     """Multiplications and additions."""
@@ -57,7 +57,7 @@ class Counter(TorchDispatchMode):
 
     @property
     def work(self) -> Work:
-        """So far."""
+        """The work counted so far."""
         return Work(flops=self._flops, traffic=self._traffic)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -71,7 +71,7 @@ class Counter(TorchDispatchMode):
 
 
 def _flops(func: Any, args: Any, result: Any) -> int:
-    # Of a convolution each output is a sum over the inputs of its group and the kernel.
+    # Each output of a convolution is a sum over the inputs of its group and the kernel.
     if func is _CONVOLUTION:
         return 2 * int(result.numel() * math.prod(args[1].shape[1:]))
     if func is _CONVOLUTION_BACKWARD:

@@ -86,7 +86,7 @@ def _compiled(config: Config, order: Order, _dtype: torch.dtype) -> Callable[...
 
 
 def _loss(config: Config, weights: dict[str, Any], x: Any, y: Any) -> Any:
-    """Of one task; see `suite.inner.losses.task_losses`."""
+    """The loss of one task; see `suite.inner.losses.task_losses`."""
     import jax
 
     outputs = _network(config, weights, x)
@@ -155,7 +155,7 @@ def _halved(x: Any) -> Any:
 
 
 def _normalised(x: Any, beta: Any) -> Any:
-    """By the statistics of the batch, with an offset and no scale; channels are last."""
+    """Normalise by the statistics of the batch, with an offset and no scale; channels are last."""
     axes = tuple(range(x.ndim - 1))
     centred = x - x.mean(axes)
     variance = (centred**2).mean(axes)

@@ -6,11 +6,11 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from suite import environment
 from suite.benchmark import speed
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.inner.learner import initial_learner
+from suite.machine import environment
 from suite.models import build_network
 from suite.settings import Config
 
@@ -21,8 +21,8 @@ _USABLE = 0.7
 def peak_bytes(config: Config, variant: str, device: torch.device) -> int | None:
     """The most memory that `variant`, a name of `RIVALS` or `ours`, adds to what stood before.
 
-    Of the device on a GPU; elsewhere of a process of its own, since a process's peak never falls.
-    None where there is not so much.
+    On a GPU it is the device's. Elsewhere it is that of a process of its own, since the peak of a
+    process never falls. None where there is not so much.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)

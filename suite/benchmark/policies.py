@@ -13,15 +13,15 @@ from tabulate import tabulate
 
 from baselines import method_of
 from baselines.policy_method import PolicyMethod
-from suite import environment
+from suite.machine import environment
 from suite.models.network import per_task
-from suite.rl.learning import PolicyIteration, world_of
+from suite.outer.state import stack
 from suite.rl.policy import initial_policy
 from suite.rl.sampling import act
 from suite.rng import generator, numpy_generator
+from suite.run.reinforcement import PolicyIteration, world_of
+from suite.run.train import initial_snapshot
 from suite.settings import Setting, get_setting
-from suite.state import stack
-from suite.train import initial_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class _Variant:
     name: str
     threads: int
     run: Callable[[], int]
-    """Some environment steps; how many."""
+    """Take some environment steps; returns how many."""
     rates: list[float] = field(default_factory=list)
 
 

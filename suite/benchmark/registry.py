@@ -11,8 +11,8 @@ import torch
 from msgspec import structs
 from tabulate import tabulate
 
-from suite import environment
 from suite.errors import UsageError
+from suite.machine import environment
 from suite.registry import Record, Registry, run_key
 from suite.registry.seen import Seen
 from suite.registry.store import encode

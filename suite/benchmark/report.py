@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from tabulate import tabulate
 
-from suite import environment
 from suite.benchmark.floor import Rates, measure_rates
 from suite.benchmark.memory import peak_bytes
 from suite.benchmark.rivals import RIVALS
@@ -20,6 +19,7 @@ from suite.benchmark.speed import (
     timing,
 )
 from suite.inner.loop import Order
+from suite.machine import environment
 from suite.settings import SETTINGS
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ MetaGradient = Callable[[Config, Params, TaskBatch, Order], Params]
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """Somebody else's way."""
+    """Another library's way to the same meta-gradient."""
 
     gradient: MetaGradient
     orders: tuple[Order, ...] = ("second", "first")

@@ -1,4 +1,4 @@
-"""Interleaved timing: what else the machine does hits all variants; read the ratios."""
+"""Timing in turns: what else the machine does hits all variants alike. Read the ratios."""
 
 import functools
 import logging
@@ -15,15 +15,15 @@ from baselines.maml import Maml
 from suite.benchmark.floor import Rates, Work, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
-from suite.environment import free_memory_bytes
-from suite.inner.choice import candidates
-from suite.inner.compiled import NotCompiled, compile_gradient
-from suite.inner.engine import Engine
-from suite.inner.gradient import Gradient, meta_gradient
-from suite.inner.graph import Replayed
 from suite.inner.learner import initial_learner
 from suite.inner.loop import Order
+from suite.machine.environment import free_memory_bytes
 from suite.models import Network, Way, build_network, first_way
+from suite.outer.choice import candidates
+from suite.outer.compiled import NotCompiled, compile_gradient
+from suite.outer.engine import Engine
+from suite.outer.gradient import Gradient, meta_gradient
+from suite.outer.graph import Replayed
 from suite.settings import SETTINGS, Config
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Timing:
     floor: float
 
     def median(self, variant: str) -> float:
-        """Over the rounds."""
+        """The times of the rounds."""
         return statistics.median(self.rounds[variant])
 
     def ratio(self, variant: str) -> tuple[float, float, float]:
@@ -134,7 +134,7 @@ def _together(
 
 @functools.cache
 def counted_work(config: Config, order: Order) -> Work:
-    """Of one meta-gradient, its convolutions as such, whatever carries them out on a device."""
+    """The work of one meta-gradient, its convolutions as such, whatever carries them out."""
     return counted(ours(config, torch.device("cpu"), order))
 
 
@@ -193,7 +193,7 @@ class Growth:
 
 
 def growth(device: torch.device, budget: float) -> Iterator[Growth]:
-    """With the number of seeds, for several settings; for one with all that matters."""
+    """How time grows: with the number of seeds for several settings, with more for one."""
     for setting in ("sinusoid", "omniglot-5way-1shot", "miniimagenet-5way-1shot"):
         yield _grown(setting, "seeds", (1, 2, 5, 10), device, budget)
     for quantity, values in (

@@ -22,7 +22,7 @@ from suite.cli.streams import outlive_readers
 from suite.cli.travelling import pack, publish, unpack
 from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
-from suite.machine import of_the_machine, told
+from suite.machine.failures import of_the_machine, told
 
 EXIT_FAULT, EXIT_INTERRUPTED = 70, 130
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from suite import environment
 from suite.benchmark.policies import measured_policies
 from suite.benchmark.registry import measured_registry
 from suite.benchmark.report import measured
 from suite.cli.checks import at_least_one
 from suite.errors import UsageError
 from suite.files import atomic_write
+from suite.machine import environment
 from suite.registry.store import DEFAULT_ROOT
 from suite.settings import ENVIRONMENTS, SETTINGS, get_setting
 
@@ -17,7 +17,7 @@ _COMPILED_ON_CPU = ("sinusoid", "omniglot-5way-1shot-mlp", "omniglot-5way-1shot"
 
 _BRIEF = ("omniglot-5way-1shot", "miniimagenet-5way-1shot")
 
-# Of the sampling of policies.
+# The rounds in which the sampling of policies is timed.
 _ROUNDS = 5
 
 

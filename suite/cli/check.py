@@ -6,14 +6,13 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from suite import environment
 from suite.cli.limits import Limits
 from suite.cli.registries import registry_at
 from suite.cli.reproduce import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
-from suite.packs.unfinished import done, packs_in
+from suite.machine import environment
 from suite.registry import Record, Registry
 from suite.registry.compact import compact
 from suite.registry.history import altered
@@ -35,6 +34,7 @@ from suite.report.check import (
     seed_scores,
 )
 from suite.report.verdicts import judged
+from suite.run.packs.unfinished import done, packs_in
 from suite.settings import SETTINGS
 
 RUN_FAILED = 1
@@ -150,7 +150,7 @@ def _cleared(runs: Path) -> None:
 
 
 def _references(cells: Iterable[Cell]) -> tuple[Reference, ...]:
-    """Of the scores of every cell, and of the differences between methods that are watched."""
+    """The scores of every cell, and the differences between methods that are watched."""
     found = {(cell.setting.id, cell.method): cell for cell in cells}
     alone = [_reference(cell, None) for cell in found.values()]
     pairs = [

@@ -32,7 +32,7 @@ def method_for(setting: Setting, name: str) -> Method:
 def protocols_named(
     names: Sequence[str], known: Mapping[str, Protocol], whose: str
 ) -> tuple[Protocol, ...]:
-    """Those of `known` that have these names."""
+    """The protocols of `known` that have these names."""
     for name in names:
         if name not in known:
             raise UsageError(f"{whose} has no protocol '{name}'; it has: {', '.join(known)}")

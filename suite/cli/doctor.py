@@ -4,11 +4,11 @@ import os
 
 import torch
 
-from suite import environment
 from suite.cli.data import size
 from suite.data import stored
 from suite.errors import SuiteError, UsageError
 from suite.files import cache_dir
+from suite.machine import environment
 from suite.names import named
 from suite.settings import DATA_SETS, DataSet
 

@@ -10,7 +10,6 @@ import torch
 from rich.progress import Progress
 
 from baselines import FewShotMethod
-from suite import environment, results
 from suite.cli.checks import method_for, protocols_named
 from suite.cli.limits import Limits
 from suite.cli.progress import ScoringProgress, training_bar
@@ -19,25 +18,27 @@ from suite.cli.run import load_images, print_outcome
 from suite.data.images import ImageData
 from suite.data.source import task_source
 from suite.errors import UsageError
-from suite.evaluate import Watch, evaluate
 from suite.inner.learner import Learner
+from suite.inner.trials import Trials
+from suite.machine import environment
 from suite.models.foreign import Layout, foreign_params
-from suite.packs.published import scoring_checkpoints
 from suite.registry.find import find_record, home_of
 from suite.registry.summary import summarise
-from suite.runner import execute
-from suite.runs import Request
+from suite.run import record as results
+from suite.run.evaluate import Watch, evaluate
+from suite.run.execute import execute
+from suite.run.packs.published import scoring_checkpoints
+from suite.run.request import Request
+from suite.run.train import Hooks
 from suite.settings import METHODS, Protocol, Setting, get_setting
 from suite.settings.protocols import protocols_by_name
-from suite.train import Hooks
-from suite.trials import Trials
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where to score."""
+    """The device and the data to score with."""
 
     data: Path | None
     device_name: str

@@ -14,6 +14,7 @@ from suite import escape
 from suite.cli.registries import registry_at
 from suite.errors import UsageError
 from suite.files import atomic_path
+from suite.launch.missing import missing_jobs
 from suite.launch.plans import DEFAULT_SEEDS
 from suite.registry.compact import compact
 from suite.registry.export import write_curves, write_frame
@@ -21,7 +22,6 @@ from suite.registry.find import find_record, home_of
 from suite.registry.published import path_of_weights, published
 from suite.registry.store import encode
 from suite.report.cells import collect
-from suite.report.missing import missing_jobs
 from suite.report.record import describe, difference, differing
 from suite.report.verdicts import judged
 from suite.settings import get_setting
@@ -54,8 +54,8 @@ def draw_run(wanted: str, target: Path, results: Path) -> int:
         os.environ.setdefault("MUJOCO_GL", "egl")
     # It tells, at every start, of an accelerator that is not needed.
     logging.getLogger("OpenGL").setLevel(logging.ERROR)
-    from suite.report.style import styled
-    from suite.rl.pictures import draw_policy
+    from suite.report.figures.style import styled
+    from suite.run.pictures import draw_policy
 
     with styled(plots=False):
         figure = draw_policy(record, home_of(registry, wanted))

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite.checkpoint import Training
 from suite.errors import UsageError
 from suite.files import cache_dir
-from suite.packs.archive import opened_pack, write_pack
-from suite.packs.selection import selected
-from suite.packs.trainings import Saved, locked, saved_in, take, unpacked
-from suite.packs.unfinished import FOLDER, MOST_BYTES, done, packs_in, put
+from suite.outer.snapshot import Training
 from suite.registry import Registry
+from suite.run.packs.archive import opened_pack, write_pack
+from suite.run.packs.selection import selected
+from suite.run.packs.trainings import Saved, locked, saved_in, take, unpacked
+from suite.run.packs.unfinished import FOLDER, MOST_BYTES, done, packs_in, put
 
 _ENDING = ".pack"
 _LONG_SECONDS = 600.0

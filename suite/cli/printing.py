@@ -16,7 +16,7 @@ _SUBSTITUTES = {
     **dict.fromkeys("“”", '"'),
     **{"•": "*", "\N{NO-BREAK SPACE}": " "},
 }
-"""In ASCII, for a stream whose encoding lacks the character."""
+"""The text in ASCII, for a stream whose encoding lacks the character."""
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:

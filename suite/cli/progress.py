@@ -18,8 +18,8 @@ from rich.progress import (
     track,
 )
 
+from suite.outer.state import TrainingState
 from suite.settings import Metric
-from suite.state import TrainingState
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _REFRESH_EVERY = 0.2
 
 
 class TrainingProgress:
-    """Told of every iteration; shows some of them."""
+    """A progress line of training: it hears of every iteration and shows some."""
 
     def __init__(self, label: str, metric: Metric, total: int, bar: Progress | None) -> None:
         self._label, self._metric, self._total, self._bar = label, metric, total, bar
@@ -72,7 +72,7 @@ class TrainingProgress:
 
 
 class ScoringProgress:
-    """Told of every batch of test tasks; shows some of them, with the rate and the time left."""
+    """A progress line of scoring: it hears of every batch and shows some, with the time left."""
 
     def __init__(self, bar: Progress | None) -> None:
         self._bar = bar

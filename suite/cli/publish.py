@@ -6,10 +6,10 @@ from pathlib import Path
 from suite.cli.checks import method_for
 from suite.cli.registries import registry_at
 from suite.errors import UsageError
-from suite.packs.published import NotHere, TooLarge, publish
 from suite.registry import Record, Registry
 from suite.registry.find import find_record, home_of
 from suite.report.cells import collect
+from suite.run.packs.published import NotHere, TooLarge, publish
 from suite.settings import METHODS, get_setting
 
 _SEED = 0

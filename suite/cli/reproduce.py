@@ -8,7 +8,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from suite import environment
 from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import over
@@ -17,6 +16,7 @@ from suite.errors import Stopped
 from suite.launch.grouping import seeds_that_pay
 from suite.launch.local import Relay, run_jobs
 from suite.launch.plans import Job, merged, plan
+from suite.machine import environment
 from suite.settings import ENVIRONMENTS, SETTINGS
 
 

@@ -9,20 +9,20 @@ import msgspec
 import torch
 
 from baselines import FewShotMethod, Method
-from suite import environment
 from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
 from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import ScoringProgress, TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
 from suite.errors import Stopped, UsageError, one_line
-from suite.inner.engine import Engine
 from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
+from suite.machine import environment
+from suite.outer.engine import Engine
 from suite.registry import Record, Registry
-from suite.runner import Outcome, execute
-from suite.runs import Request
+from suite.run.execute import Outcome, execute
+from suite.run.request import Request
+from suite.run.train import Hooks
 from suite.settings import METHODS, Config, Setting, get_setting
 from suite.settings.fitting import require_fit, require_plan, shown, unknown
-from suite.train import Hooks
 
 log = logging.getLogger(__name__)
 

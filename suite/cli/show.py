@@ -71,8 +71,8 @@ def _unfinished(results: Path, records: Sequence[Record]) -> Iterator[str]:
     if not any((results / "unfinished").glob("*.pack")):
         return
     # Here, since it imports torch, which takes a second.
-    from suite.packs.trainings import described
-    from suite.packs.unfinished import done, packs_in
+    from suite.run.packs.trainings import described
+    from suite.run.packs.unfinished import done, packs_in
 
     packs = list(packs_in(results))
     finished = done(packs, records)

@@ -4,16 +4,16 @@ import math
 import tempfile
 from pathlib import Path
 
-from suite import environment
 from suite.cli.checks import method_for
 from suite.cli.evaluate import Machine
 from suite.errors import CheckpointError, UsageError, one_line
-from suite.inner.engine import Engine
-from suite.packs.published import scoring_checkpoints
+from suite.machine import environment
+from suite.outer.engine import Engine
 from suite.registry import Record, Registry
 from suite.registry.find import find_record, home_of
-from suite.runner import execute
-from suite.runs import Request
+from suite.run.execute import execute
+from suite.run.packs.published import scoring_checkpoints
+from suite.run.request import Request
 from suite.settings import get_setting
 
 EQUAL, DIFFERS, UNKNOWN = 0, 1, 2

@@ -59,7 +59,7 @@ class Decoded:
     classes: tuple[str, ...]
     files: tuple[tuple[str, ...], ...]  # [class][image], the name of the file or drawing
     warnings: Callable[[Sequence[str]], tuple[str, ...]]
-    """From the lines of the manifest, asked when all images were read."""
+    """What to warn of, from the lines of the manifest; asked when all images were read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class Source:
     """The files that an entry is made of."""
 
     stamp: str
-    """Of their names, sizes and times: quick to have, and another one for each copy."""
+    """A hash of their names, sizes and times: quick to have, and another one for each copy."""
     content: Callable[[], str]
     """A hash of their names and bytes, which takes some seconds; see `content_of`."""
     settings: str
@@ -88,7 +88,7 @@ def made(settings: str) -> Source:
 
 
 def data_dir() -> Path:
-    """Where the entries lie."""
+    """The folder of the entries."""
     return cache_dir() / "data"
 
 
@@ -97,7 +97,7 @@ def cached(
 ) -> ImageData:
     """Load the data set from the cache, or `build` it and put it there.
 
-    Of several processes at once one builds and the others wait. A damaged cache entry is built
+    Where several processes ask at once, one builds and the others wait. A damaged entry is built
     again. Raises `DataError` where the cache cannot be written, as on a full disk; what was half
     written then is removed.
     """

@@ -183,7 +183,7 @@ def _listing(place: Path) -> Iterator[Drawing]:
 
 
 def _zipped(place: Path) -> Iterator[Drawing]:
-    """Of the names in the zip the last three parts count: it may have folders before them."""
+    """The last three parts of each name in the zip count: it may have folders before them."""
     container_stamp = f"{place.name} {stamp(place.stat())}"
     with _open_zip(place) as archive:
         for member in archive.namelist():

@@ -59,7 +59,7 @@ def clear(name: str) -> list[Entry]:
 
 
 def _stem(name: str) -> str:
-    """Of `NAME-HASH.SUFFIX`, or what a killed process left of it, `.NAME-HASH.SUFFIX.X.tmp`."""
+    """The stem of `NAME-HASH.SUFFIX`, or of a left-over `.NAME-HASH.SUFFIX.X.tmp`."""
     return name.removeprefix(".").partition(".")[0]
 
 

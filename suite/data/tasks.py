@@ -23,7 +23,7 @@ class TaskBatch:
     keys: Tensor | None = None  # (task,) int64: what a method draws for a task; see `suite.rng`
 
     def part(self, seeds: int, start: int, stop: int) -> "TaskBatch":
-        """Of each of `seeds` seeds, the tasks from `start` to before `stop`."""
+        """The tasks from `start` to before `stop` of each of `seeds` seeds."""
         return self.changed(
             lambda value: value.unflatten(0, (seeds, -1))[:, start:stop].flatten(0, 1)
         )

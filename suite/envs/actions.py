@@ -7,7 +7,7 @@ from suite.errors import UsageError
 
 
 def clipped(action: Array) -> Array:
-    """To [-1, 1]; an action that is not finite is a `UsageError`."""
+    """`actions` clipped to [-1, 1]; one that is not finite is a `UsageError`."""
     if not np.isfinite(action).all():
         raise UsageError("the policy gave an action that is not finite: it has diverged")
     return np.clip(action, -1.0, 1.0)

@@ -23,7 +23,7 @@ class Body:
     model: str
     """Gymnasium's file."""
     timestep: float | None
-    """In seconds, where it is not the file's."""
+    """The time step in seconds, where it is not the file's."""
     contact: tuple[tuple[float, ...], tuple[float, ...]] | None
     """MuJoCo's solref and solimp of every geom, where they are not the file's."""
     fastest: float
@@ -33,15 +33,15 @@ class Body:
     alive: float
     """Reward of a step."""
     alive_at_velocity: float
-    """On top of that, where the goal is a velocity."""
+    """What is added where the goal is a velocity."""
     heights: tuple[float, float] | None
-    """Of the torso, metres: a trajectory ends outside."""
+    """The heights of the torso, in metres, outside of which a trajectory ends."""
     unseen_positions: int
     """How many of the first positions are not observed."""
     sees_orientation: bool
     """Whether the rotation matrix of the torso is observed."""
     direction_seed: int
-    """Of the test goals."""
+    """The bounds of the test goals."""
 
 
 CHEETAH = Body(

@@ -55,7 +55,7 @@ class Environment(Protocol):
         ...
 
     def step(self, state: Array, action: Array, goals: Array) -> Step:
-        """One step from states (copy, state) by actions (copy, action) for goals (copy, goal).
+        """Take one step from states (copy, state) by actions (copy, action) for goals (copy, goal).
 
         An action that is not finite is a `UsageError`.
         """

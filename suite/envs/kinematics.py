@@ -26,7 +26,7 @@ class _Branch:
 
 
 def centre_of_mass(model: mujoco.MjModel, qpos: Array, qvel: Array) -> tuple[Array, Array]:
-    """Of the whole tree, from positions (state, nq) and velocities (state, nv).
+    """The centre of mass of the whole tree, from positions (state, nq) and velocities (state, nv).
 
     Its place and its velocity in the world's frame, (state, 3) metres and metres per second, for
     free, slide and hinge joints, as MuJoCo's own kinematics has them; else `ValueError`.
@@ -53,7 +53,7 @@ def centre_of_mass(model: mujoco.MjModel, qpos: Array, qvel: Array) -> tuple[Arr
 
 
 def _move(branch: _Branch, model: mujoco.MjModel, joint: int, q: Array, v: Array) -> None:
-    """By one joint, from the frame after it to the frame before it."""
+    """Move by one joint, from the frame after it to the frame before it."""
     states = q.shape[1]
     kind, mass = model.jnt_type[joint], branch.mass
     at, dof = model.jnt_qposadr[joint], model.jnt_dofadr[joint]
@@ -77,7 +77,7 @@ def _move(branch: _Branch, model: mujoco.MjModel, joint: int, q: Array, v: Array
 
 
 def _turn(sums: Array, axis: Array, angle: Array, rate: Array) -> None:
-    """In place, about a unit `axis` through the origin, after Rodrigues."""
+    """Rotate in place about a unit `axis` through the origin, by Rodrigues' formula."""
     x, y, z = axis
     skew = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     sine, versine = np.sin(angle), 1.0 - np.cos(angle)

@@ -45,7 +45,7 @@ class Locomotion:
 
     @property
     def action_size(self) -> int:
-        """One number an actuator."""
+        """The number of actuators, each of which takes one number."""
         return int(self.model.nu)
 
     @property
@@ -72,7 +72,7 @@ class Locomotion:
         return np.where(drawn > _FORWARD_FROM, 1.0, -1.0)
 
     def initial(self, count: int, rng: np.random.Generator) -> Array:
-        """At rest, and normal noise on every position and velocity: sd 0.01 and 0.1."""
+        """States at rest, with normal noise on every position and velocity: sd 0.01 and 0.1."""
         physics = np.zeros((count, 1 + self.model.nq + self.model.nv))
         noise = _POSITION_NOISE * rng.standard_normal((count, self.model.nq))
         physics[:, self._positions] = resting(self.model) + noise

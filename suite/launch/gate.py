@@ -1,7 +1,7 @@
 """The runs of the accuracy gate: small, deterministic, minutes on two cores.
 
 None is a reproduction. Each is long enough to learn and small enough for CI, and all of them
-together notice a method that is broken: `tests/test_gate.py` breaks it and looks.
+together notice a method that is broken: `tests/launch/test_gate.py` breaks it and looks.
 """
 
 from suite.launch.plans import Job

@@ -6,13 +6,13 @@ import torch
 
 from baselines import FewShotMethod
 from suite.data.synthetic import random_batch
-from suite.environment import free_memory_bytes
-from suite.inner.engine import Engine
-from suite.inner.gradient import meta_gradient
 from suite.inner.learner import initial_learner
+from suite.machine.environment import free_memory_bytes
+from suite.outer.engine import Engine
+from suite.outer.gradient import meta_gradient
 from suite.settings import Config
 
-# Of the free memory; the rest is for validation, scoring and what a graph keeps.
+# The share of the free memory; the rest is for validation, scoring and what a graph keeps.
 _USABLE = 0.7
 
 

@@ -38,9 +38,9 @@ class Job:
     short: bool = False
     """The setting's short schedule, not the paper's."""
     changes: tuple[str, ...] = ()
-    """Of the configuration, as `--set` takes them."""
+    """Changes of the configuration, as `--set` takes them."""
     protocols: tuple[str, ...] = ()
-    """Names; none for all of the method's."""
+    """The names of protocols; none for all of the method's."""
 
 
 def plan(

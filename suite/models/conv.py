@@ -28,7 +28,7 @@ Rest = Callable[[str, Tensor], Tensor]
 
 
 def conv_feature_count(config: Config) -> int:
-    """Inputs of the linear layer: the mean of the last map (stride), or all of it (pool)."""
+    """The inputs of the last layer: the mean of the last map (stride), or all of it (pool)."""
     if config.network == "conv-stride":
         return config.hidden[-1]
     _, height, width = IMAGE_SHAPE[config.dataset]

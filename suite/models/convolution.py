@@ -82,7 +82,7 @@ def _output(x: Tensor, weight: Tensor, stride: int, groups: int) -> Tensor:
 def _of_input(
     grad_y: Tensor, weight: Tensor, shape: torch.Size, stride: int, groups: int
 ) -> Tensor:
-    """Its gradient for the input, of that `shape`; sums over the kernel are in float32 at least."""
+    """The gradient for the input, of `shape`; sums over the kernel are in float32 at least."""
     batch, inputs = shape[0], weight.shape[1]
     by_task = weight.reshape(groups, -1, weight[0].numel())  # (task, output, input*9)
     columns = by_task.mT @ _rows(grad_y, groups)  # (task, input*9, batch*place)
@@ -94,7 +94,7 @@ def _of_input(
 
 
 def _of_weight(grad_y: Tensor, x: Tensor, stride: int, groups: int) -> Tensor:
-    """Its gradient for the weight."""
+    """The gradient of the convolution for the weight."""
     gradient: Tensor = _rows(grad_y, groups) @ _columns(x, stride, groups).mT
     return gradient.reshape(grad_y.shape[1], -1, 3, 3)
 

@@ -10,7 +10,7 @@ from suite.settings import Config
 
 BATCH_NORM_EPS = 1e-3
 MOMENTUM = 0.1
-"""Of the running averages; Torch's default."""
+"""The momentum of running averages; Torch's default."""
 
 Statistics = Callable[[Tensor], Tensor]
 """Batch normalisation without an offset: (batch, channel, ...) to the same."""

@@ -18,7 +18,7 @@ _backward_of = torch.ops.aten.native_batch_norm_backward.default
 
 
 def mean_and_variance(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each task's channels, (task, 1, 1, 1, channel); the variance is biased."""
+    """Mean and biased variance of each task's channels, (task, 1, 1, 1, channel)."""
     if maps.device.type != "cpu":
         variance, mean = torch.var_mean(maps, dim=OVER, correction=0, keepdim=True)
         return mean, variance

@@ -34,8 +34,8 @@ class Network:
     `features` is what the last layer sees of the same, (task, batch, feature).
     `initial` draws the weights of one network, without a task axis, from a CPU generator.
     `adapted` are the names that the inner loop changes; the rest is meta-learned only. `averages`
-    are weights that follow the batches and no gradient: what an objective gives as their gradient
-    is the step back that they take. `arranged` lays weights out in memory as `forward` likes them
+    are the names of running averages. No gradient moves them: an objective gives the step by which
+    they go back in its place. `arranged` lays weights out in memory as `forward` likes them
     best; the values are the same. `alternatives` compute the same in other ways: the results differ
     by rounding.
     """

@@ -15,7 +15,7 @@ _NAME = re.compile(r"seed-\d+-([0-9a-f]+)(-attempt\d+)?\.json")
 def find_record(registry: Registry, wanted: str) -> Record:
     """The record named by its file, by the beginning of its key, or by `setting/method/seed`.
 
-    Of several attempts of one key it is the one that counts: the first completed, else the last. A
+    Where one key has several attempts it is the first completed one, or else the last. A
     `UsageError` where there is none, or more than one run.
     """
     if wanted.endswith(".json"):

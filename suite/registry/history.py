@@ -6,7 +6,7 @@ A key stands for one result for ever. Newer code writes under a key of its own.
 from pathlib import Path
 
 from suite.errors import RegistryError
-from suite.git import GitError, git
+from suite.machine.git import GitError, git
 
 _RECORDS = ":(glob)*/*/seed-*.json"
 

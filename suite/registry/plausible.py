@@ -143,7 +143,7 @@ def _beyond(values: Sequence[float | None], low: float, high: float) -> bool:
 
 
 def _odd_numbers(record: Record) -> Iterator[str]:
-    """Of everything but outcomes, curve and examples."""
+    """The numbers of everything but outcomes, curve and examples."""
     timing = msgspec.structs.asdict(record.timing)
     for name, value in timing.items():
         if value is not None and value < 0:

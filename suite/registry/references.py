@@ -34,16 +34,16 @@ class Reference(_Part, frozen=True, kw_only=True):
     """The cell whose scores are taken from these, seed by seed; None for the scores themselves."""
     setting: str
     method: str
-    """With ` - ` and the other method, where there is one."""
+    """The method, or two with ` - ` between them for their difference."""
     protocol: str
     iterations: int
     changes: tuple[str, ...]
-    """Of the setting's configuration and protocol, as `name=value`."""
+    """How configuration and protocol differ from the setting's, as `name=value`."""
     data: str
-    """Name and fingerprint."""
+    """The name and fingerprint of the data."""
     device: str
     commit: str
-    """Of the code that ran."""
+    """The commit of the code that ran."""
     metric: str
     means: dict[int, float]
     """Seed to mean over its test tasks, or their difference, in the unit of the metric."""

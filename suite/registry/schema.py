@@ -29,7 +29,7 @@ class SplitFacts(_Part, frozen=True, kw_only=True):
     counts: tuple[int, int, int]
     """Classes for training, validation and test."""
     sha256: str
-    """Over the names of the classes of each split, in their order."""
+    """The sha256 of the names of the classes of each split, in their order."""
 
 
 class DataFacts(_Part, frozen=True, kw_only=True):
@@ -70,9 +70,9 @@ class CurvePoint(_Part, frozen=True, kw_only=True):
     """Mean of the metric on one meta-batch of validation tasks; of policies, on the last one that
     was trained on, before that."""
     before: float | None = None
-    """Of policies, the mean return on the last meta-batch before adaptation."""
+    """The mean return of policies on the last meta-batch before adaptation."""
     divergence: float | None = None
-    """Of policies, of the last step's new ones from the old, in nats."""
+    """The divergence of the new policies from the old in the last step, in nats."""
 
 
 class Example(_Part, frozen=True, kw_only=True):
@@ -94,13 +94,13 @@ class Timing(_Part, frozen=True, kw_only=True):
     evaluate_seconds: float
     iterations_per_second: float | None
     peak_memory_bytes: int
-    """Of the device on a GPU, of the process elsewhere."""
+    """The greatest use of the GPU's memory, or elsewhere of the process's."""
     resumes: int
     """How often training was taken up from a checkpoint."""
     seeds_together: int = 1
     """How many seeds were trained side by side."""
     environment_steps: int = 0
-    """That policies took in training."""
+    """The steps that policies took in training."""
     train_joules: float | None = None
     """What the device used, where its driver tells it; this run's share, as of the time."""
     evaluate_joules: float | None = None
@@ -123,14 +123,14 @@ class Provenance(_Part, frozen=True, kw_only=True):
     host: str
     threads: int
     weights_sha256: str | None
-    """Of the weights that were scored."""
+    """The sha256 of the weights that were scored; see `suite.run.checkpoint.weights_sha256`."""
     best_weights_sha256: str | None = None
-    """Of the weights of the best point of the curve, where they were kept."""
+    """The sha256 of the weights of the best point of the curve, where they were kept."""
     training_commits: tuple[str, ...] = ()
     """The code that trained, where it may be older than the code that scored: a trained model is
     kept in the cache. With `-dirty` where there were changes; empty where it was not noted."""
     engine: str = "eager"
-    """What carried out the iterations; see `suite.inner.engine`."""
+    """What carried out the iterations; see `suite.outer.engine`."""
 
 
 class Failure(_Part, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ _MOST_BYTES = 2**28  # of a record it has some 150
 
 class _Index(msgspec.Struct):
     code: str
-    """Of what checked them: other code checks again."""
+    """A hash of the code that checked them: other code checks again."""
     files: dict[str, Stamp]
 
 
@@ -44,7 +44,7 @@ class Seen:
         self._now: dict[str, Stamp] = {}
 
     def stamp(self, path: Path) -> Stamp | None:
-        """Of the file as it is now; None where there is none. To be taken before it is read."""
+        """The stamp of the file as it is now; None where there is none. Take it before reading."""
         try:
             found = path.stat()
         except OSError:

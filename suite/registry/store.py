@@ -64,7 +64,7 @@ def encode(record: Record) -> bytes:
 def decode(data: bytes, name: str, *, known: bool = False) -> Record:
     """The record in `data`; `name` is the file's, for the message of a `RegistryError`.
 
-    Of one that is `known` to be good, neither key nor outcomes are checked once more.
+    Where it is `known` to be good, neither key nor outcomes are checked once more.
     """
     try:
         record = parsed(data, Record)
@@ -109,7 +109,7 @@ def _version_reason(version: int) -> str | None:
 
 
 def _refusal(name: str, reason: str) -> RegistryError:
-    """One line, whatever a file that was tampered with makes the decoder quote."""
+    """The error as one line, whatever a file that was tampered with makes the decoder quote."""
     return RegistryError(one_line(f"{name}: {reason}"))
 
 

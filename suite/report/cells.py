@@ -102,8 +102,8 @@ def collect(
 ) -> Contents:
     """Sort `records` into cells; no seed of a cell counts twice. What is sorted already stays.
 
-    Of several completed attempts of one key the lowest counts; of several keys of one seed, which
-    differ in the split of the data only, the one that was started first.
+    The lowest of several completed attempts of one key counts. Several keys of one seed differ in
+    the split of the data only; the one that was started first counts.
     """
     if isinstance(records, Contents):
         return records
@@ -153,7 +153,7 @@ def kilowatt_hours(records: Iterable[Record]) -> float:
 
 
 def _spent(records: Iterable[Record], of: Callable[[Timing], tuple[float, float]]) -> float:
-    """On training and scoring; the same weights were trained once, whoever scored them."""
+    """What was spent on training and scoring; weights that several runs share were trained once."""
     training: dict[tuple[str, int], float] = {}
     evaluation = 0.0
     for record in records:
@@ -239,5 +239,5 @@ def _index(names: list[str], name: str) -> int:
 
 
 def _precedence(record: Record) -> tuple[str | int, ...]:
-    """Attempts of one key in order; between keys, the earlier start first."""
+    """The order in which runs count: attempts of one key by number, keys by their start."""
     return (record.seed, record.attempt, record.provenance.started, record.key)

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from suite.registry.references import Reference, References
-from suite.report import text
 from suite.report.cells import Cell, cell_key
+from suite.report.tables import text
 from suite.report.verdicts import Judged
 from suite.settings import get_setting
 from suite.stats import compare
@@ -63,7 +63,7 @@ def _check(reference: Reference, cells: dict[str, Cell], without: Collection[str
 
 
 def seed_scores(cell: Cell | None) -> dict[int, float]:
-    """By seed, the mean over its test tasks; infinite where one diverged."""
+    """The mean over test tasks by seed; infinite where a task diverged."""
     scores = {}
     for record in cell.records if cell else ():
         mean = record.metrics[cell.setting.metric.name].mean if cell else None
@@ -72,7 +72,7 @@ def seed_scores(cell: Cell | None) -> dict[int, float]:
 
 
 def differences(scores: dict[int, float], others: dict[int, float]) -> dict[int, float]:
-    """Of the seeds that both have."""
+    """The differences of the seeds that both have."""
     return {seed: scores[seed] - others[seed] for seed in scores if seed in others}
 
 
@@ -126,13 +126,13 @@ def exit_code(checks: Sequence[Check]) -> int:
 
 
 def as_table(checks: Sequence[Check]) -> str:
-    """For a person."""
+    """The lines for a person to read."""
     rows = [[check.status, check.name, check.detail] for check in checks]
     return text.table(["", "what", "how"], rows)
 
 
 def as_json(checks: Sequence[Check]) -> str:
-    """For a program: the exit code and the lines."""
+    """The exit code and the lines as JSON, for a program."""
     lines = [vars(check) for check in checks]
     content = {"exit_code": exit_code(checks), "checks": lines}
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode()

@@ -21,12 +21,12 @@ class Summary:
     """The runs of a cell at one gradient step."""
 
     mean: float | None
-    """Over seeds, of each run's mean over tasks; None where a run has a task that diverged."""
+    """The mean over seeds of each run's mean over tasks; None where a task diverged."""
     ci95_seeds: float | None
     ci95_tasks: float | None
     """Median over runs of the run's own interval over its tasks."""
     median: float | None
-    """Over seeds, of each run's median over tasks; None where it is not finite."""
+    """The median over seeds of each run's median over tasks; None where it is not finite."""
     diverged: int
     """Tasks of all runs together whose outcome is not finite."""
     tasks: int
@@ -45,7 +45,7 @@ class _Run:
     mean: float | None
     ci95_tasks: float | None
     median: float
-    """Infinite where half of the tasks are."""
+    """The median over tasks; infinite where half of the tasks are."""
     diverged: int
     tasks: int
 
@@ -97,7 +97,7 @@ def best_trained(cell: Cell) -> Record | None:
 
 
 def outcomes(record: Record, metric: str, step: int) -> list[float]:
-    """Of each task after `step` gradient steps; infinite where it diverged."""
+    """The outcome of each task after `step` gradient steps; infinite where it diverged."""
     return [math.inf if value is None else value for value in record.per_task[metric][step]]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from suite.registry import Record
 from suite.report.cells import kilowatt_hours, train_hours
-from suite.report.text import NOTHING
+from suite.report.tables.text import NOTHING
 
 NO_RECORDS = "There are no records yet."
 

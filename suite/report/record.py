@@ -10,9 +10,9 @@ import msgspec
 
 from suite.errors import one_line
 from suite.registry import Record
-from suite.report import text
 from suite.report.cells import cell_of
 from suite.report.numbers import outcomes, paper_number
+from suite.report.tables import text
 from suite.settings import get_setting
 from suite.stats import ci95_tasks, paired_difference
 

@@ -8,7 +8,7 @@ from suite.report.cells import Cell, method_order, trains
 from suite.settings import SETTINGS, Setting
 
 SEEDS_DRAWN = 10
-"""Of a cell with more, the single seeds that a figure of curves shows; means are over all."""
+"""The greatest number of single seeds that a figure of curves shows; means are over all."""
 
 _FIT_METHODS = ("maml", "pretraining")
 _FIT_PROTOCOLS = ("5-shot", "10-shot")
@@ -29,7 +29,7 @@ class Panel:
 
 
 def shown(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], str]:
-    """Of one setting's cells those to draw, and a warning where they are no reproduction.
+    """The cells of one setting to draw, and a warning where they are no reproduction.
 
     Runs of the paper's schedule if there are any, else those of the longest other schedule;
     never both, and no variants.
@@ -81,7 +81,7 @@ def methods_of(cells: Sequence[Cell]) -> list[str]:
 
 
 def curve_of(record: Record) -> dict[int, float]:
-    """Iteration to the validation metric, where it is finite."""
+    """The validation metric by iteration, where it is finite."""
     return {
         point.iteration: point.validation_metric
         for point in record.curve
@@ -97,7 +97,7 @@ def curve_unit(setting: Setting) -> tuple[int, str]:
 
 
 def curves_of(cell: Cell) -> list[dict[int, float]]:
-    """Of every run that has one."""
+    """The curves of every run that has one."""
     return [curve for curve in map(curve_of, cell.records) if curve]
 
 

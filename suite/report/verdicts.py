@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from suite.report import text
 from suite.report.cells import Cell
-from suite.report.notes import method_label
 from suite.report.numbers import Summary, outcomes, summarise
+from suite.report.tables import text
+from suite.report.tables.notes import method_label
 from suite.settings import SETTINGS, PaperNumber, Protocol, Setting
 from suite.stats import (
     NOT_RUN,
@@ -54,7 +54,7 @@ class Judged:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of our runs."""
+        """The seeds of our runs."""
         return () if self.cell is None else tuple(record.seed for record in self.cell.records)
 
     @property
@@ -78,8 +78,8 @@ class Judged:
 def judged(cells: Iterable[Cell]) -> list[Judged]:
     """Every published number of every setting, in the order of the settings.
 
-    Of several cells that may stand beside one number, which saw other copies of the data, the one
-    with the most seeds is judged.
+    Several cells may stand beside one number where they saw other copies of the data. The one with
+    the most seeds is judged.
     """
     found: dict[tuple[str, str, Protocol], Cell] = {}
     for cell in cells:

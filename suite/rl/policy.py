@@ -21,7 +21,7 @@ from suite.settings import Config
 _LEAST_LOG_STD = math.log(1e-6)
 Activation = Callable[[Tensor], Tensor]
 ACTIVATIONS: dict[str, Activation] = {"relu": F.relu, "tanh": torch.tanh}
-"""Of the hidden units, by the names of `Config.activation`."""
+"""The activations of hidden units, by the names of `Config.activation`."""
 
 _HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
 
@@ -93,7 +93,7 @@ def distribution(
 def log_density(
     params: Params, observations: Tensor, actions: Tensor, activation: Activation = F.relu
 ) -> Tensor:
-    """Of `actions` (task, sample, action), in nats: (task, sample)."""
+    """The log density of `actions` (task, sample, action), in nats: (task, sample)."""
     mean, log_std = distribution(params, observations, activation)
     away = (actions - mean) * torch.exp(-log_std)
     return (-0.5 * away**2 - log_std - _HALF_LOG_TAU).sum(-1)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from suite.environment import torch_threads
 from suite.envs import Environment
 from suite.envs.environment import Array, Mask
+from suite.machine.environment import torch_threads
 from suite.models import Params
 from suite.rl.baseline import baseline
 from suite.rl.policy import Activation, distribution
@@ -36,7 +36,7 @@ class Trajectories:
     steps: int
 
     def part(self, tasks: int, every: int = 1) -> "Trajectories":
-        """Of the first `tasks` tasks, every so many-th sample, weighted to the same sum."""
+        """Every so many-th sample of the first `tasks` tasks, weighted to the same sum."""
         weights = self.weights[:tasks, ::every]
         return Trajectories(
             observations=self.observations[:tasks, ::every],
@@ -191,7 +191,7 @@ def _by_slot(record: _Record, times: int, tasks: int) -> _Record:
 def act(
     params: Params, observations: Array, noise: Array, activation: Activation = F.relu
 ) -> Array:
-    """One action a copy, (copy, action), by weights on the CPU."""
+    """The actions of all copies, (copy, action), by weights on the CPU."""
     like = params["log_std"]
     tasks = like.shape[0]
     with torch.no_grad():
@@ -203,7 +203,7 @@ def act(
 
 
 def _discounted(record: _Record, discount: float) -> Array:
-    """Of each step, the discounted sum of the rewards of its trajectory from it on."""
+    """For each step, the discounted sum of the rewards of its trajectory from it on."""
     returns = np.zeros_like(record.rewards)
     after = np.zeros_like(record.rewards[0])
     for time in range(len(returns) - 1, -1, -1):

@@ -51,7 +51,7 @@ class Update:
     params: Params
     """The new meta-weights, (1, ...); the old ones where no step was found."""
     gain: float
-    """By how much the surrogate of the step that was taken is better; 0 without one."""
+    """The gain of the surrogate by the step that was taken; 0 where none was."""
     divergence: float
     tries: int
     """Steps tried, each 0.8 of the one before; 0 where there was no direction."""
@@ -93,7 +93,7 @@ class Meta:
         return float(loss), float(away)
 
     def gradient(self) -> Params:
-        """Of the surrogate loss in the meta-weights."""
+        """The gradient of the surrogate loss in the meta-weights."""
         params = {name: value.detach().requires_grad_() for name, value in self.params.items()}
         after = self.adapt(params, self.inner, self.lr, self.order)
         loss = surrogate(after, self.old, self.outer).mean()
@@ -138,7 +138,7 @@ class Fisher:
         return {name: value.mean(0, keepdim=True) for name, value in zip(vector, back, strict=True)}
 
     def _through(self, vectors: list[Tensor]) -> list[Tensor]:
-        """By d phi / d theta of each task, which is symmetric: one step of gradient descent."""
+        """The product with d phi / d theta of each task, which is symmetric for one inner step."""
         outputs, inputs = list(self._after.values()), list(self._before.values())
         return list(torch.autograd.grad(outputs, inputs, vectors, retain_graph=True))
 
@@ -159,7 +159,7 @@ def trpo_step(meta: Meta, region: Region) -> Update:
     direction, _ = cg(operator, gradient, rtol=0.0, atol=1e-10, maxiter=_ITERATIONS)
     # The residual of conjugate gradients is orthogonal to what they have found: no further product.
     curvature = float(direction @ gradient)
-    # Of the old policies themselves: no ratio, no divergence.
+    # The value for the old policies themselves: no ratio, no divergence.
     before = float(-(meta.outer.advantages * meta.outer.weights).sum(1).mean())
     unchanged = Update(params=meta.params, gain=0.0, divergence=0.0, tries=0)
     if not (math.isfinite(curvature) and curvature > 0.0):

@@ -58,8 +58,8 @@ DATA_SETS: dict[str, DataSet] = {
         classes=(64, 16, 20),
         images_of_class=600,
         own_split=True,
-        loader="suite.data.miniimagenet.load_miniimagenet",
-        at_hand="suite.data.miniimagenet.at_hand",
+        loader="suite.data.miniimagenet.reader.load_miniimagenet",
+        at_hand="suite.data.miniimagenet.reader.at_hand",
         terms="for non-commercial research and education only: https://image-net.org/download",
         copies={
             "602448ae43c54d69040cb265b26d835e0d696692b31a5711530b006da59d5121": (

@@ -121,7 +121,7 @@ def _setting(
     protocol = _protocol(test_trajectories, test_version)
 
     def at_once(goals: int, each: int, every: int, count: int) -> Own:
-        """One policy for all goals: no inner step in training."""
+        """How one policy for all goals is trained: with no inner step."""
         return Own(
             config=replace(
                 config,

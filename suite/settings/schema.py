@@ -36,7 +36,7 @@ class Config(_Value, frozen=True, kw_only=True):
     """Everything that shapes the trained weights, apart from the method, seed and schedule."""
 
     dataset: Dataset
-    """For reinforcement learning, the environment."""
+    """The data set; for reinforcement learning, the environment."""
     network: Architecture
     hidden: tuple[Count, ...]
     """Units (mlp) or filters (conv) of each hidden layer."""
@@ -74,18 +74,18 @@ class Config(_Value, frozen=True, kw_only=True):
     images_per_batch: Count | None = None
     """Labelled images of an iteration, where a classifier is trained; None where tasks are."""
     discount: Positive | None = None
-    """Of rewards, a step. This and what follows is of reinforcement learning only."""
+    """The discount of rewards a step. This and what follows is for reinforcement learning only."""
     trust_region: Positive | None = None
     """The greatest mean divergence of the new policies from the old that TRPO allows, in nats."""
     fisher_tasks: Count | None = None
     """Tasks of a meta-batch that Fisher products are taken over; None for all."""
     fisher_every: Count = 1
-    """Of those tasks every how many-th step of the adapted policies they are taken over, of all
-    trajectories at a time and then of the next time."""
+    """Fisher products are taken over every so many-th step of the adapted policies. Steps are
+    counted through all trajectories at one time, then at the next."""
     later_step_share: Positive | None = None
     """At test, the size of the second and further steps as a share of the first's."""
     activation: Literal["relu", "tanh"] = "relu"
-    """Of the hidden units of a policy; one that is trained has ReLU."""
+    """The activation of a policy's hidden units; the settings train policies with ReLU."""
 
     @property
     def problem(self) -> Problem:
@@ -204,7 +204,7 @@ class Setting(_Value, frozen=True, kw_only=True):
     sources: dict[str, str]
     """Field of `config`, or `iterations` or `protocol`, to where its value comes from."""
     short_iterations: Count
-    """For a look at everything in minutes, or on a CPU in an hour: no reproduction."""
+    """The iterations of a look at everything in minutes, or on a CPU in an hour."""
     short_tasks: Count | None = None
     """Test tasks of such a look, where all would take too long."""
     own: dict[str, Own] = {}
@@ -221,7 +221,7 @@ class Setting(_Value, frozen=True, kw_only=True):
 
     @property
     def all_protocols(self) -> tuple[Protocol, ...]:
-        """Those of every method, each once."""
+        """The protocols of all methods, each once."""
         own = (protocol for each in self.own.values() for protocol in each.protocols)
         return tuple(dict.fromkeys((*self.protocols, *own)))
 

@@ -12,7 +12,7 @@ from suite.stats.intervals import Outcomes
 Status = Literal["passed", "fell", "rose"]
 
 LEVEL = 0.01
-"""Of each one-sided test."""
+"""The level of each one-sided test."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Comparison:
     difference: float
     """Now minus the reference, in the unit of the scores."""
     p: float
-    """Of Welch's one-sided test in the direction of the difference."""
+    """The p-value of Welch's one-sided test in the direction of the difference."""
 
 
 def compare(

@@ -17,9 +17,9 @@ from suite.stats.intervals import Outcomes, pi95_seed
 Outcome = Literal["reproduced", "consistent", "differs", "not enough seeds", "not run"]
 
 LEAST_SEEDS = 3
-"""With fewer, the spread between trained models is hardly known."""
+"""The least number of seeds: with fewer, the spread between trained models is hardly known."""
 SEEDS_TO_PREDICT = 5
-"""With fewer, where one more run would lie is hardly known."""
+"""The least number of seeds to predict one more run from."""
 WIDE = 5.0
 """A prediction interval whose half-width is so many margins says little; tables call it wide."""
 LEVEL = 0.05

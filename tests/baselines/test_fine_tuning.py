@@ -6,10 +6,10 @@ from cases import NETWORKS, config_for, learner_for, random_tasks
 from plain_classifier import plain
 from torch.nn import functional as F
 
+from baselines import tuning
 from baselines.fine_tuning import FineTuning
-from suite.inner import tuning
+from suite.inner.trials import Trials
 from suite.settings import Schedule, get_setting
-from suite.trials import Trials
 
 LR, DECAY = 0.05, 0.1
 

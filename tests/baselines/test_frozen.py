@@ -9,10 +9,10 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch.nn import functional as F
 
+from baselines import frozen, logistic
 from baselines.linear_head import LinearHead
+from baselines.logistic import NotFitted, fit_logistic
 from baselines.nearest_neighbour import NearestNeighbour
-from suite.inner import frozen, logistic
-from suite.inner.logistic import NotFitted, fit_logistic
 
 
 def plain_features(learner, seed, x):

@@ -9,14 +9,14 @@ from plain_classifier import plain
 from torch.nn import functional as F
 
 from baselines.linear_head import LinearHead
-from suite import checkpoint
 from suite.data.labelled import LabelledStream
-from suite.inner.engine import Engine
 from suite.inner.learner import Learner
+from suite.outer.engine import Engine
+from suite.outer.snapshot import initial as initial_of
+from suite.outer.state import stack, unstack
+from suite.run.train import Hooks, train
 from suite.settings import Schedule
 from suite.settings.datasets import IMAGE_SHAPE
-from suite.state import stack, unstack
-from suite.train import Hooks, train
 
 SEEDS = (0, 3)
 SIZE = 9
@@ -52,7 +52,7 @@ def test_it_equals_a_loop_of_torch(setting, monkeypatch):
     config = msgspec.structs.replace(config_for(setting), meta_lr=0.01)
     learner, stream, iterations = learner_for(config, seeds=2), stream_for(config), 6
     start = [{n: v[place].clone() for n, v in learner.params.items()} for place in range(2)]
-    state = stack([checkpoint.initial(params) for params in start], config, torch.device("cpu"))
+    state = stack([initial_of(params) for params in start], config, torch.device("cpu"))
     method = LinearHead()
     # Its own test; here the validation tasks are mini-batches.
     monkeypatch.setattr(LinearHead, "validate", lambda _, __, batch: torch.eye(7)[batch.query_y])

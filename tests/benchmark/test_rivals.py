@@ -10,10 +10,10 @@ from suite.benchmark import memory, report, speed
 from suite.benchmark.floor import Counter, Rates, Work, measure_rates
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
-from suite.inner.gradient import meta_gradient
 from suite.inner.learner import initial_learner
 from suite.models import build_network
 from suite.models.convolution import conv2d
+from suite.outer.gradient import meta_gradient
 from suite.settings import SETTINGS
 
 CPU = torch.device("cpu")

@@ -7,18 +7,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from suite import checkpoint
-from suite.checkpoint import Training
 from suite.files import cache_dir
 from suite.models import build_network
+from suite.outer.snapshot import Training, weights_sha256
 from suite.registry import Registry
-from suite.report.render import render_tables
-from suite.sealed import sealed, unsealed
+from suite.report.tables.render import render_tables
+from suite.run import checkpoint
+from suite.run.sealed import sealed, unsealed
+from suite.run.train import initial_snapshot
+from suite.run.weights import how_to_train
 from suite.settings import get_setting
 from suite.settings.metrics import MSE
 from suite.settings.protocols import protocols_by_name
-from suite.train import initial_snapshot
-from suite.weights import how_to_train
 
 TRAIN = "run sinusoid maml --iterations 40 --threads 1 --device cpu --protocols 5-shot"
 SETTING = get_setting("sinusoid")
@@ -56,9 +56,9 @@ def test_each_protocol_is_a_record_of_the_same_weights(suite, trained, tmp_path)
         trained.metrics["mse"].by_step[3], rel=1e-6
     )
     last = {records[name].provenance.weights_sha256 for name in ("5-shot", "6000-tasks", "3-steps")}
-    assert last == {checkpoint.weights_sha256(saved("last").params)}
+    assert last == {weights_sha256(saved("last").params)}
     best = records["best-validation"].provenance.weights_sha256
-    assert best == checkpoint.weights_sha256(saved("best").params)
+    assert best == weights_sha256(saved("best").params)
     assert {each.provenance.best_weights_sha256 for each in records.values()} == {best}
     again = suite(f"evaluate {trained.key} --threads 1 --protocols {' '.join(names)}")[1]
     assert again.count("stands already") == 3

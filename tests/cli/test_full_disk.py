@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from suite import checkpoint
 from suite.registry import Registry
+from suite.run import checkpoint
 
 RUN = "run sinusoid maml --iterations 20 --threads 1 --device cpu --protocols 5-shot --seeds 0 1"
 WHERE = "--checkpoints saved --checkpoint-every 0s"

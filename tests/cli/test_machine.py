@@ -9,10 +9,10 @@ import sys
 import pytest
 import torch
 
-from suite import supervised
 from suite.errors import DataError
-from suite.machine import is_memory, of_the_machine, told
+from suite.machine.failures import is_memory, of_the_machine, told
 from suite.registry import Registry
+from suite.run import supervised
 
 RUN = "run sinusoid maml --iterations 3 --threads 1 --device cpu --protocols 5-shot --engine eager"
 LIMIT = 6 * 2**30
@@ -153,7 +153,7 @@ def test_what_the_suite_itself_refuses_while_scoring_is_not_recorded(suite, tmp_
 
 
 def test_a_command_that_has_no_memory_anywhere_else_is_told(suite, monkeypatch):
-    from suite import runs
+    from suite.run import resume as runs
 
     monkeypatch.setattr(runs, "initial_snapshot", lambda *_: torch.empty(10**14))
     code, _, told = suite(f"{RUN} --seeds 0")

@@ -99,7 +99,7 @@ def test_a_failure_with_such_a_path_is_recorded(suite, odd_folder, monkeypatch):
     def failing(*_, **__):
         raise ValueError(f"cannot parse {ODD}")
 
-    monkeypatch.setattr("suite.supervised.Supervised.train", failing)
+    monkeypatch.setattr("suite.run.supervised.Supervised.train", failing)
     monkeypatch.setattr(sys, "argv", ["suite"])
     code, _, err = suite(f"run {SINUSOID} --results {ODD}/new")
     assert (code, "Traceback" in err) == (1, False), err

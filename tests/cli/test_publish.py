@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from suite.errors import UsageError
-from suite.packs.published import trained_network
 from suite.registry import Registry
 from suite.registry.published import published
+from suite.run.packs.published import trained_network
 from suite.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]

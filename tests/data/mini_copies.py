@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from suite.data.mini_split import RAVI_LAROCHELLE, Expected
+from suite.data.miniimagenet.split import RAVI_LAROCHELLE, Expected
 
 N_IMAGES = 4
 EXPECTED = Expected(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.unpickling import load_plain
+from suite.data.miniimagenet.unpickling import load_plain
 
 
 def objects_in(value: Any, seen: set[int]) -> bool:

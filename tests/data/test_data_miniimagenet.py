@@ -13,11 +13,12 @@ import torch
 from mini_copies import EXPECTED, N_IMAGES, jpeg, names, pixels
 from PIL import Image
 
-from suite.data import mini_decode, miniimagenet
 from suite.data.decoding import Picture, decode
 from suite.data.images import ImageData, load_image_data
-from suite.data.mini_split import RAVI_LAROCHELLE, check
-from suite.data.miniimagenet import load_miniimagenet
+from suite.data.miniimagenet import decode as mini_decode
+from suite.data.miniimagenet import reader as miniimagenet
+from suite.data.miniimagenet.reader import load_miniimagenet
+from suite.data.miniimagenet.split import RAVI_LAROCHELLE, check
 from suite.data.source import task_source
 from suite.errors import DataError
 from suite.files import cache_dir

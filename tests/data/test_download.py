@@ -14,9 +14,9 @@ import pytest
 from mini_copies import EXPECTED
 
 from suite.data import download as module
-from suite.data import miniimagenet
 from suite.data.download import Remote, download
-from suite.data.miniimagenet import load_miniimagenet
+from suite.data.miniimagenet import reader as miniimagenet
+from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.errors import DataError
 from suite.files import cache_dir
 

@@ -14,9 +14,9 @@ import pytest
 from mini_copies import EXPECTED, names
 from PIL import Image
 
-from suite.data import mini_files
 from suite.data.decoding import Picture, decode
-from suite.data.miniimagenet import load_miniimagenet
+from suite.data.miniimagenet import files as mini_files
+from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.data.omniglot import load_omniglot
 from suite.errors import DataError
 

@@ -10,7 +10,7 @@ import pytest
 from mini_copies import EXPECTED
 from test_hostile_images import _omniglot
 
-from suite.data.miniimagenet import load_miniimagenet
+from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.data.omniglot import PARTS, load_omniglot
 from suite.errors import DataError
 

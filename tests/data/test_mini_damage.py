@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from mini_copies import EXPECTED, N_IMAGES, names
 
-from suite.data import cache, mini_files
+from suite.data import cache
 from suite.data.images import ImageData, load_image_data
-from suite.data.mini_copy import find_copy
-from suite.data.miniimagenet import load_miniimagenet
+from suite.data.miniimagenet import files as mini_files
+from suite.data.miniimagenet.copies import find_copy
+from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.errors import DataError
 from suite.files import cache_dir
 

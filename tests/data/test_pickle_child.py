@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 TRIES = """
 import ctypes, json, os, resource, socket, subprocess, sys
 import json.encoder, numpy
-from suite.data import pickle_child
+from suite.data.miniimagenet import pickle_child
 
 def network():
     return os.readlink("/proc/self/ns/net")

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from mini_copies import EXPECTED
 
-from suite.data.miniimagenet import load_miniimagenet
-from suite.data.unpickling import Refused, load_plain
+from suite.data.miniimagenet.reader import load_miniimagenet
+from suite.data.miniimagenet.unpickling import Refused, load_plain
 from suite.errors import DataError
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)

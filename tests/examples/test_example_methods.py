@@ -18,13 +18,13 @@ from baselines.maml import Maml
 from suite.data.images import load_image_data
 from suite.data.source import task_source
 from suite.errors import UsageError
-from suite.inner.gradient import meta_gradient
 from suite.inner.learner import initial_learner
+from suite.outer.gradient import meta_gradient
 from suite.registry import Registry
-from suite.runner import execute
-from suite.runs import Request
+from suite.run.execute import execute
+from suite.run.request import Request
+from suite.run.train import Hooks, Stopped
 from suite.settings import METHODS, MethodEntry, get_setting
-from suite.train import Hooks, Stopped
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")

@@ -13,10 +13,10 @@ from baselines.fomaml import Fomaml
 from baselines.maml import Maml
 from suite.data.tasks import TaskBatch
 from suite.inner.adapt import adapt
-from suite.inner.gradient import meta_gradient
 from suite.inner.learner import Learner
 from suite.inner.reference import reference_meta_gradient
 from suite.models import Way, build_network, decisions
+from suite.outer.gradient import meta_gradient
 from suite.settings import SETTINGS, Config
 from suite.settings.datasets import IMAGE_SHAPE
 

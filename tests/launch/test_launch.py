@@ -8,12 +8,12 @@ from unittest.mock import MagicMock
 import pytest
 import torch
 
-from suite import environment
 from suite.errors import UsageError
 from suite.launch import local
 from suite.launch.grouping import seed_groups, seeds_that_pay
 from suite.launch.local import command, run_jobs
 from suite.launch.plans import PLANS, Job, merged, plan
+from suite.machine import environment
 from suite.settings import ENVIRONMENTS, METHODS, SETTINGS
 
 JOBS = [Job(setting="sinusoid", method="maml", seeds=(seed,), iterations=3) for seed in range(3)]

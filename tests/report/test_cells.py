@@ -13,7 +13,7 @@ from suite.registry.key import canonical
 from suite.report.cells import collect, kilowatt_hours, train_hours
 from suite.report.numbers import best_trained, summarise
 from suite.report.origins import origins
-from suite.report.text import NOTHING
+from suite.report.tables.text import NOTHING
 from suite.settings import get_setting
 from suite.stats import ci95_seeds, ci95_tasks
 

@@ -6,14 +6,14 @@ from make_golden import golden_records, make_record
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from suite.report.by_step import accuracy_steps, error_steps
 from suite.report.cells import collect
 from suite.report.figures import FIGURES
-from suite.report.fits import sinusoid_fits
-from suite.report.plot import Plot, panel_axes
+from suite.report.figures.by_step import accuracy_steps, error_steps
+from suite.report.figures.fits import sinusoid_fits
+from suite.report.figures.plot import Plot, panel_axes
+from suite.report.figures.style import styled
 from suite.report.selection import shown
-from suite.report.style import styled
-from suite.report.tables import write_figures
+from suite.report.write import write_figures
 
 OMNIGLOT = "omniglot-5way-1shot"
 

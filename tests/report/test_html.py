@@ -17,10 +17,10 @@ from suite.registry import Registry
 from suite.registry.schema import CurvePoint
 from suite.report import render_page, render_tables
 from suite.report.cells import collect
-from suite.report.html.canvas import svg
-from suite.report.html.forest import row_id
-from suite.report.marks import POINTS_DRAWN
-from suite.report.style import COLOURS, styled
+from suite.report.figures.marks import POINTS_DRAWN
+from suite.report.figures.style import COLOURS, styled
+from suite.report.page.canvas import svg
+from suite.report.page.forest import row_id
 from suite.report.verdicts import judged, numbers
 
 OMNIGLOT = "omniglot-5way-1shot"

@@ -7,7 +7,7 @@ import pytest
 from suite.errors import UsageError
 from suite.registry import Registry
 from suite.report.cells import collect
-from suite.report.status import status_table, with_status
+from suite.report.tables.status import status_table, with_status
 from suite.report.verdicts import judged
 from suite.settings import SETTINGS
 

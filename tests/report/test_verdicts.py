@@ -4,10 +4,10 @@ import pytest
 from make_golden import make_record
 from msgspec import structs
 
+from suite.launch.missing import missing_jobs
 from suite.registry import run_key
 from suite.report.cells import collect
-from suite.report.missing import missing_jobs
-from suite.report.paired import render_paired
+from suite.report.tables.paired import render_paired
 from suite.report.verdicts import judged, render_summary
 from suite.settings import SETTINGS
 

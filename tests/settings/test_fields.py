@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baselines import method_of
 from suite.data import glyphs, omniglot
-from suite.data.mini_split import N_IMAGES, RAVI_LAROCHELLE
+from suite.data.miniimagenet.split import N_IMAGES, RAVI_LAROCHELLE
 from suite.data.synthetic import random_batch
 from suite.envs import make_environment
 from suite.errors import UsageError
@@ -20,8 +20,8 @@ from suite.models import Classifier
 from suite.models.conv import IMAGE_SHAPE
 from suite.registry import Registry
 from suite.rng import generator
-from suite.runner import execute
-from suite.runs import Request
+from suite.run.execute import execute
+from suite.run.request import Request
 from suite.settings import DATA_SETS, METHODS, SETTINGS, Config, Protocol, Schedule, get_setting
 from suite.settings.fields import FIELDS, PROTOCOL, SCHEDULE, images_of, rules
 from suite.settings.fitting import require_fit, require_plan, settable

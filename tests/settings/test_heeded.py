@@ -14,8 +14,8 @@ from baselines.fine_tuning import FineTuning
 from baselines.policies import PretrainedPolicy
 from suite.data.images import ImageData
 from suite.registry import Record, Registry
-from suite.runner import execute
-from suite.runs import Request
+from suite.run.execute import execute
+from suite.run.request import Request
 from suite.settings import METHODS, Config, get_setting
 from suite.settings.fields import rules
 

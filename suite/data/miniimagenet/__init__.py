@@ -1,0 +1,1 @@
+"""mini-ImageNet: find a copy, check it, decode it."""

@@ -1,0 +1,1 @@
+"""The machine that runs are made on: what it is, what it uses, how it fails."""

@@ -1,0 +1,96 @@
+"""Trainings of several seeds side by side: one tensor a weight, with a leading axis of seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from suite.models import Params
+from suite.outer.optimizer import MakeOptimizer, OuterOptimizer, adam
+from suite.outer.snapshot import History, Snapshot
+from suite.settings import Config
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """Trainings under way, at the same iteration, with one optimizer that works elementwise.
+
+    TRPO needs none, and leaves it as it began.
+    """
+
+    params: Params  # (seed, ...)
+    optimizer: OuterOptimizer
+    iteration: int
+    sums: Tensor
+    """(2, seed): training losses and metrics since the last point of the curve, on the device."""
+    histories: list[History]
+
+
+def stack(
+    snapshots: Sequence[Snapshot],
+    config: Config,
+    device: torch.device,
+    make_optimizer: MakeOptimizer = adam,
+) -> TrainingState:
+    """Go on from `snapshots`, one a seed, which must stand at the same iteration."""
+    (iteration,) = {snapshot.iteration for snapshot in snapshots}
+
+    def stacked(group: str) -> Params:
+        groups = [getattr(snapshot, group) for snapshot in snapshots]
+        return {name: torch.stack([each[name] for each in groups]).to(device) for name in groups[0]}
+
+    params = {name: value.requires_grad_() for name, value in stacked("params").items()}
+    optimizer = make_optimizer(
+        list(params.values()), config.meta_lr or 0.0, capturable=device.type == "cuda"
+    )
+    first, second = stacked("first_moments"), stacked("second_moments")
+    for name, value in params.items():
+        if isinstance(optimizer, torch.optim.SGD):
+            optimizer.state[value] = {"momentum_buffer": first[name]}
+        else:
+            optimizer.state[value] = {
+                "step": torch.tensor(float(iteration), device=device),
+                "exp_avg": first[name],
+                "exp_avg_sq": second[name],
+            }
+    return TrainingState(
+        params=params,
+        optimizer=optimizer,
+        iteration=iteration,
+        sums=torch.stack([snapshot.sums for snapshot in snapshots], dim=1).to(device),
+        histories=[snapshot.history for snapshot in snapshots],
+    )
+
+
+def unstack(state: TrainingState) -> list[Snapshot]:
+    """A snapshot of each seed, in order."""
+
+    def moments(*names: str) -> Params:
+        """What the optimizer keeps of each weight under one of `names`; zero where it does not."""
+        kept = {name: state.optimizer.state[value] for name, value in state.params.items()}
+        return {
+            name: next((of[key] for key in names if of.get(key) is not None), torch.zeros_like(v))
+            .detach()
+            .cpu()
+            for (name, of), v in zip(kept.items(), state.params.values(), strict=True)
+        }
+
+    groups = {
+        "params": {name: value.detach().cpu() for name, value in state.params.items()},
+        "first_moments": moments("exp_avg", "momentum_buffer"),
+        "second_moments": moments("exp_avg_sq"),
+    }
+    sums = state.sums.cpu()
+    return [
+        Snapshot(
+            **{
+                group: {name: value[place].clone() for name, value in values.items()}
+                for group, values in groups.items()
+            },
+            iteration=state.iteration,
+            sums=sums[:, place].clone(),
+            history=history,
+        )
+        for place, history in enumerate(state.histories)
+    ]

@@ -1,0 +1,92 @@
+"""The paper's Figure 2: one sinusoid, the examples given of it, and what was learned from them."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from suite.registry import Record
+from suite.registry.schema import Example
+from suite.report.cells import Cell
+from suite.report.figures.marks import DIAMOND, scale_y
+from suite.report.figures.plot import Key, Part, Plot, draw_labels
+from suite.report.figures.style import INK, PAPER, TRUTH, colour, label
+from suite.report.selection import fits_of
+
+_GIVEN: dict[str, Any] = {**DIAMOND, "color": INK, "markeredgecolor": PAPER}
+_TRUTH: dict[str, Any] = {"color": TRUTH, "linewidth": 5.0}
+_STEPS: dict[str, tuple[str, dict[str, Any]]] = {
+    "0": ("before any step", {"linewidth": 1.4, "linestyle": (0, (1, 3))}),
+    "1": ("after 1 step", {"linewidth": 1.5, "linestyle": (0, (4, 3))}),
+    "10": ("after 10 steps", {}),
+}
+
+
+def sinusoid_fits(cells: Sequence[Cell]) -> Plot | None:
+    """The paper's Figure 2: a panel for each number of examples and method, on one scale."""
+    runs, warning = fits_of(cells)
+    if not runs:
+        return None
+    parts = [
+        Part(
+            title=f"{label(record.method)}, {record.protocol.k_shot} examples",
+            warning=warning,
+            description=_fit_errors(record),
+            draw=partial(_draw_fit, record=record),
+        )
+        for record in runs.values()
+    ]
+    ink = {"color": INK}
+    steps = (Key(label=name, style=ink | style) for name, style in _STEPS.values())
+    truth = Key(label="truth", style=_TRUTH)
+    return Plot(
+        name="sinusoid-fits",
+        title="Sinusoids: a task and its fit",
+        lead="One test task, adapted on few examples: the first of the lowest seed that all have.",
+        parts=tuple(parts),
+        keys=(truth, Key(label="examples given", style=_GIVEN), *steps),
+        columns=2,
+        one_scale=True,
+    )
+
+
+def _draw_fit(axes: Axes, *, record: Record) -> None:
+    example = record.examples[0]
+    step_size = record.selected.get("step_size", record.config.inner_lr)
+    name, tint = label(record.method), colour(record.method)
+    axes.plot(example.x, example.truth, **_TRUTH)
+    fits = []
+    for step, y in _fitted(example).items():
+        told, style = _STEPS[step]
+        axes.plot(example.x, y, color=tint, label=f"{name}, {told}", **style)
+        fits += y
+    axes.plot(example.support_x, example.support_y, label="an example given", zorder=5, **_GIVEN)
+    # A fit that runs away is cut off at twice the truth.
+    bound = 2.0 * max(map(abs, example.truth))
+    kept = [value for value in fits if abs(value) <= bound]
+    axes.set_xlim(min(example.x), max(example.x))
+    draw_labels(axes, f"x (step size {step_size:g})", "y")
+    scale_y(axes, [*example.truth, *example.support_y, *kept])
+
+
+def _fitted(example: Example) -> dict[str, list[float]]:
+    """What is drawn, by step; NaN where it is not finite."""
+    return {
+        step: [math.nan if value is None else value for value in example.by_step[step]]
+        for step in _STEPS
+        if step in example.by_step
+    }
+
+
+def _fit_errors(record: Record) -> str:
+    """Over the inputs that are drawn, to three digits."""
+    truth = np.array(record.examples[0].truth)
+    errors = []
+    for step, y in _fitted(record.examples[0]).items():
+        error = float(np.mean((np.array(y) - truth) ** 2))
+        shown = f"{error:.3g}" if math.isfinite(error) else "not finite"
+        errors.append(f"{shown} {_STEPS[step][0]}")
+    return f"Seed {record.seed}. Mean squared error over the range drawn: {', '.join(errors)}."
