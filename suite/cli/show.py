@@ -116,7 +116,7 @@ def show_setting(setting_id: str) -> None:
         where = f"{number.method} [{number.protocol}{step}]"
         console.print(f"paper: {where} {number.value}{interval} ({number.source})", markup=False)
     for note in setting.footnotes:
-        console.print(f"note: {FOOTNOTES[note]}", markup=False)
+        console.print(f"note: {FOOTNOTES[note].text}", markup=False)
 
 
 def _protocol_table(setting: Setting) -> Table:

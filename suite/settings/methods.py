@@ -14,6 +14,10 @@ from suite.settings.metrics import Problem
 class MethodEntry:
     """A method. Its classes are dotted names; None where it does not apply to the problem."""
 
+    label: str | None = None
+    """What figures call it; None for its name."""
+    colours: tuple[str, str] | None = None
+    """The colour of its lines on light and on dark ground; None for a spare one."""
     regression: str | None = None
     classification: str | None = None
     policies: str | None = None
@@ -34,25 +38,36 @@ class MethodEntry:
 
 METHODS: dict[str, MethodEntry] = {
     "maml": MethodEntry(
+        label="MAML",
+        colours=("#0072b2", "#58aee6"),
         regression="baselines.maml.Maml",
         classification="baselines.maml.Maml",
         policies="baselines.policies.MamlPolicy",
     ),
     "fomaml": MethodEntry(
+        label="MAML, first order",
+        colours=("#c75000", "#f2914e"),
         regression="baselines.fomaml.Fomaml",
         classification="baselines.fomaml.Fomaml",
         policies="baselines.policies.FomamlPolicy",
     ),
-    "fine-tuning": MethodEntry(classification="baselines.fine_tuning.FineTuning"),
+    "fine-tuning": MethodEntry(
+        colours=("#6d4bb8", "#b49af2"),
+        classification="baselines.fine_tuning.FineTuning",
+    ),
     "nearest-neighbour": MethodEntry(
+        colours=("#946100", "#ddae45"),
         classification="baselines.nearest_neighbour.NearestNeighbour",
     ),
     "pretraining": MethodEntry(
+        colours=("#007a58", "#45c29b"),
         regression="baselines.pretraining.Pretraining",
         classification="baselines.linear_head.LinearHead",
         policies="baselines.policies.PretrainedPolicy",
     ),
     "random-init": MethodEntry(
+        label="random initialization",
+        colours=("#6b6b6b", "#a5a5a5"),
         regression="baselines.random_init.RandomInit",
         classification="baselines.random_init.RandomInit",
         policies="baselines.policies.RandomPolicy",
@@ -60,6 +75,7 @@ METHODS: dict[str, MethodEntry] = {
         compared=False,
     ),
     "oracle": MethodEntry(
+        colours=("#b0508a", "#e08fc0"),
         regression="baselines.oracle.Oracle",
         policies="baselines.policies.InformedPolicy",
         compared=False,

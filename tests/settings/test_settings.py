@@ -266,6 +266,8 @@ def test_every_value_has_a_source(setting):
 def test_every_footnote_exists_and_is_used():
     used = {note for setting in ALL for note in setting.footnotes}
     assert used == set(FOOTNOTES)
+    known = set(METHODS)
+    assert all(set(note.methods) <= known and note.text for note in FOOTNOTES.values())
 
 
 def test_methods_are_known():

@@ -6,19 +6,15 @@ from typing import Any
 
 import matplotlib.style
 
+from suite.settings import METHODS
+
 COLOURS = {
     "paper": ("#fdfdfb", "#15181c"),
     "ink": ("#1d2126", "#e6e8ea"),
     "soft": ("#575f69", "#a3abb5"),
     "line": ("#dfe1e3", "#343a41"),
     "truth": ("#b4bbc3", "#5d6772"),
-    "maml": ("#0072b2", "#58aee6"),
-    "fomaml": ("#c75000", "#f2914e"),
-    "pretraining": ("#007a58", "#45c29b"),
-    "random-init": ("#6b6b6b", "#a5a5a5"),
-    "oracle": ("#b0508a", "#e08fc0"),
-    "fine-tuning": ("#6d4bb8", "#b49af2"),
-    "nearest-neighbour": ("#946100", "#ddae45"),
+    **{name: entry.colours for name, entry in METHODS.items() if entry.colours},
     "spare-0": ("#1b7f9c", "#5fc6e0"),
     "spare-1": ("#7d7500", "#c9c04a"),
     "spare-2": ("#a3304f", "#ef829d"),
@@ -27,7 +23,6 @@ COLOURS = {
 PAPER, INK, SOFT, LINE, TRUTH = (
     COLOURS[name][0] for name in ("paper", "ink", "soft", "line", "truth")
 )
-_LABELS = {"maml": "MAML", "fomaml": "MAML, first order", "random-init": "random initialization"}
 _SPARE = sum(name.startswith("spare-") for name in COLOURS)
 
 _PICTURES: dict[str, Any] = {
@@ -91,4 +86,5 @@ def colour(method: str, methods: Sequence[str] = ()) -> str:
 
 def label(method: str) -> str:
     """The method as a figure names it."""
-    return _LABELS.get(method, method)
+    entry = METHODS.get(method)
+    return (entry and entry.label) or method

@@ -8,62 +8,32 @@ from suite.registry import Record
 from suite.report.cells import Cell
 from suite.report.tables.text import link
 from suite.settings import Setting
-from suite.settings.footnotes import FOOTNOTES
+from suite.settings.footnotes import FOOTNOTES, Footnote
 
 Numbering = dict[str, int]
 """Key of a footnote to its number, in the order of first use in a section."""
 
-_META = ("maml", "fomaml")
-_ON_IMAGES = ("fine-tuning", "nearest-neighbour", "pretraining")
-_ONLY_FOR = {
-    **dict.fromkeys(("loss-scale", "batch-norm", "fresh-tasks", "omniglot-steps"), _META),
-    **dict.fromkeys(("mini-clip", "mini-batch", "sinusoid-lr"), _META),
-    **dict.fromkeys(("baselines", "baselines-omniglot"), _ON_IMAGES),
-    "fine-tuning": ("fine-tuning",),
-    "nearest-neighbour": ("nearest-neighbour",),
-    "linear-head": ("pretraining",),
-    "fomaml-omniglot": ("fomaml",),
-    "sinusoid-pretraining": ("pretraining", "random-init"),
-    "sinusoid-oracle": ("oracle",),
-    "rl-pretraining": ("pretraining",),
-    "rl-random": ("random-init",),
-}
-_ON_THE_PAPER = frozenset({"fomaml-omniglot"})
-"""Footnotes on the printed number, which are due where nothing was run, too."""
-
-_EXPLAINS = {
-    "loss-scale": ("loss_scale", "inner_lr"),
-    "batch-norm": ("batch_norm", "adapt_beta", "protocol.batch_norm"),
-    "k-queries": ("protocol.n_query", "protocol.tasks"),
-    "rotations": ("rotations",),
-    "omniglot-steps": ("protocol.report_step",),
-    "mini-clip": ("meta_grad_clip",),
-    "mini-batch": ("tasks_per_batch",),
-    "sinusoid-lr": ("inner_lr",),
-    "rl-fisher": ("fisher_tasks", "fisher_every"),
-    "rl-goals": ("protocol.version",),
-}
-"""The values that a footnote explains: it does not hold for a variant that changes one."""
-
 
 def mark(numbering: Numbering, setting: Setting, method: str, cell: Cell | None) -> str:
     """The footnote marks of a row, `cell` being its runs; new ones are added to `numbering`."""
-    changed = {change.partition("=")[0] for change in cell.changes} if cell else set()
-    keys = [
-        key
-        for key in setting.footnotes
-        if method in _ONLY_FOR.get(key, (method,))
-        and (cell or key in _ON_THE_PAPER)
-        and not changed.intersection(_EXPLAINS.get(key, ()))
-        and not (key == "k-queries" and cell and cell.protocol.n_query != cell.protocol.k_shot)
-    ]
+    keys = [key for key in setting.footnotes if _is_due(FOOTNOTES[key], method, cell)]
     numbers = [numbering.setdefault(key, len(numbering) + 1) for key in keys]
     return f" <sup>{' '.join(str(number) for number in sorted(numbers))}</sup>" if numbers else ""
 
 
+def _is_due(note: Footnote, method: str, cell: Cell | None) -> bool:
+    if note.methods and method not in note.methods:
+        return False
+    if cell is None:
+        return note.on_the_paper
+    if {change.partition("=")[0] for change in cell.changes} & set(note.explains):
+        return False
+    return not note.of_k_queries or cell.protocol.n_query == cell.protocol.k_shot
+
+
 def footnotes(numbering: Numbering) -> list[str]:
     """The text of the footnotes used, one line each."""
-    return [f"<sup>{number}</sup> {FOOTNOTES[key]}  " for key, number in numbering.items()]
+    return [f"<sup>{number}</sup> {FOOTNOTES[key].text}  " for key, number in numbering.items()]
 
 
 def method_label(cell: Cell, cells: Iterable[Cell]) -> str:
