@@ -3,36 +3,10 @@
 import contextlib
 import glob
 import os
-import re
-import secrets
-import shutil
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 _ABANDONED_SECONDS = 600.0
-
-
-@contextmanager
-def passing_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A new folder in `parent` whose name begins with `prefix`; gone afterwards.
-
-    Its name says which process it belongs to, on which machine. Those of processes of this machine
-    that are gone are removed first.
-    """
-    host = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
-    for left in parent.glob(f"{prefix}{host}-*-*"):
-        pid = left.name.split("-")[-2]
-        if pid.isdecimal() and left.is_dir() and not left.is_symlink() and _is_gone(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = parent / f"{prefix}{host}-{os.getpid()}-{secrets.token_hex(4)}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_abandoned(path: Path) -> None:

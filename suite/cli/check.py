@@ -44,22 +44,31 @@ log = logging.getLogger(__name__)
 
 
 def check_command(
-    *, runs: Path, results: Path, references: Path, run: bool, update: bool, json: bool
+    *,
+    runs: Path,
+    results: Path,
+    references: Path,
+    limits: Limits,
+    run: bool,
+    update: bool,
+    json: bool,
 ) -> int:
     """See `suite.cli.reading.check`; the exit code."""
-    registry = registry_at(results)
-    known = None if update else read_references(references)
-    without: list[str] = []
+    with limits.at_once():
+        registry = registry_at(results)
+        known = None if update else read_references(references)
+        without = _absent() if run else []
     if run:
-        without = _absent()
-        code = _run(runs, REFERENCE_SEEDS if update else SEEDS, without)
+        code = _run(runs, REFERENCE_SEEDS if update else SEEDS, without, limits)
         # A run that failed is missing below.
         if code not in (PASSED, RUN_FAILED):
             return code
-    cells = collect(_of_this_commit(Registry(runs))).cells
-    records = [compact(record) for record in registry.records()]
-    registered = collect(records).cells
-    rows = judged(registered)
+    with limits.at_once():
+        cells = collect(_of_this_commit(Registry(runs))).cells
+        records = [compact(record) for record in registry.records()]
+        registered = collect(records).cells
+        rows = judged(registered)
+        history = [] if update else _check_history(results)
     if known is None:
         if without:
             raise UsageError(f"references of all data sets are needed, also {', '.join(without)}")
@@ -78,7 +87,7 @@ def check_command(
         *check_runs(known, cells, without),
         *check_verdicts(known, rows),
         *check_versions(registered),
-        *_check_history(results),
+        *history,
         *check_unfinished(each.path.name for each in done(packs_in(results), records)),
     ]
     print(as_json(checks) if json else as_table(checks))
@@ -117,15 +126,13 @@ def _of_this_commit(registry: Registry) -> Iterator[Record]:
             log.warning("%s is of another commit: left out", registry.path(record))
 
 
-def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str]) -> int:
+def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str], limits: Limits) -> int:
     """Run the gate's jobs from scratch; the exit code of `suite reproduce`."""
     checkpoints = runs / ".checkpoints"
     _cleared(runs)
     jobs = [job for job in gate_jobs(seeds) if SETTINGS[job.setting].config.dataset not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
     options += ["--device", "cpu", "--threads", "1", "--engine", "eager"]
-    limits = Limits(None)
-    limits.listen()
     return run_all(jobs, options, environment.cores(), limits)
 
 

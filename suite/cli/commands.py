@@ -270,7 +270,7 @@ def data(
     data: Path | None = None,
     cache: bool = False,
     clear: str | None = None,
-) -> None:
+) -> int:
     """Find or download a data set, decode it once into the cache, and say which it is.
 
     Args:
@@ -280,6 +280,7 @@ def data(
         clear: Remove the decoded arrays of the data set of this name, or of `all`; trainings stay.
     """
     from suite.cli.data import clear_cache, list_cache, show_data
+    from suite.cli.limits import ended_by_signals
     from suite.errors import UsageError
 
     if (name is not None) + cache + (clear is not None) != 1:
@@ -289,7 +290,8 @@ def data(
     elif clear is not None:
         clear_cache(clear)
     elif name is not None:
-        show_data(name, data)
+        return ended_by_signals(lambda limits: show_data(name, data, limits))
+    return 0
 
 
 def doctor() -> int:

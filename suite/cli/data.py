@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from suite.cli.limits import Limits
 from suite.cli.progress import over
 from suite.data import stored
 from suite.data.cache import data_dir
@@ -16,9 +17,10 @@ from suite.settings.datasets import IMAGE_SHAPE
 _OLD = "not used: half written, or by an older version"
 
 
-def show_data(name: str, root: Path | None) -> None:
-    """Load a data set and say which it is."""
-    data = load_image_data(name, root=root, progress=over)
+def show_data(name: str, root: Path | None, limits: Limits) -> int:
+    """Load a data set and say which it is; the exit code."""
+    with limits.at_once():
+        data = load_image_data(name, root=root, progress=over)
     classes, images, *shape = data.images.shape
     print(f"{name}: {classes:,} classes of {images} images, {'x'.join(map(str, shape))}")
     if data.fixed_split is not None:
@@ -33,6 +35,7 @@ def show_data(name: str, root: Path | None) -> None:
         print(f"terms: {entry.terms}")
     for warning in data.warnings:
         print(f"warning: {one_line(warning)}")
+    return 0
 
 
 def list_cache() -> None:

@@ -115,6 +115,13 @@ def limited(limits: Limits, command: Callable[[], int]) -> int:
         return stopped(limits)
 
 
+def ended_by_signals(command: Callable[[Limits], int]) -> int:
+    """Carry out a `command` without a time limit; the exit code."""
+    limits = Limits(None)
+    limits.listen()
+    return limited(limits, lambda: command(limits))
+
+
 def stopped(limits: Limits) -> int:
     """Say that the command has stopped; its exit code."""
     log.warning("%s; to go on, give the same command again", limits.reason())

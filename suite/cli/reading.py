@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
+
+if TYPE_CHECKING:
+    from suite.cli.limits import Limits
 
 
 def list_(
@@ -135,11 +138,18 @@ def tables(
         lenient: Leave bad records out, named in the log, instead of stopping at them.
         readme: A page to keep the table of how far each setting has come in, between its comments.
     """
-    from suite.cli.tables import check_tables, write_tables
+    from suite.cli.limits import ended_by_signals
+    from suite.cli.report import check as compare
+    from suite.cli.report import write
 
-    if check:
-        return check_tables(results, reports, lenient=lenient, readme=readme)
-    return write_tables(results, reports, show=show, lenient=lenient, readme=readme)
+    def command(limits: "Limits") -> int:
+        if check:
+            return compare(results, reports, limits, page=False, lenient=lenient, readme=readme)
+        return write(
+            results, reports, limits, page=False, lenient=lenient, readme=readme, show=show
+        )
+
+    return ended_by_signals(command)
 
 
 def report(
@@ -161,11 +171,14 @@ def report(
         lenient: Leave bad records out, named in the log, instead of stopping at them.
         readme: A page to keep the table of how far each setting has come in, between its comments.
     """
-    from suite.cli.report import check_page, write_page
+    from suite.cli.limits import ended_by_signals
+    from suite.cli.report import check as compare
+    from suite.cli.report import write
 
-    if check:
-        return check_page(results, reports, lenient=lenient, readme=readme)
-    return write_page(results, reports, lenient=lenient, readme=readme)
+    made = compare if check else write
+    return ended_by_signals(
+        lambda limits: made(results, reports, limits, page=True, lenient=lenient, readme=readme)
+    )
 
 
 def schema() -> None:
@@ -198,7 +211,16 @@ def check(
         json: Print JSON.
     """
     from suite.cli.check import check_command
+    from suite.cli.limits import ended_by_signals
 
-    return check_command(
-        runs=runs, results=results, references=references, run=run, update=update, json=json
+    return ended_by_signals(
+        lambda limits: check_command(
+            runs=runs,
+            results=results,
+            references=references,
+            limits=limits,
+            run=run,
+            update=update,
+            json=json,
+        )
     )

@@ -1,8 +1,8 @@
-"""Writes the report: `tables.md`, the figures and the page, from the registry and nothing else."""
+"""The report: `tables.md`, the figures and the page, from the registry and nothing else."""
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from suite.errors import RegistryError
@@ -13,7 +13,7 @@ from suite.registry.published import published
 from suite.registry.store import collector_at_rest
 from suite.report.cells import Contents, collect
 from suite.report.figures import FIGURES
-from suite.report.figures.plot import save
+from suite.report.figures.plot import drawn
 from suite.report.figures.style import styled
 from suite.report.origins import NO_RECORDS
 from suite.report.page import render_page
@@ -28,61 +28,75 @@ README_FIGURE = "sinusoid-fits"
 
 
 @collector_at_rest()
-def write_report(
+def render_report(
     registry_root: Path | str,
     reports_dir: Path | str,
     *,
     page: bool = False,
     lenient: bool = False,
     readme: Path | None = None,
-) -> list[Path]:
-    """Write `tables.md` and `figures/` into `reports_dir`; the paths of all files written.
+) -> dict[Path, bytes]:
+    """`tables.md` and the figures, with `page` also `index.html`, by their paths in `reports_dir`.
 
-    With `page` also `index.html`; in the text `readme` the table of how far each setting has come
-    is brought up to date.
+    With `readme` also that text, its table of how far each setting has come brought up to date.
 
     The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
-    for a record that cannot be read; with `lenient` it is left out instead. Raises it too where
-    there is none but the report that stands has some: then most likely another registry was meant.
+    for a record that cannot be read; with `lenient` it is left out instead.
     """
     reports_dir = Path(reports_dir)
     registry = Registry(registry_root, lenient=lenient)
     contents = collect(map(compact, registry.records()), published(registry.root))
-    target = reports_dir / "tables.md"
-    if not contents.records and _has_records(target):
-        raise RegistryError(
-            f"{registry_root} holds no record, and {target} has some: nothing was written; name "
-            "the registry with --results DIR, or delete the report first"
-        )
-    figures = write_figures(contents, reports_dir / "figures")
+    figures = render_figures(contents, reports_dir / "figures")
     names = [path.relative_to(reports_dir).as_posix() for path in figures if path.suffix == ".svg"]
     link = Path(os.path.relpath(registry_root, reports_dir)).as_posix()
-    atomic_write(target, render_tables(contents, results_link=link, figures=names).encode())
-    log.info("wrote %s and %d figures", target, len(names))
+    texts = {reports_dir / "tables.md": render_tables(contents, results_link=link, figures=names)}
+    if page:
+        texts[reports_dir / "index.html"] = render_page(contents, results_link=link)
     if readme is not None:
-        told = with_status(readme.read_text(encoding="utf-8"), judged(contents.cells))
-        atomic_write(readme, told.encode())
-    if not page:
-        return [target, *figures]
-    html = reports_dir / "index.html"
-    atomic_write(html, render_page(contents, results_link=link).encode())
-    log.info("wrote %s", html)
-    return [target, html, *figures]
+        texts[readme] = with_status(readme.read_text(encoding="utf-8"), judged(contents.cells))
+    return {path: text.encode() for path, text in texts.items()} | figures
+
+
+def write_files(files: Mapping[Path, bytes], registry_root: Path | str) -> None:
+    """Write a report that was rendered, each file in one step, and the texts last.
+
+    Raises `RegistryError` where it has no record but the one that stands has some: then most likely
+    another registry was meant.
+    """
+    for path, data in files.items():
+        if path.name == "tables.md" and NO_RECORDS.encode() in data and _has_records(path):
+            raise RegistryError(
+                f"{registry_root} holds no record, and {path} has some: nothing was written; name "
+                "the registry with --results DIR, or delete the report first"
+            )
+    for path, data in reversed(list(files.items())):
+        atomic_write(path, data)
+        log.debug("wrote %s", path)
+
+
+def write_report(
+    registry_root: Path | str,
+    reports_dir: Path | str,
+    *,
+    page: bool = False,
+    lenient: bool = False,
+) -> list[Path]:
+    """Render the report and write it; the paths of all files."""
+    files = render_report(registry_root, reports_dir, page=page, lenient=lenient)
+    write_files(files, registry_root)
+    return list(files)
 
 
 def _has_records(tables: Path) -> bool:
     return tables.is_file() and NO_RECORDS not in tables.read_text("utf-8", errors="replace")
 
 
-def write_figures(records: Iterable[Record] | Contents, folder: Path) -> list[Path]:
-    """Draw every figure that there are runs for, as SVG; the paths written."""
+def render_figures(records: Iterable[Record] | Contents, folder: Path) -> dict[Path, bytes]:
+    """Every figure that there are runs for, as SVG, by its path in `folder`."""
     cells = collect(records).cells
-    plots = [plot for make in FIGURES if (plot := make(cells))]
-    paths = [folder / f"{plot.name}.svg" for plot in plots]
+    files: dict[Path, bytes] = {}
     with styled():
-        for plot, path in zip(plots, paths, strict=True):
-            save(plot, path)
-            if plot.name == README_FIGURE:
-                save(plot, path.with_suffix(".png"))
-                paths = [*paths, path.with_suffix(".png")]
-    return paths
+        for plot in (plot for make in FIGURES if (plot := make(cells))):
+            suffixes = (".svg", ".png") if plot.name == README_FIGURE else (".svg",)
+            files |= {folder / f"{plot.name}{each}": drawn(plot, each) for each in suffixes}
+    return files

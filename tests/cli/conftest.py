@@ -12,7 +12,8 @@ from suite.cli import main
 @pytest.fixture(autouse=True)
 def own_process_settings(monkeypatch, tmp_path):
     """Each test in its own folder; signals and threads are as they were."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     threads = torch.get_num_threads()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))

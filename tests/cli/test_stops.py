@@ -1,10 +1,12 @@
 """Commands that are told to stop while they do what asks nobody for long."""
 
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,52 @@ def test_a_signal_ends_compiling_and_decoding_at_once(tmp_path, arguments, until
     # Nothing half-written is in the way of the next call, or left behind.
     assert not list(tmp_path.glob("cache/**/*.tmp"))
     assert not list(tmp_path.glob("cache/data/*.npy"))
+
+
+RESULTS = Path(__file__).parents[1] / "report" / "golden" / "results"
+STOPPED_IN = {
+    f"tables --results {RESULTS}": ("suite.report.write", "render_tables"),
+    f"tables --check --results {RESULTS}": ("suite.report.write", "render_tables"),
+    f"report --results {RESULTS}": ("suite.report.write", "render_page"),
+    f"report --check --results {RESULTS}": ("suite.report.write", "render_page"),
+    f"check --results {RESULTS} --update": ("suite.cli.check", "judged"),
+    f"check --results {RESULTS} --update --run": ("suite.cli.check", "load_image_data"),
+    "data glyphs": ("suite.data.glyphs", "draw_glyphs"),
+    "reproduce quickstart": ("suite.data.glyphs", "draw_glyphs"),
+    "run glyphs-5way-1shot maml": ("suite.data.glyphs", "draw_glyphs"),
+}
+
+
+@pytest.mark.parametrize("arguments", STOPPED_IN)
+def test_every_command_ends_in_one_line_and_leaves_nothing_half_written(
+    suite, monkeypatch, tmp_path, caplog, arguments
+):
+    def struck(*_arguments, **_options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        # Another thread may be handed the signal, and this one told a moment later.
+        for _ in range(500):
+            time.sleep(0.01)
+        pytest.fail("it went on")
+
+    module, name = STOPPED_IN[arguments]
+    monkeypatch.setattr(importlib.import_module(module), name, struck)
+    code, out, _ = suite(arguments)
+    assert code == 128 + signal.SIGTERM
+    assert out == ""
+    assert caplog.messages[-1] == "stopped by SIGTERM; to go on, give the same command again"
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert left <= {"glyphs.lock", *(path.name for path in tmp_path.glob("cache/registry/*"))}
+
+
+def test_a_report_that_is_being_written_is_written_to_its_end(suite, monkeypatch, tmp_path):
+    module = importlib.import_module("suite.report.write")
+    write = module.atomic_write
+
+    def struck(path, data):
+        os.kill(os.getpid(), signal.SIGTERM)
+        write(path, data)
+
+    monkeypatch.setattr(module, "atomic_write", struck)
+    assert suite(f"tables --results {RESULTS}")[0] == 0
+    monkeypatch.setattr(module, "atomic_write", write)
+    assert suite(f"tables --check --results {RESULTS}")[0] == 0

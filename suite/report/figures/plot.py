@@ -3,14 +3,12 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from suite.files import atomic_write
 from suite.report.figures.style import SOFT
 
 WIDTH, HEIGHT = 360.0, 256.0
@@ -96,8 +94,8 @@ def draw_labels(axes: Axes, x: str, y: str) -> None:
     )
 
 
-def save(plot: Plot, path: Path) -> None:
-    """Write the panels side by side, with titles and a legend, as SVG or PNG by the suffix."""
+def drawn(plot: Plot, suffix: str) -> bytes:
+    """The panels side by side, with titles and a legend, as `.svg` or `.png`."""
     columns = min(plot.columns, len(plot.parts))
     rows = -(-len(plot.parts) // columns)
     caption = _CAPTION + (_WARNING if any(part.warning for part in plot.parts) else 0.0)
@@ -126,6 +124,5 @@ def save(plot: Plot, path: Path) -> None:
             handles=handles, loc="lower left", bbox_to_anchor=place, ncols=len(line), borderpad=0
         )
     buffer = io.BytesIO()
-    metadata = _METADATA[path.suffix]
-    figure.savefig(buffer, format=path.suffix[1:], metadata=metadata, facecolor="white")
-    atomic_write(path, buffer.getvalue())
+    figure.savefig(buffer, format=suffix[1:], metadata=_METADATA[suffix], facecolor="white")
+    return buffer.getvalue()
