@@ -37,7 +37,8 @@ def run(
     What stands in the registry is not run again. A run that was stopped or killed goes on from its
     last checkpoint when the same command is given again. Exit codes: 0 done, 1 a run failed,
     2 a mistake in the command, or memory, a disk or a device failed, 3 the time limit was reached,
-    130 or 143 stopped by a signal.
+    130 or 143 stopped by a signal. On a CPU it takes 0.4 GB for the sinusoid, 1.3 GB for
+    20-way Omniglot and 3.8 GB for mini-ImageNet 1-shot, of which 1.3 GB is its file.
 
     Args:
         setting: What to run: see `suite list`.
@@ -158,7 +159,8 @@ def evaluate(
     Weights of somebody else (`--weights FILE --setting SETTING`) are scored and not recorded. The
     protocols are those of the setting and 15-queries, support-statistics, one-query,
     best-validation, 6000-tasks, 1-step to 10-steps. `suite tables` shows what they change.
-    Test tasks are scored within about 1 GiB (4 GiB of a GPU). What is stopped by a signal or by the
+    Test tasks are scored within about 1 GiB (4 GiB of a GPU), beside 0.2 GB and, for mini-ImageNet,
+    1.3 GB of its file. What is stopped by a signal or by the
     time limit goes on from the tasks that are scored when the same command is given again.
 
     Args:
@@ -272,6 +274,8 @@ def data(
     clear: str | None = None,
 ) -> int:
     """Find or download a data set, decode it once into the cache, and say which it is.
+
+    It takes 0.3 GB of memory, for mini-ImageNet 1.6 GB, of which 1.3 GB is the file that it makes.
 
     Args:
         name: omniglot, miniimagenet or glyphs.
