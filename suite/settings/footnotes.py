@@ -6,7 +6,7 @@ _META = ("maml", "fomaml")
 _ON_IMAGES = ("fine-tuning", "nearest-neighbour", "pretraining")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Footnote:
     """A note, and the rows that it is due at."""
 
@@ -23,229 +23,173 @@ class Footnote:
 
 FOOTNOTES: dict[str, Footnote] = {
     "loss-scale": Footnote(
-        text=(
-            "The authors' code sums the cross-entropy over a task's examples and divides by K; the "
-            "inner step size has its published value only on that scale (on a mean it would be N times "
-            "larger). `loss_scale` names the choice."
-        ),
+        "The authors' code sums the cross-entropy over a task's examples and divides by K; the "
+        "inner step size has its published value only on that scale (on a mean it would be N times "
+        "larger). `loss_scale` names the choice.",
         methods=_META,
         explains=("loss_scale", "inner_lr"),
     ),
     "batch-norm": Footnote(
-        text=(
-            "Batch normalisation always uses the statistics of the batch at hand, support and query "
-            "each its own, at test too, so that the scores are transductive; it has a beta, which is "
-            "meta-learned and not adapted, and no gamma. `batch_norm` and `adapt_beta` name the choice."
-        ),
+        "Batch normalisation always uses the statistics of the batch at hand, support and query "
+        "each its own, at test too, so that the scores are transductive; it has a beta, which is "
+        "meta-learned and not adapted, and no gamma. `batch_norm` and `adapt_beta` name the choice.",
         methods=_META,
         explains=("batch_norm", "adapt_beta", "protocol.batch_norm"),
     ),
     "k-queries": Footnote(
-        text=(
-            "A test task has K query examples a class, as in the authors' code; the paper does not say "
-            "how many. The paper's interval is over 600 such tasks of one trained model."
-        ),
+        "A test task has K query examples a class, as in the authors' code; the paper does not say "
+        "how many. The paper's interval is over 600 such tasks of one trained model.",
         explains=("protocol.n_query", "protocol.tasks"),
         of_k_queries=True,
     ),
     "fresh-tasks": Footnote(
-        text=(
-            "Training tasks are drawn afresh without end; the authors drew 200,000 beforehand and went "
-            "through them several times."
-        ),
+        "Training tasks are drawn afresh without end; the authors drew 200,000 beforehand and went "
+        "through them several times.",
         methods=_META,
     ),
     "rotations": Footnote(
-        text=(
-            "Each class of each task is turned by a random multiple of 90 degrees, at meta-test too, "
-            "as in the authors' code; the paper calls rotations an augmentation."
-        ),
+        "Each class of each task is turned by a random multiple of 90 degrees, at meta-test too, "
+        "as in the authors' code; the paper calls rotations an augmentation.",
         explains=("rotations",),
     ),
     "omniglot-split": Footnote(
-        text=(
-            "The authors' split of the characters depended on the order of a directory listing and "
-            "cannot be recovered. Each seed here draws its own split of 1,100 / 100 / 423 classes; the "
-            "paper says 1,200 and the rest."
-        ),
+        "The authors' split of the characters depended on the order of a directory listing and "
+        "cannot be recovered. Each seed here draws its own split of 1,100 / 100 / 423 classes; the "
+        "paper says 1,200 and the rest.",
     ),
     "omniglot-nearest": Footnote(
-        text=(
-            "Omniglot's drawings are 1-bit images, which Pillow resizes by nearest neighbour whatever "
-            "filter is asked for; so are they here."
-        ),
+        "Omniglot's drawings are 1-bit images, which Pillow resizes by nearest neighbour whatever "
+        "filter is asked for; so are they here.",
     ),
     "omniglot-steps": Footnote(
-        text=(
-            "Three inner steps at test, as the paper's appendix says; the curve over steps 0 to 10 "
-            "stands in the record."
-        ),
+        "Three inner steps at test, as the paper's appendix says; the curve over steps 0 to 10 "
+        "stands in the record.",
         methods=_META,
         explains=("protocol.report_step",),
     ),
     "fomaml-omniglot": Footnote(
-        text=(
-            "The MAML paper has no first-order row for Omniglot. The number is the Reptile paper's "
-            "(Nichol et al. 2018), transductive."
-        ),
+        "The MAML paper has no first-order row for Omniglot. The number is the Reptile paper's "
+        "(Nichol et al. 2018), transductive.",
         methods=("fomaml",),
         on_the_paper=True,
     ),
     "conv-mirror": Footnote(
-        text=(
-            "The strided convolutions pad by one on each side, which is the mirror image of "
-            "TensorFlow's SAME; with rotations drawn at random the two train the same model."
-        ),
+        "The strided convolutions pad by one on each side, which is the mirror image of "
+        "TensorFlow's SAME; with rotations drawn at random the two train the same model.",
     ),
     "mini-split": Footnote(
-        text=(
-            "The split is Ravi and Larochelle's 64 / 16 / 20 classes, as in the authors' code; the "
-            "paper prints 64 / 12 / 24."
-        ),
+        "The split is Ravi and Larochelle's 64 / 16 / 20 classes, as in the authors' code; the "
+        "paper prints 64 / 12 / 24.",
     ),
     "mini-clip": Footnote(
-        text=(
-            "Each element of the meta-gradient is clipped to [-10, 10] on the authors' loss scale; the "
-            "paper does not mention it."
-        ),
+        "Each element of the meta-gradient is clipped to [-10, 10] on the authors' loss scale; the "
+        "paper does not mention it.",
         methods=_META,
         explains=("meta_grad_clip",),
     ),
     "mini-batch": Footnote(
-        text="The meta-batch of 5-shot is the paper's 2; the authors' usage line says 4.",
+        "The meta-batch of 5-shot is the paper's 2; the authors' usage line says 4.",
         methods=_META,
         explains=("tasks_per_batch",),
     ),
     "baselines": Footnote(
-        text=(
-            "As Ravi and Larochelle coded it: a classifier of the training classes, four blocks of 64 "
-            "filters on mini-ImageNet, Adam at 0.001 on 64 images an iteration, 30,000 iterations, no "
-            "augmentation there; batch normalisation has gamma and beta, and keeps running averages "
-            "that move by a tenth at every batch. One pretraining serves the three rows. Queries are "
-            "scored with the running averages, each for itself. Unlike theirs, convolutions have no "
-            "bias, which batch normalisation would cancel."
-        ),
+        "As Ravi and Larochelle coded it: a classifier of the training classes, four blocks of 64 "
+        "filters on mini-ImageNet, Adam at 0.001 on 64 images an iteration, 30,000 iterations, no "
+        "augmentation there; batch normalisation has gamma and beta, and keeps running averages "
+        "that move by a tenth at every batch. One pretraining serves the three rows. Queries are "
+        "scored with the running averages, each for itself. Unlike theirs, convolutions have no "
+        "bias, which batch normalisation would cancel.",
         methods=_ON_IMAGES,
     ),
     "baselines-omniglot": Footnote(
-        text=(
-            "Ravi and Larochelle have no such rows; this is their recipe with the setting's own "
-            "network, and each image of pretraining is turned by a random multiple of 90 degrees."
-        ),
+        "Ravi and Larochelle have no such rows; this is their recipe with the setting's own "
+        "network, and each image of pretraining is turned by a random multiple of 90 degrees.",
         methods=_ON_IMAGES,
     ),
     "fine-tuning": Footnote(
-        text=(
-            "A fresh linear layer, the same for all episodes of a seed, and 15 full-batch gradient "
-            "steps on the whole network, batch normalisation in training mode (its running averages "
-            "move on too). Step size and decay are the best of a grid of 42 on 100 validation "
-            "episodes, the same for all 42; Ravi and Larochelle drew others for each. After a "
-            "shortened pretraining it is the best of 8 on 5 episodes."
-        ),
+        "A fresh linear layer, the same for all episodes of a seed, and 15 full-batch gradient "
+        "steps on the whole network, batch normalisation in training mode (its running averages "
+        "move on too). Step size and decay are the best of a grid of 42 on 100 validation "
+        "episodes, the same for all 42; Ravi and Larochelle drew others for each. After a "
+        "shortened pretraining it is the best of 8 on 5 episodes.",
         methods=("fine-tuning",),
     ),
     "nearest-neighbour": Footnote(
-        text=(
-            "The label of the one support image whose features are the most similar by cosine, in "
-            "5-shot too."
-        ),
+        "The label of the one support image whose features are the most similar by cosine, in "
+        "5-shot too.",
         methods=("nearest-neighbour",),
     ),
     "linear-head": Footnote(
-        text=(
-            "A row that the paper does not have: features that stay as pretrained, scaled to length "
-            "1, and multinomial logistic regression with an L2 penalty (scikit-learn's C = 1) fitted "
-            "to each episode."
-        ),
+        "A row that the paper does not have: features that stay as pretrained, scaled to length "
+        "1, and multinomial logistic regression with an L2 penalty (scikit-learn's C = 1) fitted "
+        "to each episode.",
         methods=("pretraining",),
     ),
     "sinusoid-lr": Footnote(
-        text=(
-            "The inner step size is the default of the authors' code, 0.001, which their published "
-            "command uses; the paper prints 0.01. `--set inner_lr=0.01` runs the printed one."
-        ),
+        "The inner step size is the default of the authors' code, 0.001, which their published "
+        "command uses; the paper prints 0.01. `--set inner_lr=0.01` runs the printed one.",
         methods=_META,
         explains=("inner_lr",),
     ),
     "sinusoid-pretraining": Footnote(
-        text=(
-            "The test step size of pretraining and of random initialization is chosen for each number "
-            "of examples on validation tasks (the paper says 'automatically tuned'); the choice "
-            "stands in the record."
-        ),
+        "The test step size of pretraining and of random initialization is chosen for each number "
+        "of examples on validation tasks (the paper says 'automatically tuned'); the choice "
+        "stands in the record.",
         methods=("pretraining", "random-init"),
     ),
     "sinusoid-oracle": Footnote(
-        text="The oracle is given amplitude and phase as inputs and is not adapted.",
+        "The oracle is given amplitude and phase as inputs and is not adapted.",
         methods=("oracle",),
     ),
     "rl-goals": Footnote(
-        text=(
-            "Scored on the 40 goals of the authors' test scripts, drawn from their seeds, the same for "
-            "every seed of ours; a step adapts the policy by the very trajectories that scored it, and "
-            "no goal was trained on. The paper's ± is over these goals, for one trained model a curve, "
-            "which its authors chose by its return in training. Where trajectories end early, a batch "
-            "has more steps than the authors': each of its slots runs to the horizon at least, and its "
-            "last trajectory to its end; and the divergence is the mean over tasks, not over steps."
-        ),
+        "Scored on the 40 goals of the authors' test scripts, drawn from their seeds, the same for "
+        "every seed of ours; a step adapts the policy by the very trajectories that scored it, and "
+        "no goal was trained on. The paper's ± is over these goals, for one trained model a curve, "
+        "which its authors chose by its return in training. Where trajectories end early, a batch "
+        "has more steps than the authors': each of its slots runs to the horizon at least, and its "
+        "last trajectory to its end; and the divergence is the mean over tasks, not over steps.",
         explains=("protocol.version",),
     ),
     "rl-values": Footnote(
-        text=(
-            "Step sizes, trajectories, trust region and iterations are those of the stored results; "
-            "the paper's text and the scripts differ in some. From the second step on the step size at "
-            "test is the first's times `later_step_share`, as in the scripts."
-        ),
+        "Step sizes, trajectories, trust region and iterations are those of the stored results; "
+        "the paper's text and the scripts differ in some. From the second step on the step size at "
+        "test is the first's times `later_step_share`, as in the scripts.",
     ),
     "rl-fisher": Footnote(
-        text=(
-            "TRPO's Fisher products are exact here, where the authors took finite differences, and "
-            "over some of the tasks and steps only (`fisher_tasks`, `fisher_every`), for speed; "
-            "gradient, surrogate and divergence are over all."
-        ),
+        "TRPO's Fisher products are exact here, where the authors took finite differences, and "
+        "over some of the tasks and steps only (`fisher_tasks`, `fisher_every`), for speed; "
+        "gradient, surrogate and divergence are over all.",
         explains=("fisher_tasks", "fisher_every"),
     ),
     "rl-pretraining": Footnote(
-        text=(
-            "One policy trained by TRPO on fresh goals in every iteration, as the paper's text has it; "
-            "in the published script an environment kept the first goal that it drew, and navigation "
-            "was trained by Adam, with a baseline for each goal. The step size at test is the best of "
-            "eight on validation goals and stands in the record."
-        ),
+        "One policy trained by TRPO on fresh goals in every iteration, as the paper's text has it; "
+        "in the published script an environment kept the first goal that it drew, and navigation "
+        "was trained by Adam, with a baseline for each goal. The step size at test is the best of "
+        "eight on validation goals and stands in the record.",
         methods=("pretraining",),
     ),
     "rl-random": Footnote(
-        text=(
-            "With the step sizes of the authors' test scripts and, in navigation only, tanh units, the "
-            "default there. Later steps are half the first, as the stored returns of the ant's "
-            "directions show, where the script has a hundredth."
-        ),
+        "With the step sizes of the authors' test scripts and, in navigation only, tanh units, the "
+        "default there. Later steps are half the first, as the stored returns of the ant's "
+        "directions show, where the script has a hundredth.",
         methods=("random-init",),
     ),
     "rl-navigation": Footnote(
-        text=(
-            "The reward is the negative distance, as in the authors' code; the paper prints its "
-            "square. The step size is the paper's 0.1. The name of the model that its authors scored "
-            "says 0.5: with that (a variant) the returns after one step are the paper's, with 0.1 "
-            "those after one and two."
-        ),
+        "The reward is the negative distance, as in the authors' code; the paper prints its "
+        "square. The step size is the paper's 0.1. The name of the model that its authors scored "
+        "says 0.5: with that (a variant) the returns after one step are the paper's, with 0.1 "
+        "those after one and two.",
     ),
     "rl-bodies": Footnote(
-        text=(
-            "rllab's dynamics and rewards (one physics step an action, velocity of the centre of mass) "
-            "in MuJoCo 4, whose solver is not that of the authors' MuJoCo 1.31."
-        ),
+        "rllab's dynamics and rewards (one physics step an action, velocity of the centre of mass) "
+        "in MuJoCo 4, whose solver is not that of the authors' MuJoCo 1.31.",
     ),
     "rl-ant": Footnote(
-        text=(
-            "The ant neither sees nor pays for its contact forces, which are 84 of the authors' 125 "
-            "inputs and less than 0.5 of a return."
-        ),
+        "The ant neither sees nor pays for its contact forces, which are 84 of the authors' 125 "
+        "inputs and less than 0.5 of a return.",
     ),
     "glyphs": Footnote(
-        text=(
-            "`glyphs` is this suite's stand-in for Omniglot, drawn from the fonts that matplotlib "
-            "ships. The paper has no number for it."
-        ),
+        "`glyphs` is this suite's stand-in for Omniglot, drawn from the fonts that matplotlib "
+        "ships. The paper has no number for it.",
     ),
 }
