@@ -32,7 +32,7 @@ FOOTNOTES: dict[str, Footnote] = {
     "batch-norm": Footnote(
         "Batch normalisation always uses the statistics of the batch at hand, support and query "
         "each its own, at test too, so that the scores are transductive; it has a beta, which is "
-        "meta-learned and not adapted, and no gamma. `batch_norm` and `adapt_beta` name the choice.",
+        "meta-learned and not adapted, and no gamma. `batch_norm` and `adapt_beta` name it.",
         methods=_META,
         explains=("batch_norm", "adapt_beta", "protocol.batch_norm"),
     ),
