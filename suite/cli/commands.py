@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, arg
 
-# Where --set is given again, its fields are added to those before.
-Changes = Annotated[
-    UseAppendAction[tuple[tuple[str, ...], ...]], arg(name="set", metavar="FIELD=VALUE ...")
-]
+from suite.cli.options import (
+    Changes,
+    MaybeCount,
+    MaybeDuration,
+    MaybeName,
+    MaybePath,
+    Names,
+    Seeds,
+)
 
 
 def run(
@@ -17,20 +22,20 @@ def run(
     /,
     seeds: tuple[int, ...] = (0,),
     schedule: Literal["paper", "short"] = "paper",
-    iterations: int | None = None,
+    iterations: MaybeCount = None,
     set_: Changes = (),
-    protocols: tuple[str, ...] = (),
-    data: Path | None = None,
+    protocols: Names = (),
+    data: MaybePath = None,
     results: Path = Path("results"),
     device: str = "auto",
-    threads: int | None = None,
-    time_limit: str | None = None,
+    threads: MaybeCount = None,
+    time_limit: MaybeDuration = None,
     checkpoint_every: str = "30s",
-    checkpoints: Path | None = None,
+    checkpoints: MaybePath = None,
     rerun: bool = False,
     engine: str = "auto",
-    seeds_together: int | None = None,
-    tasks_per_chunk: int | None = None,
+    seeds_together: MaybeCount = None,
+    tasks_per_chunk: MaybeCount = None,
 ) -> int:
     """Train, score on the test tasks, and write one record a seed and protocol.
 
@@ -92,15 +97,15 @@ def run(
 def reproduce(
     name: Positional[Annotated[str, arg(metavar="NAME")]],
     /,
-    seeds: tuple[int, ...] = (),
+    seeds: Seeds = (),
     schedule: Literal["paper", "short"] = "paper",
-    iterations: int | None = None,
-    settings: tuple[str, ...] = (),
-    methods: tuple[str, ...] = (),
-    data: Path | None = None,
+    iterations: MaybeCount = None,
+    settings: Names = (),
+    methods: Names = (),
+    data: MaybePath = None,
     results: Path = Path("results"),
-    jobs: int | None = None,
-    time_limit: str | None = None,
+    jobs: MaybeCount = None,
+    time_limit: MaybeDuration = None,
 ) -> int:
     """Run all settings and methods of one part of the paper, several runs at a time.
 
@@ -138,19 +143,19 @@ def reproduce(
 
 
 def evaluate(
-    run: Positional[Annotated[str | None, arg(metavar="[RUN]")]] = None,
+    run: Positional[Annotated[str | None, arg(metavar="[RUN]", help_behavior_hint="")]] = None,
     /,
-    protocols: tuple[str, ...] = (),
-    weights: Path | None = None,
+    protocols: Names = (),
+    weights: MaybePath = None,
     layout: Literal["auto", "torch", "tensorflow"] = "auto",
-    setting: str | None = None,
+    setting: MaybeName = None,
     method: str = "maml",
     seed: int = 0,
-    data: Path | None = None,
+    data: MaybePath = None,
     results: Path = Path("results"),
     device: str = "auto",
-    threads: int | None = None,
-    time_limit: str | None = None,
+    threads: MaybeCount = None,
+    time_limit: MaybeDuration = None,
 ) -> int:
     """Score a trained model under other protocols.
 
@@ -196,13 +201,13 @@ def evaluate(
 
 
 def verify(
-    runs: Positional[Annotated[tuple[str, ...], arg(metavar="RUN...")]],
+    runs: Positional[Annotated[tuple[str, ...], arg(metavar="RUN...", help_behavior_hint="")]],
     /,
     train: bool = False,
-    data: Path | None = None,
+    data: MaybePath = None,
     results: Path = Path("results"),
     device: str = "auto",
-    threads: int | None = None,
+    threads: MaybeCount = None,
 ) -> int:
     """Score a record's weights again, or train them again, and compare every outcome.
 
@@ -233,12 +238,12 @@ def verify(
 def benchmark(
     reports: Path = Path("reports"),
     device: str = "auto",
-    threads: int | None = None,
-    settings: tuple[str, ...] = (),
+    threads: MaybeCount = None,
+    settings: Names = (),
     budget: float = 20.0,
     memory: bool = True,
     brief: bool = False,
-    registry: int | None = None,
+    registry: MaybeCount = None,
 ) -> int:
     """Time meta-gradients and environment steps against other ways, and against what is possible.
 
@@ -267,11 +272,11 @@ def benchmark(
 
 
 def data(
-    name: Positional[Annotated[str | None, arg(metavar="[NAME]")]] = None,
+    name: Positional[Annotated[str | None, arg(metavar="[NAME]", help_behavior_hint="")]] = None,
     /,
-    data: Path | None = None,
+    data: MaybePath = None,
     cache: bool = False,
-    clear: str | None = None,
+    clear: MaybeName = None,
 ) -> int:
     """Find or download a data set, decode it once into the cache, and say which it is.
 

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
+from suite.cli.options import MaybePath
+
 if TYPE_CHECKING:
     from suite.cli.limits import Limits
 
 
 def list_(
-    setting: Positional[Annotated[str | None, arg(metavar="[SETTING]")]] = None,
+    setting: Positional[
+        Annotated[str | None, arg(metavar="[SETTING]", help_behavior_hint="")]
+    ] = None,
     /,
     results: Path = Path("results"),
     missing: bool = False,
@@ -126,7 +130,7 @@ def tables(
     show: bool = False,
     check: bool = False,
     lenient: bool = False,
-    readme: Path | None = None,
+    readme: MaybePath = None,
 ) -> int:
     """Write tables.md and the figures from the registry alone.
 
@@ -159,7 +163,7 @@ def report(
     reports: Path = Path("reports"),
     check: bool = False,
     lenient: bool = False,
-    readme: Path | None = None,
+    readme: MaybePath = None,
 ) -> int:
     """Write index.html, a page to look at, with tables.md and the figures, from the registry alone.
 

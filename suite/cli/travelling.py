@@ -7,7 +7,9 @@ from tyro.conf import Positional, arg
 
 
 def pack(
-    names: Positional[Annotated[tuple[str, ...], arg(metavar="FILE [RUN...]")]] = (),
+    names: Positional[
+        Annotated[tuple[str, ...], arg(metavar="FILE [RUN...]", help_behavior_hint="")]
+    ] = (),
     /,
     unfinished: bool = False,
     results: Path = Path("results"),
@@ -56,7 +58,9 @@ def unpack(
 
 
 def publish(
-    runs: Positional[Annotated[tuple[str, ...], arg(metavar="[RUN...]")]] = (),
+    runs: Positional[
+        Annotated[tuple[str, ...], arg(metavar="[RUN...]", help_behavior_hint="")]
+    ] = (),
     /,
     results: Path = Path("results"),
 ) -> int:

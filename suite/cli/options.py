@@ -1,0 +1,20 @@
+"""The kinds of options that commands share; each shows in `--help` what a user writes.
+
+Those that may be left out say in words what then happens, and have no default to show.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import UseAppendAction, arg
+
+MaybePath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
+MaybeCount = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
+MaybeDuration = Annotated[str | None, arg(metavar="DURATION", help_behavior_hint="")]
+MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
+Names = Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="")]
+Seeds = Annotated[tuple[int, ...], arg(metavar="INT ...", help_behavior_hint="")]
+Changes = Annotated[
+    UseAppendAction[tuple[tuple[str, ...], ...]], arg(name="set", metavar="FIELD=VALUE ...")
+]
+"""Where --set is given again, its fields are added to those before."""
