@@ -10,6 +10,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -71,6 +72,29 @@ def lint(session: nox.Session) -> None:
     session.run(python, "-m", "ruff", "check", ".")
     session.run(python, "-m", "ruff", "format", "--check", ".")
     session.run(python, "-m", "mypy")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it into an empty environment elsewhere, and run it there."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        install = ("-m", "pip", "--quiet", "--disable-pip-version-check")
+        session.run(
+            sys.executable, *install, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)
+        )
+        (built,) = folder.glob("*.whl")
+        session.run(sys.executable, "-m", "venv", str(folder / "environment"))
+        scripts = folder / "environment" / ("Scripts" if os.name == "nt" else "bin")
+        python = str(scripts / "python")
+        session.run(python, *install, "install", "-c", str(CONSTRAINTS), str(built), external=True)
+        with session.chdir(folder):
+            command = (str(scripts / "suite"),)
+            own = {"SUITE_CACHE": str(folder / "cache"), "PYTHONPATH": None}
+            session.run(*command, "doctor", external=True, env=own)
+            session.run(*command, "list", external=True, env=own)
+            options = ("--iterations", "500", "--protocols", "5-shot", "--threads", "1")
+            session.run(*command, "run", "sinusoid", "maml", *options, external=True, env=own)
 
 
 @nox.session
