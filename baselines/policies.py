@@ -55,5 +55,5 @@ class InformedPolicy(PolicyMethod):
     """The oracle: told the goal, and not adapted."""
 
     name: ClassVar[str] = "oracle"
-    told: ClassVar[bool] = True
+    informed: ClassVar[bool] = True
     unheeded: ClassVar[frozenset[str]] = _ALL_GOALS | {"later_step_share"}

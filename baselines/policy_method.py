@@ -19,11 +19,11 @@ class PolicyMethod(Method):
 
     order: ClassVar[Order | None] = None
     """The order of derivative through the inner step; None where training takes no such step."""
-    told: ClassVar[bool] = False
+    informed: ClassVar[bool] = False
     """Whether the policy is told the goal, after the observation."""
     step_sizes: ClassVar[tuple[float, ...]] = ()
     """The candidates for the step size at test, chosen on validation goals; none: `inner_lr`."""
     validation_tasks: ClassVar[int] = 20
 
     def network(self, config: Config, classes: int) -> Network:
-        return policy_network(config, told=self.told)
+        return policy_network(config, informed=self.informed)

@@ -102,7 +102,7 @@ def _told(values: Sequence[float], decimals: int = 0) -> str:
 def _ours(setting: Setting, threads: int) -> _Variant:
     config = setting.config
     with environment.torch_threads(threads):
-        world = world_of(config, told=False)
+        world = world_of(config, informed=False)
     weights = _policy(setting).network(config, 0).initial(generator(0, "initial weights"))
     policies = per_task({name: v[None] for name, v in weights.items()}, config.tasks_per_batch)
     rng = numpy_generator(0, "benchmark", 0)
@@ -168,7 +168,7 @@ def _iteration(setting: Setting, threads: int) -> float:
     with environment.torch_threads(threads):
         method, config = _policy(setting), setting.config
         state = stack([initial_snapshot(method.network(config, 0), 0)], config, torch.device("cpu"))
-        iterate = PolicyIteration(world_of(config, told=False), method, config, 0, state)
+        iterate = PolicyIteration(world_of(config, informed=False), method, config, 0, state)
         iterate()
         began = time.perf_counter()
         iterate()

@@ -48,7 +48,7 @@ def _require_trained(record: Record) -> None:
 
 def _of_the_paper(registry: Registry) -> list[Record]:
     """The records of the seed that count for the paper, trained and with weights that are named."""
-    cells = [cell for cell in collect(registry.records()).cells if cell.place == "paper"]
+    cells = [cell for cell in collect(registry.records()).cells if cell.category == "paper"]
     return [
         record
         for cell in cells

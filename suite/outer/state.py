@@ -85,12 +85,12 @@ def unstack(state: TrainingState) -> list[Snapshot]:
     return [
         Snapshot(
             **{
-                group: {name: value[place].clone() for name, value in values.items()}
+                group: {name: value[index].clone() for name, value in values.items()}
                 for group, values in groups.items()
             },
             iteration=state.iteration,
-            sums=sums[:, place].clone(),
+            sums=sums[:, index].clone(),
             history=history,
         )
-        for place, history in enumerate(state.histories)
+        for index, history in enumerate(state.histories)
     ]

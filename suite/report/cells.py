@@ -19,7 +19,7 @@ from suite.settings import METHODS, SETTINGS, Config, Protocol, Schedule, Settin
 _SCHEDULE_CHANGES = {"validate_every": "validate_every", "version": "training.version"}
 """The fields of a schedule that may differ from the setting's, and what the tables call them."""
 
-Place = Literal["paper", "variant", "shortened", "lengthened", "none"]
+Category = Literal["paper", "variant", "shortened", "lengthened", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Cell:
         return {}
 
     @cached_property
-    def place(self) -> Place:
+    def category(self) -> Category:
         """`paper` for a reproduction, `variant` for a changed one, else the schedule's name."""
         schedule = self.schedule
         length = self.setting.schedule(schedule.iterations, self.method).name

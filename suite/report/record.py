@@ -93,7 +93,7 @@ def _outcome(record: Record) -> Iterator[Line]:
             yield "diverged", f"{metric.diverged:,} of {record.protocol.tasks:,} tasks"
         printed = paper_number(setting, record.method, record.protocol, step)
         if printed is not None:
-            caveat = _CAVEATS.get(cell_of(record).place, "")
+            caveat = _CAVEATS.get(cell_of(record).category, "")
             shown = text.paper_cell(printed, setting)
             yield "the paper's", f"{shown} ({printed.source}){caveat}"
         means = [_score(record, mean, None) for mean in metric.by_step]

@@ -34,8 +34,8 @@ def shown(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], str]:
     Runs of the paper's schedule if there are any, else those of the longest other schedule;
     never both, and no variants.
     """
-    paper = tuple(cell for cell in cells if cell.place == "paper")
-    other = [cell for cell in cells if cell.place in ("shortened", "lengthened")]
+    paper = tuple(cell for cell in cells if cell.category == "paper")
+    other = [cell for cell in cells if cell.category in ("shortened", "lengthened")]
     plain = [cell for cell in other if not cell.changes]
     if not plain or any(trains(cell.method) for cell in paper):
         return paper, ""

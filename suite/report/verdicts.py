@@ -83,9 +83,9 @@ def judged(cells: Iterable[Cell]) -> list[Judged]:
     """
     found: dict[tuple[str, str, Protocol], Cell] = {}
     for cell in cells:
-        place = (cell.setting.id, cell.method, cell.protocol)
-        if cell.place == "paper" and len(cell.records) > _seeds(found.get(place)):
-            found[place] = cell
+        row = (cell.setting.id, cell.method, cell.protocol)
+        if cell.category == "paper" and len(cell.records) > _seeds(found.get(row)):
+            found[row] = cell
     rows = []
     for setting in SETTINGS.values():
         for printed in setting.paper:

@@ -37,13 +37,13 @@ def initial_policy(
     return params | {"log_std": torch.zeros(actions)}
 
 
-def policy_network(config: Config, *, told: bool) -> Network:
-    """The policy of the environment that `config` names; `told` widens its input by the goal.
+def policy_network(config: Config, *, informed: bool) -> Network:
+    """The policy of the environment that `config` names; `informed` widens its input by the goal.
 
     Its forward pass gives the means of the actions.
     """
     environment = make_environment(config.dataset)
-    goal = environment.test_goals().shape[1] if told else 0
+    goal = environment.test_goals().shape[1] if informed else 0
     inputs, actions = environment.observation_size + goal, environment.action_size
 
     def initial(generator: torch.Generator) -> Params:

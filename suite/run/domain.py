@@ -26,14 +26,14 @@ class Scored:
 
 
 class Domain(Protocol):
-    """How the runs of some seeds are trained and scored; a seed goes by its place among them."""
+    """How the runs of some seeds are trained and scored; a seed goes by its index among them."""
 
     @property
     def network(self) -> Network:
         """What is trained."""
         ...
 
-    def facts(self, place: int) -> DataFacts:
+    def facts(self, index: int) -> DataFacts:
         """The data of a seed."""
         ...
 
@@ -41,14 +41,14 @@ class Domain(Protocol):
         """Trainings that go on from there, side by side."""
         ...
 
-    def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
-        """Take `state`, of the seeds at `places`, to the end of the schedule.
+    def train(self, indices: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
+        """Take `state`, of the seeds at `indices`, to the end of the schedule.
 
         Raises `Stopped` and `Diverged`; see `suite.run.train`.
         """
         ...
 
-    def score(self, place: int, params: Params, protocol: Scoring, watch: Watch) -> Scored:
+    def score(self, index: int, params: Params, protocol: Scoring, watch: Watch) -> Scored:
         """The model with these weights, (1, ...), on the test tasks of the seed.
 
         Raises `Stopped` where `watch` says so.

@@ -143,7 +143,7 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
         try:
             _train(job, group, state)
         except Diverged as error:
-            failed = dict.fromkeys(error.places, error)
+            failed = dict.fromkeys(error.indices, error)
         except SuiteError:
             raise
         except Exception as error:
@@ -161,8 +161,8 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
             _train_and_score_apart(job, group)
             return
         snapshots = unstack(state)
-        for place, reason in failed.items():
-            _record_failure(job, group[place], reason, snapshots[place])
+        for index, reason in failed.items():
+            _record_failure(job, group[index], reason, snapshots[index])
         if not failed:
             # Scoring needs memory of its own, and none of Adam's.
             del state
@@ -170,8 +170,8 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
             for run, snapshot in zip(group, snapshots, strict=True):
                 _score(job, run, snapshot, together)
             return
-        sound = [place for place in range(len(group)) if place not in failed]
-        group, snapshots = [group[place] for place in sound], [snapshots[p] for p in sound]
+        sound = [index for index in range(len(group)) if index not in failed]
+        group, snapshots = [group[index] for index in sound], [snapshots[p] for p in sound]
 
 
 def _train_and_score_apart(job: _Job, group: list[Run]) -> None:
@@ -186,7 +186,7 @@ def _named(job: _Job, group: list[Run]) -> str:
 
 
 def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
-    request, places = job.request, [run.place for run in group]
+    request, indices = job.request, [run.index for run in group]
     if not request.trains and state.iteration < request.schedule.iterations:
         run = group[0]
         raise UsageError(
@@ -194,7 +194,7 @@ def _train(job: _Job, group: list[Run], state: TrainingState) -> None:
             f"{run.checkpoint.parent}; train them with: {_how_to_train(job, run)}"
         )
     hooks = replace(request.hooks, checkpoints=tuple(run.checkpoint for run in group))
-    job.domain.train(places, state, hooks)
+    job.domain.train(indices, state, hooks)
 
 
 def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
@@ -224,7 +224,7 @@ def _scored(job: _Job, run: Run, last: Snapshot, identity: Identity, together: i
     snapshot = _weights(job, run, last, best, protocol)
     watch = _watch(job, run, snapshot, identity)
     params = {name: value[None].to(request.device) for name, value in snapshot.params.items()}
-    scored = job.domain.score(run.place, params, protocol, watch)
+    scored = job.domain.score(run.index, params, protocol, watch)
     return results.completed(
         identity,
         request.setting.metric.name,

@@ -42,7 +42,7 @@ def draw_policy(record: Record, registry: Registry) -> Figure:
     method = method_of(setting, record.method)
     if not isinstance(method, PolicyMethod):
         raise UsageError(f"{setting.id} has no policies to draw; its figures: suite report")
-    world = world_of(record.config, told=method.told)
+    world = world_of(record.config, informed=method.informed)
     weights = _weights(record, method.network(record.config, 0), registry)
     goals = _goals(world.environment)
     policies = list(
@@ -55,7 +55,7 @@ def draw_policy(record: Record, registry: Registry) -> Figure:
                 record.protocol,
                 record.selected.get("step_size", record.config.inner_lr),
             ),
-            1 if method.told else None,
+            1 if method.informed else None,
         )
     )
     title = f"{setting.title}, {record.method}, seed {record.seed}"
@@ -101,7 +101,7 @@ def _trace(world: World, params: Params, goals: Array, seed: int) -> list[Array]
     traces = [[each] for each in state]
     for _ in range(environment.horizon):
         seen = environment.observe(state)
-        told = np.concatenate([seen, wanted], axis=1) if world.told else seen
+        told = np.concatenate([seen, wanted], axis=1) if world.informed else seen
         noise = rng.standard_normal((len(wanted), environment.action_size))
         step = environment.step(state, act(params, told, noise, world.activation), wanted)
         state = step.state

@@ -41,7 +41,7 @@ class World:
 
     environment: Environment
     discount: float
-    told: bool
+    informed: bool
     """Whether a policy is told the goal."""
     activation: Activation = F.relu
     """The activation of the policies' hidden units."""
@@ -59,18 +59,18 @@ class World:
             slots,
             self.discount,
             rng,
-            self.told,
+            self.informed,
             self.activation,
         )
 
 
-def world_of(config: Config, *, told: bool) -> World:
+def world_of(config: Config, *, informed: bool) -> World:
     """The environment that `config` names, on as many threads as torch has."""
     environment = make_environment(config.dataset, threads=torch.get_num_threads())
     return World(
         environment=environment,
         discount=config.discount or 1.0,
-        told=told,
+        informed=informed,
         activation=ACTIVATIONS[config.activation],
         later_step_share=config.later_step_share or 1.0,
     )
@@ -82,10 +82,10 @@ class Reinforcement:
     def __init__(self, request: Request, method: PolicyMethod) -> None:
         config = request.config
         self._request, self._method = request, method
-        self._world = world_of(config, told=method.told)
+        self._world = world_of(config, informed=method.informed)
         self.network = method.network(config, 0)
 
-    def facts(self, place: int) -> DataFacts:
+    def facts(self, index: int) -> DataFacts:
         name = self._request.config.dataset
         definition = f"environment {name}, version {_VERSION}"
         return DataFacts(
@@ -100,23 +100,23 @@ class Reinforcement:
             raise UsageError("policies are trained one seed at a time: leave --seeds-together out")
         return stack(snapshots, self._request.config, self._request.device)
 
-    def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
+    def train(self, indices: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
         request = self._request
         if state.iteration >= request.schedule.iterations:
             return
-        seed = request.seeds[places[0]]
+        seed = request.seeds[indices[0]]
         iterate = PolicyIteration(self._world, self._method, request.config, seed, state)
         repeat(iterate, iterate.validate, request.schedule, state, hooks, higher_is_better=True)
 
-    def score(self, place: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
-        seed, config = self._request.seeds[place], self._request.config
+    def score(self, index: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
+        seed, config = self._request.seeds[index], self._request.config
         goals = self._world.environment.test_goals()
         if protocol.tasks > len(goals):
             raise UsageError(f"there are {len(goals)} test goals, not {protocol.tasks}")
         selected: dict[str, float] = {}
         if self._method.step_sizes:
             selected["step_size"] = self._best_step_size(seed, params, protocol, watch)
-        adapts = not self._method.told
+        adapts = not self._method.informed
         scores = returns_of(
             policies_by_step(
                 self._world,

@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One seed of a request, at the index `place` among its seeds."""
+    """One seed of a request, at `index` among its seeds."""
 
-    place: int
+    index: int
     seed: int
     identities: list[Identity]
     standing: list[list[Record]]
@@ -73,19 +73,19 @@ def look_up(
 ) -> list[Run]:
     """The runs, one a seed, with what stands of each in the registry.
 
-    `trainer` is what trains it, `facts` are of the data of a seed by place.
+    `trainer` is what trains it, `facts` are of the data of a seed by its index.
     """
     runs = []
-    for place, seed in enumerate(request.seeds):
+    for index, seed in enumerate(request.seeds):
         identities = [
-            _identity(request, method, facts(place), place, each) for each in request.protocols
+            _identity(request, method, facts(index), index, each) for each in request.protocols
         ]
         standing = [_completed_attempts(registry, identity) for identity in identities]
         rerun = min(map(len, standing)) if request.rerun else 0
         runs.append(
             Run(
                 checkpoints=request.checkpoints,
-                place=place,
+                index=index,
                 seed=seed,
                 identities=identities,
                 standing=standing,
@@ -135,13 +135,13 @@ def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:
 
 
 def _identity(
-    request: Request, method: Method, data: DataFacts, place: int, protocol: Protocol
+    request: Request, method: Method, data: DataFacts, index: int, protocol: Protocol
 ) -> Identity:
     return Identity(
         setting=request.setting.id,
         method=request.method,
         options=msgspec.json.decode(msgspec.json.encode(method)),
-        seed=request.seeds[place],
+        seed=request.seeds[index],
         config=request.config,
         schedule=request.schedule,
         protocol=protocol,

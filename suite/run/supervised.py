@@ -41,8 +41,8 @@ class Supervised:
         self.network = trainer.network(config, self._source.train_classes)
         self._selections: dict[tuple[int, str, Hashable], dict[str, float]] = {}
 
-    def facts(self, place: int) -> DataFacts:
-        source, split = self._source, self._source.splits[place]
+    def facts(self, index: int) -> DataFacts:
+        source, split = self._source, self._source.splits[index]
         return DataFacts(
             name=source.name,
             fingerprint=source.fingerprint,
@@ -59,14 +59,14 @@ class Supervised:
     def state(self, snapshots: Sequence[Snapshot]) -> TrainingState:
         return stack(snapshots, self._training, self._request.device, self._trainer.optimizer)
 
-    def train(self, places: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
+    def train(self, indices: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
         lessons, request = self._lessons.stream, self._request
-        streams = (lessons(self._trainer.stream, places), lessons("validation", places))
+        streams = (lessons(self._trainer.stream, indices), lessons("validation", indices))
         learner = Learner(config=self._training, network=self.network, params=state.params)
         train(self._trainer, learner, request.schedule, streams, state, hooks, request.engine)
 
-    def score(self, place: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
-        seed = self._request.seeds[place]
+    def score(self, index: int, params: Params, protocol: Protocol, watch: Watch) -> Scored:
+        seed = self._request.seeds[index]
         learner = Learner(
             config=protocol.at_test(self._request.config),
             network=self.network,
@@ -75,8 +75,8 @@ class Supervised:
             key=stream_key(seed, "fresh head"),
             pause=watch.pause,
         )
-        test = self._source.stream("test", [place], protocol.n_way)
-        selected = self._selected(place, learner, protocol, watch)
+        test = self._source.stream("test", [index], protocol.n_way)
+        selected = self._selected(index, learner, protocol, watch)
         return Scored(
             scores=evaluate(self._method, learner, test, protocol, selected, watch),
             selected=selected,
@@ -84,15 +84,15 @@ class Supervised:
         )
 
     def _selected(
-        self, place: int, learner: Learner, protocol: Protocol, watch: Watch
+        self, index: int, learner: Learner, protocol: Protocol, watch: Watch
     ) -> dict[str, float]:
         """What the method selects for the weights of `protocol`, or has selected already."""
         kept = watch.partial.kept() if watch.partial else Kept()
         if kept.selected is not None:
             return kept.selected
-        which = (place, protocol.checkpoint, self._method.selection(protocol))
+        which = (index, protocol.checkpoint, self._method.selection(protocol))
         if which not in self._selections:
-            validation = self._source.stream("validation", [place], protocol.n_way)
+            validation = self._source.stream("validation", [index], protocol.n_way)
             done = list(kept.trials)
             with watch.keeping(lambda: Kept(trials=done)) as pause:
                 trials = Trials(done=done, pause=pause)

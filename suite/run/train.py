@@ -31,11 +31,11 @@ _AHEAD = 100
 
 
 class Diverged(SuiteError):
-    """The weights of the seeds at `places` are no longer finite."""
+    """The weights of the seeds at `indices` are no longer finite."""
 
-    def __init__(self, message: str, places: tuple[int, ...]) -> None:
+    def __init__(self, message: str, indices: tuple[int, ...]) -> None:
         super().__init__(message)
-        self.places = places
+        self.indices = indices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,9 +180,9 @@ def _add_energy(state: TrainingState, joules: float | None) -> None:
 
 
 def _save(paths: Sequence[Path], state: TrainingState, lost: Sequence[int]) -> None:
-    """All seeds but those at the `lost` places."""
-    for place, (path, snapshot) in enumerate(zip(paths, unstack(state), strict=True)):
-        if place not in lost:
+    """All seeds but those at the `lost` indices."""
+    for index, (path, snapshot) in enumerate(zip(paths, unstack(state), strict=True)):
+        if index not in lost:
             checkpoint.save(path, snapshot)
 
 
@@ -191,8 +191,8 @@ def _add_curve_point(
 ) -> None:
     losses, metrics = (state.sums / schedule.validate_every).tolist()
     points = zip(state.histories, losses, metrics, validation, strict=True)
-    for place, (history, *values) in enumerate(points):
-        if place not in lost:
+    for index, (history, *values) in enumerate(points):
+        if index not in lost:
             history.curve.append((state.iteration, *values))
     state.sums.zero_()
 
@@ -203,8 +203,8 @@ def _keep_best(
     """Save each seed whose validation metric, times `sign`, is greater than ever before."""
     values = [[sign * point[-1] for point in history.curve] for history in state.histories]
     better = [
-        place not in lost and (len(seen) == 1 or seen[-1] > max(seen[:-1]))
-        for place, seen in enumerate(values)
+        index not in lost and (len(seen) == 1 or seen[-1] > max(seen[:-1]))
+        for index, seen in enumerate(values)
     ]
     if any(better):
         for path, snapshot, is_best in zip(paths, unstack(state), better, strict=bool(paths)):
@@ -213,6 +213,6 @@ def _keep_best(
 
 
 def _lost(state: TrainingState) -> tuple[int, ...]:
-    """The places of the seeds whose weights are not finite."""
+    """The indices of the seeds whose weights are not finite."""
     finite = torch.stack([v.isfinite().flatten(1).all(1) for v in state.params.values()]).all(0)
-    return tuple(place for place, fine in enumerate(finite.tolist()) if not fine)
+    return tuple(index for index, fine in enumerate(finite.tolist()) if not fine)

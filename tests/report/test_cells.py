@@ -75,7 +75,7 @@ def test_a_changed_protocol_is_a_variant() -> None:
     record = make_record("omniglot-5way-1shot", "maml", 0, level=0.9)
     protocol = msgspec.structs.replace(record.protocol, tasks=10)
     (cell,) = collect([msgspec.structs.replace(record, protocol=protocol)]).cells
-    assert cell.place == "variant"
+    assert cell.category == "variant"
     assert cell.changes == ("protocol.tasks=10",)
 
 
@@ -83,7 +83,7 @@ def test_a_schedule_named_after_the_paper_must_have_its_length_too() -> None:
     record = make_record("omniglot-5way-1shot", "maml", 0, level=0.9)
     short = msgspec.structs.replace(record.schedule, iterations=10)
     (cell,) = collect([msgspec.structs.replace(record, schedule=short)]).cells
-    assert cell.place == "shortened"
+    assert cell.category == "shortened"
 
 
 def test_a_run_of_older_training_code_stands_apart_under_its_own_key() -> None:
@@ -92,13 +92,13 @@ def test_a_run_of_older_training_code_stands_apart_under_its_own_key() -> None:
     assert run_key(older) != run_key(today)
     assert b"version" not in canonical(older.schedule)
     first, second = sorted(collect([today, older]).cells, key=lambda cell: cell.outdated)
-    assert (first.place, first.changes) == ("paper", ())
-    assert (second.place, second.changes) == ("variant", ("training.version=1",))
+    assert (first.category, first.changes) == ("paper", ())
+    assert (second.category, second.changes) == ("variant", ("training.version=1",))
 
 
 def test_a_trained_random_initialization_is_none() -> None:
     (cell,) = collect([make_record("sinusoid", "random-init", 0, level=3.0)]).cells
-    assert cell.place == "lengthened"
+    assert cell.category == "lengthened"
 
 
 def test_different_data_are_not_pooled() -> None:

@@ -186,9 +186,11 @@ def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
         return policies
 
     monkeypatch.setattr("suite.run.reinforcement.adapted", adapted)
-    params = policy_network(SETTING.config, told=False).initial(torch.Generator().manual_seed(0))
+    params = policy_network(SETTING.config, informed=False).initial(
+        torch.Generator().manual_seed(0)
+    )
     params = {name: value[None] for name, value in params.items()}
-    world = World(environment=Recorder(), discount=0.99, told=False, later_step_share=0.5)
+    world = World(environment=Recorder(), discount=0.99, informed=False, later_step_share=0.5)
     goals = np.array([[1.0, 0.0], [2.0, 0.0]])
     (protocol,) = SETTING.protocols
     found = returns_of(policies_by_step(world, params, goals, (0, "test"), protocol, 0.4))

@@ -69,7 +69,7 @@ def _kinds(contents: Contents) -> Mapping[tuple[str, int], str]:
         (each.key, each.attempt): each.schedule.name for each in contents.records
     }
     for cell in contents.cells:
-        kinds |= dict.fromkeys(_names(cell.records), cell.place)
+        kinds |= dict.fromkeys(_names(cell.records), cell.category)
     return kinds
 
 

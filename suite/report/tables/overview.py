@@ -27,10 +27,10 @@ def render_overview(records: Iterable[Record]) -> str:
                 setting.id,
                 one_line(protocol.name),
                 label,
-                length if cell.place in ("paper", "variant") else f"{length} ({cell.place})",
+                length if cell.category in ("paper", "variant") else f"{length} ({cell.category})",
                 len(cell.records),
                 text.our_cell(summary, setting),
-                text.paper_cell(printed, setting) if cell.place == "paper" else text.NOTHING,
+                text.paper_cell(printed, setting) if cell.category == "paper" else text.NOTHING,
             )
         )
     return tabulate(rows, _HEADINGS, tablefmt="simple", disable_numparse=True)

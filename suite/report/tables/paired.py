@@ -44,9 +44,9 @@ def _comparable(first: Cell, second: Cell) -> bool:
     return (
         first.setting is second.setting
         and first.protocol == second.protocol
-        and first.place == second.place
+        and first.category == second.category
         and first.changes == second.changes
-        and (first.place == "paper" or first.schedule == second.schedule)
+        and (first.category == "paper" or first.schedule == second.schedule)
     )
 
 

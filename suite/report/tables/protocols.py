@@ -49,7 +49,9 @@ def render_protocols(cells: Iterable[Cell], results_link: str) -> list[str]:
     for model in models(cells):
         record, setting = model.base, model.cell.setting
         length = f"{record.schedule.iterations:,} iterations"
-        note = "" if model.cell.place == "paper" else f", {model.cell.place}: not a reproduction"
+        note = (
+            "" if model.cell.category == "paper" else f", {model.cell.category}: not a reproduction"
+        )
         label = method_label(model.cell, cells)
         heading = f"### {setting.title}: {label} seed {record.seed}, {length}{note}"
         blocks += [heading, text.table(_HEADERS, _rows(model, results_link))]

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from suite.escape import code, markdown
-from suite.report.cells import Cell, Contents, Place, method_order
+from suite.report.cells import Category, Cell, Contents, method_order
 from suite.report.numbers import best_trained, paper_number, step_means, summarise
 from suite.report.tables import notes, text
 from suite.settings import SETTINGS, Problem, Protocol, Setting
 
-_OTHER: dict[Place, str] = {
+_OTHER: dict[Category, str] = {
     "variant": "Variants (the schedule of the paper, a changed configuration)",
     "shortened": "Shortened runs (not a reproduction)",
     "lengthened": "Lengthened runs (not a reproduction)",
@@ -40,29 +40,29 @@ class Section:
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """The cells of this section, of all places."""
+        """The cells of this section, of all categories."""
         return [cell for cell in self.contents.cells if cell.setting in self.settings]
 
-    def at(self, place: Place) -> list[Cell]:
-        """The cells of one place."""
-        return self._places.get(place, [])
+    def at(self, category: Category) -> list[Cell]:
+        """The cells of one category."""
+        return self._by_category.get(category, [])
 
     @cached_property
-    def _places(self) -> dict[Place, list[Cell]]:
-        places: dict[Place, list[Cell]] = {}
+    def _by_category(self) -> dict[Category, list[Cell]]:
+        categories: dict[Category, list[Cell]] = {}
         for cell in self.cells:
-            places.setdefault(cell.place, []).append(cell)
-        return places
+            categories.setdefault(cell.category, []).append(cell)
+        return categories
 
     def siblings(self, cell: Cell) -> list[Cell]:
-        """The cells of the same place, setting and method."""
-        return self._siblings[cell.place, cell.setting.id, cell.method]
+        """The cells of the same category, setting and method."""
+        return self._siblings[cell.category, cell.setting.id, cell.method]
 
     @cached_property
-    def _siblings(self) -> dict[tuple[Place, str, str], list[Cell]]:
-        siblings: dict[tuple[Place, str, str], list[Cell]] = {}
+    def _siblings(self) -> dict[tuple[Category, str, str], list[Cell]]:
+        siblings: dict[tuple[Category, str, str], list[Cell]] = {}
         for cell in self.cells:
-            siblings.setdefault((cell.place, cell.setting.id, cell.method), []).append(cell)
+            siblings.setdefault((cell.category, cell.setting.id, cell.method), []).append(cell)
         return siblings
 
     def tail(self, cell: Cell | None) -> list[str]:
@@ -87,8 +87,8 @@ def render_section(
         )
     blocks += _RENDERED[settings[0].config.problem](section)
     blocks += ["\n".join(notes.choices(section.at("paper")))]
-    for place, heading in _OTHER.items():
-        if cells := section.at(place):
+    for category, heading in _OTHER.items():
+        if cells := section.at(category):
             blocks += [f"### {heading}", _other_table(section, cells)]
     ids = {setting.id for setting in settings}
     failed = [record for record in contents.failed if record.setting in ids]
@@ -106,7 +106,7 @@ def steps_of(setting: Setting) -> tuple[int, ...]:
     return tuple(sorted(named)) or tuple({each.report_step for each in setting.protocols})
 
 
-def _places(
+def _rows_of(
     section: Section, setting: Setting, protocol: Protocol
 ) -> list[tuple[str, Cell | None]]:
     """Every row that the paper's table has: its method, and our runs or None."""
@@ -134,7 +134,7 @@ def _accuracies(section: Section) -> list[str]:
     rows = []
     for setting in section.settings:
         for protocol in setting.all_protocols:
-            for method, cell in _places(section, setting, protocol):
+            for method, cell in _rows_of(section, setting, protocol):
                 step = protocol.report_step
                 printed = paper_number(setting, method, protocol, step)
                 summary = summarise(cell, step) if cell else None
@@ -172,7 +172,7 @@ def _regression(section: Section) -> list[str]:
             row
             for protocol in setting.protocols
             if (protocol.name in printed) == in_paper
-            for method, cell in _places(section, setting, protocol)
+            for method, cell in _rows_of(section, setting, protocol)
             for row in _step_rows(section, protocol.name, setting, protocol, method, cell)
         ]
         headers = ["examples", "method", "", *_step_headers(steps_of(setting)), *_TAIL]
@@ -186,7 +186,7 @@ def _returns(section: Section) -> list[str]:
         row
         for setting in section.settings
         for protocol in setting.protocols
-        for method, cell in _places(section, setting, protocol)
+        for method, cell in _rows_of(section, setting, protocol)
         for row in _step_rows(section, setting.title, setting, protocol, method, cell)
     ]
     steps = steps_of(section.settings[0])

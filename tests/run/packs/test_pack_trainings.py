@@ -84,7 +84,7 @@ def test_a_group_of_seeds_that_came_apart_does_not_begin_anew(runs, tmp_path):
         whose = training(f"{seed}" * 12, seed)
         take(packed(tmp_path, iteration, whose, seed), runs / whose.name)
         run = Run(
-            place=seed,
+            index=seed,
             seed=seed,
             identities=[],
             standing=[],
