@@ -1,71 +1,24 @@
 """`suite show`, `suite diff`, `suite list --missing` and `suite export`."""
 
-import logging
-import os
 import shlex
-import sys
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 from tabulate import tabulate
 
-from suite import escape
 from suite.cli.registries import registry_at
 from suite.errors import UsageError
-from suite.files import atomic_path
 from suite.launch.missing import missing_jobs
 from suite.launch.plans import DEFAULT_SEEDS
 from suite.registry.compact import compact
 from suite.registry.export import write_curves, write_frame
-from suite.registry.find import find_record, home_of
-from suite.registry.published import path_of_weights, published
-from suite.registry.store import encode
+from suite.registry.find import find_record
 from suite.report.cells import collect
-from suite.report.record import describe, difference, differing
+from suite.report.record import difference, differing
 from suite.report.verdicts import judged
 from suite.settings import get_setting
 from suite.stats.verdicts import LEAST_SEEDS
-
-_DRAWN = (".png", ".svg", ".pdf")
-
-
-def show_run(wanted: str, results: Path, *, as_json: bool) -> int:
-    """See `suite.cli.reading.show`; the exit code."""
-    registry = registry_at(results, needed=False)
-    record = find_record(registry, wanted)
-    if as_json:
-        print(escape.json(encode(record).decode()), end="")
-        return 0
-    root = home_of(registry, wanted).root
-    place = path_of_weights(record, published(root))
-    lines = [*describe(record), ("weights", str(root / place) if place else "not published")]
-    print(tabulate(lines, tablefmt="plain", disable_numparse=True))
-    return 0
-
-
-def draw_run(wanted: str, target: Path, results: Path) -> int:
-    """See `suite.cli.reading.picture`; the exit code."""
-    if target.suffix not in _DRAWN:
-        raise UsageError(f"{target} does not end in any of: {', '.join(_DRAWN)}")
-    registry = registry_at(results, needed=False)
-    record = find_record(registry, wanted)
-    if sys.platform == "linux" and "DISPLAY" not in os.environ:
-        os.environ.setdefault("MUJOCO_GL", "egl")
-    # It tells, at every start, of an accelerator that is not needed.
-    logging.getLogger("OpenGL").setLevel(logging.ERROR)
-    from suite.report.figures.style import styled
-    from suite.run.pictures import draw_policy
-
-    with styled(plots=False):
-        figure = draw_policy(record, home_of(registry, wanted))
-        try:
-            with atomic_path(target) as path:
-                figure.savefig(path, format=target.suffix[1:])
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}") from error
-    print(f"wrote {target}")
-    return 0
 
 
 def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) -> int:

@@ -34,7 +34,7 @@ def list_(
 
         show_missing(results, setting, lenient=lenient)
         return
-    from suite.cli.show import show_overview, show_setting
+    from suite.cli.listing import show_overview, show_setting
 
     if setting is None:
         show_overview(results, lenient=lenient)
@@ -55,30 +55,32 @@ def show(
         results: The registry.
         json: Print the record itself.
     """
-    from suite.cli.inspect import show_run
+    from suite.cli.show import show_run
 
     return show_run(run, results, as_json=json)
 
 
 def picture(
-    run: Positional[Annotated[str, arg(metavar="RUN")]],
+    run: Positional[Annotated[str, arg(metavar="RUN|SETTING")]],
     target: Positional[Annotated[Path, arg(metavar="FILE")]],
     /,
     results: Path = Path("results"),
+    data: MaybePath = None,
 ) -> int:
-    """Draw what a trained policy does on test goals, before and after adaptation.
+    """Draw what a trained policy does on test goals, or test tasks of a setting of images.
 
     Paths in 2-D navigation; frames of half-cheetah and ant, which need OpenGL. The weights come
     from the cache of the machine that trained them, or are those published beside the record.
 
     Args:
-        run: A record's file, the beginning of its key, or setting/method/seed.
-        target: The file, a .png, .svg or .pdf.
+        run: A record's file, the beginning of its key, setting/method/seed, or a setting.
+        target: The file, a .png, .svg or .pdf; a .png for tasks.
         results: The registry.
+        data: Folder that holds the data set of a setting; by default SUITE_DATA, else a download.
     """
-    from suite.cli.inspect import draw_run
+    from suite.cli.picture import draw
 
-    return draw_run(run, target, results)
+    return draw(run, target, results, data)
 
 
 def diff(

@@ -127,3 +127,9 @@ def test_curves_for_tensorboard(suite, tmp_path):
     assert found[-1].value == pytest.approx(record.curve[-1].validation_metric, rel=1e-6)
     code, _, told = suite(command)
     assert (code, "not an empty folder" in told) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", ["sinusoid tasks.png", "glyphs-5way-1shot tasks.svg"])
+def test_what_has_no_picture_of_tasks_is_told(suite, arguments):
+    code, _, err = suite(f"picture {arguments}")
+    assert (code, "Traceback" in err, err.count("\n")) == (2, False, 1)

@@ -27,6 +27,6 @@ def test_it_takes_a_quarter_of_the_memory(make_record):
 
 
 def test_commands_that_read_the_registry_need_no_torch():
-    modules = "suite.cli.report, suite.cli.show, suite.cli.inspect"
+    modules = "suite.cli.report, suite.cli.listing, suite.cli.show, suite.cli.inspect"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

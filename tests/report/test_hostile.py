@@ -11,7 +11,8 @@ from make_golden import fail, make_record
 from msgspec import structs
 
 from suite import escape
-from suite.cli.inspect import show_difference, show_run
+from suite.cli.inspect import show_difference
+from suite.cli.show import show_run
 from suite.registry import Registry, run_key
 from suite.registry.export import write_frame
 from suite.registry.schema import Failure
