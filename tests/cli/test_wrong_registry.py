@@ -85,7 +85,7 @@ def test_references_are_not_taken_of_nothing(suite, tmp_path, reported):
 
 def as_nobody() -> None:
     """Give up the rights of root, which reads everything, Python's own modules at times too."""
-    for name in ("check", "evaluate", "inspect", "report", "show", "tables"):
+    for name in ("check", "evaluate", "inspect", "listing", "picture", "report", "show"):
         importlib.import_module(f"suite.cli.{name}")
     if os.getuid() == 0:
         os.setgid(NOBODY)
