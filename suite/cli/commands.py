@@ -13,6 +13,7 @@ from suite.cli.options import (
     MaybePath,
     Names,
     Seeds,
+    joined,
 )
 
 
@@ -20,7 +21,7 @@ def run(
     setting: Positional[Annotated[str, arg(metavar="SETTING")]],
     method: Positional[Annotated[str, arg(metavar="METHOD")]],
     /,
-    seeds: tuple[int, ...] = (0,),
+    seeds: Seeds = (),
     schedule: Literal["paper", "short"] = "paper",
     iterations: MaybeCount = None,
     set_: Changes = (),
@@ -48,7 +49,7 @@ def run(
     Args:
         setting: What to run: see `suite list`.
         method: How: see `suite list`.
-        seeds: One run for each. A seed fixes initial weights, class split and tasks.
+        seeds: One run for each; 0 by default. A seed fixes initial weights, class split and tasks.
         schedule: The paper's, or a short one for a look, recorded as shortened.
         iterations: Meta-iterations; the schedule's by default. Fewer than the paper's are recorded
             as shortened.
@@ -75,11 +76,11 @@ def run(
     return run_command(
         setting_id=setting,
         method=method,
-        seeds=seeds,
+        seeds=joined(seeds) if seeds else (0,),
         short=schedule == "short",
         iterations=iterations,
         changes=tuple(change for each in set_ for change in each or ("",)),
-        protocol_names=protocols,
+        protocol_names=joined(protocols),
         data=data,
         results=results,
         device_name=device,
@@ -130,11 +131,11 @@ def reproduce(
 
     return reproduce_command(
         name=name,
-        seeds=seeds,
+        seeds=joined(seeds),
         short=schedule == "short",
         iterations=iterations,
-        settings=settings,
-        methods=methods,
+        settings=joined(settings),
+        methods=joined(methods),
         data=data,
         results=results,
         jobs_at_once=jobs,
@@ -192,10 +193,11 @@ def evaluate(
 
     def scored() -> int:
         if weights is None and run is not None:
-            return evaluate_run(run, protocols, results, machine)
+            return evaluate_run(run, joined(protocols), results, machine)
         if weights is None or run is not None or setting is None:
             raise UsageError("name a RUN, or --weights FILE and --setting SETTING")
-        return evaluate_weights(weights, layout, setting, method, seed, protocols, machine)
+        names = joined(protocols)
+        return evaluate_weights(weights, layout, setting, method, seed, names, machine)
 
     return limited(limits, scored)
 
@@ -268,7 +270,8 @@ def benchmark(
 
     if registry is not None:
         return benchmark_registry(reports, registry)
-    return benchmark_command(reports, device, threads, settings, budget, memory=memory, brief=brief)
+    names = joined(settings)
+    return benchmark_command(reports, device, threads, names, budget, memory=memory, brief=brief)
 
 
 def data(

@@ -17,6 +17,7 @@ from suite.errors import Stopped, UsageError, one_line
 from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
 from suite.machine import environment
 from suite.outer.engine import Engine
+from suite.parsing import NotJson, parsed
 from suite.registry import Record, Registry
 from suite.run.execute import Outcome, execute
 from suite.run.request import Request
@@ -152,12 +153,18 @@ def changed(setting: Setting, method: Method, changes: tuple[str, ...]) -> Confi
 
 
 def _value(text: str) -> Any:
-    """What was typed, as JSON where it is; a list is a tuple, as in a configuration."""
+    """What was typed: a number, a name or a list of them as JSON, the list as a tuple; else text.
+
+    What is nested stays text, since no field takes it, and it may be deeper than Python's stack.
+    """
     try:
-        value = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        value = parsed(text.encode("utf-8", "surrogateescape"), object)
+    except NotJson:
         return text
-    return tuple(value) if isinstance(value, list) else value
+    parts = value if isinstance(value, list) else [value]
+    if any(isinstance(each, list | dict) for each in parts):
+        return text
+    return tuple(parts) if isinstance(value, list) else value
 
 
 def load_images(config: Config, data: Path | None, limits: Limits) -> ImageData | None:

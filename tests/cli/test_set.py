@@ -47,6 +47,11 @@ WRONG = {
     "sinusoid maml --set hidden=8": "hidden must be a list",
     "sinusoid maml --set hidden=[0]": "hidden must be a list",
     "sinusoid maml --set hidden=[true]": "hidden must be a list",
+    f"sinusoid maml --set hidden={'[' * 980}{']' * 980}": "hidden must be a list",
+    f"sinusoid maml --set hidden={'[' * 50_000}": "hidden must be a list",
+    f"sinusoid maml --set inner_lr={'[' * 980}{']' * 980}": "inner_lr must be a positive number",
+    "sinusoid maml --set inner_lr=\udcff": "inner_lr must be a positive number",
+    "sinusoid maml --set \udcff=1": "there is no field ' '",
     "sinusoid maml --set precision=fp16": "precision must be one of float32, tf32, bfloat16",
     "point-navigation maml --set precision=bfloat16": "precision must be one of float32, tf32",
     "point-navigation maml --set discount=1.5": "discount must be a positive number, 1 at most",
@@ -70,7 +75,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "message"), WRONG.items(), ids=WRONG)
+@pytest.mark.parametrize(("arguments", "message"), WRONG.items(), ids=lambda text: ascii(text)[:60])
 def test_what_is_refused(suite, tmp_path, arguments, message):
     code, out, err = suite(f"run {arguments}")
     assert code == 2
