@@ -8,11 +8,12 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from suite.cli import EXIT_FAULT
 from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import over
 from suite.data.images import load_image_data
-from suite.errors import Stopped
+from suite.errors import Stopped, UsageError
 from suite.launch.grouping import seeds_that_pay
 from suite.launch.local import Relay, run_jobs
 from suite.launch.plans import Job, merged, plan
@@ -73,13 +74,14 @@ def reproduce_command(
 
 def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> int:
     """Run the jobs, `at_once` at a time, with what they print and a bar; the exit code."""
-    failed = []
+    failed, codes = [], set()
     with _progress(len(jobs)) as (relay, advance):
         relay(f"{len(jobs)} runs, {at_once} at a time")
         for job, code in run_jobs(jobs, options, at_once=at_once, stop=limits.reason, relay=relay):
             advance()
             # What ends a run from outside counts as stopped only where all of them were stopped.
             if code not in (None, 0) and not (code in (130, 143) and limits.reason()):
+                codes.add(code)
                 seeds = " ".join(map(str, job.seeds))
                 failed.append(f"{job.setting} {job.method} seed {seeds} (exit code {code})")
     if limits.reason():
@@ -87,7 +89,16 @@ def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -
         return limits.exit_code()
     for each in failed:
         print(f"failed: {each}")
-    return 1 if failed else 0
+    return _worst(codes)
+
+
+def _worst(codes: set[int | None]) -> int:
+    """The exit code of runs that ended with these, none of them with 0: that of the table."""
+    if EXIT_FAULT in codes:
+        return EXIT_FAULT
+    if codes == {UsageError.exit_code}:
+        return UsageError.exit_code
+    return 1 if codes else 0
 
 
 def _at_once(policies: bool) -> int:

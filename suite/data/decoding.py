@@ -18,7 +18,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from suite.data.pictures import ERRORS, open_image
-from suite.errors import DataError, one_line
+from suite.data.unreadable import unreadable
+from suite.errors import one_line
 from suite.files import open_regular, read_regular
 
 SIZE = (84, 84)
@@ -80,9 +81,8 @@ def decode(picture: Picture) -> Picked:
         if rgb.size != SIZE:
             rgb = rgb.resize(SIZE, Image.Resampling.LANCZOS)
     except ERRORS as error:
-        raise DataError(
-            f"cannot decode {picture} ({one_line(str(error))}): replace that copy"
-        ) from error
+        failed = f"cannot decode {picture}"
+        raise unreadable(picture, error, failed=failed, advice="replace that copy") from error
     pixels = np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1)
     return pixels, hashlib.sha256(data).hexdigest()
 

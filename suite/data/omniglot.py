@@ -30,6 +30,7 @@ from suite.data.images import ImageData, Progress
 from suite.data.layouts import elsewhere, folders_in, looks_like, stamp, unopened
 from suite.data.manifest import blank_warnings, image_digest, image_warnings
 from suite.data.pictures import ERRORS, open_image
+from suite.data.unreadable import unreadable
 from suite.errors import DataError, one_line
 from suite.files import cache_dir, configured, expanded, open_regular, read_regular
 
@@ -233,7 +234,8 @@ def _open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
                 raise DataError(f"{path} has more than {MOST_ZIP:,} bytes: it is not Omniglot's")
             archive = stack.enter_context(zipfile.ZipFile(file))
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise DataError(f"{path} is not a whole zip ({error}): delete it; {BY_HAND}") from error
+            failed, advice = f"{path} is not a whole zip", f"delete it; {BY_HAND}"
+            raise unreadable(path, error, failed=failed, advice=advice) from error
         if len(archive.infolist()) > MOST_MEMBERS:
             raise DataError(f"{path} has more than {MOST_MEMBERS:,} files: it is not Omniglot's")
         for member in archive.infolist():
@@ -333,7 +335,8 @@ def _read(drawing: Drawing, archives: dict[Path, zipfile.ZipFile], stack: ExitSt
 
 
 def _undecodable(drawing: Drawing, error: Exception) -> DataError:
-    return DataError(f"cannot decode {drawing} ({one_line(str(error))}): replace that copy")
+    failed = f"cannot decode {drawing}"
+    return unreadable(drawing, error, failed=failed, advice="replace that copy")
 
 
 def shrink(image: Image.Image) -> npt.NDArray[np.uint8]:

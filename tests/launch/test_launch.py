@@ -203,3 +203,15 @@ def test_a_run_that_somebody_else_stops_is_missing(monkeypatch, capsys, reason, 
     assert reproduce.run_all(JOBS, [], 1, limits) == expected
     told = capsys.readouterr().out
     assert ("failed: sinusoid maml seed 1 (exit code 143)" in told) == (reason is None)
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [((0, 0), 0), ((0, 2), 2), ((2, 2), 2), ((1, 2), 1), ((0, -9), 1), ((70, 2), 70)],
+)
+def test_the_exit_code_is_that_of_the_runs(monkeypatch, codes, expected):
+    reproduce = import_module("suite.cli.reproduce")
+    ended = list(zip(JOBS, codes, strict=False))
+    monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
+    limits = MagicMock(reason=lambda: None)
+    assert reproduce.run_all(JOBS, [], 1, limits) == expected

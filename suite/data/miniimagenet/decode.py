@@ -17,7 +17,7 @@ from suite.data.miniimagenet.copies import Copy
 from suite.data.miniimagenet.files import Listing
 from suite.data.miniimagenet.pickles import pickle_rows
 from suite.data.miniimagenet.split import Expected
-from suite.errors import DataError
+from suite.data.unreadable import unreadable
 from suite.files import open_regular
 
 SHOWN_GROUPS = 10
@@ -68,14 +68,16 @@ def _digest(path: Path) -> bytes:
         with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+        failed = f"{path} cannot be read"
+        raise unreadable(path, error, failed=failed, advice="replace that copy") from error
 
 
 def _bytes(picture: Picture) -> bytes:
     try:
         return read_picture(picture)
     except OSError as error:
-        raise DataError(f"cannot decode {picture} ({error.strerror}): replace it") from error
+        failed = f"cannot decode {picture}"
+        raise unreadable(picture, error, failed=failed, advice="replace that copy") from error
 
 
 def _file_rows(

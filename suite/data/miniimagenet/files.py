@@ -15,6 +15,7 @@ from pathlib import Path
 
 from suite.data.decoding import Picture
 from suite.data.layouts import stamp
+from suite.data.unreadable import unreadable
 from suite.errors import DataError, one_line
 from suite.files import open_regular, read_regular
 
@@ -62,7 +63,10 @@ def read_csvs(paths: Mapping[str, Path]) -> Rows:
                     raise DataError(f"{path} names {one_line(name)} a second time")
                 seen.add(name)
                 classes.setdefault(label, []).append(name)
-        except (OSError, ValueError, csv.Error) as error:
+        except OSError as error:
+            failed = f"{path} is not a table of filename,label"
+            raise unreadable(path, error, failed=failed, advice="replace that copy") from error
+        except (ValueError, csv.Error) as error:
             raise DataError(f"{path} is not a table of filename,label: {error}") from error
         rows[part] = {label: sorted(classes[label]) for label in sorted(classes)}
     return rows
@@ -221,7 +225,8 @@ def _tar_members(place: Path) -> list[tuple[str, tuple[int, int]]]:
                     if member.isreg() and not member.issparse():
                         members.append((member.name, (member.offset_data, member.size)))
     except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
-        raise DataError(f"{place} is not a whole tar ({error}): replace that copy") from error
+        failed = f"{place} is not a whole tar"
+        raise unreadable(place, error, failed=failed, advice="replace that copy") from error
     return members
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suite.data.miniimagenet.unpickling import Refused, load_plain
+from suite.data.unreadable import remedy
 
 PIXELS = (84, 84, 3)
 MEMORY = 2**31  # beside what follows from the size of the file
@@ -47,7 +48,8 @@ def main() -> None:
         _tell(out, error=str(error))
     except Exception as error:  # a torn pickle fails in any way
         reason = " ".join(str(error).split())[:200]
-        _tell(out, error=f"cannot be read ({type(error).__name__}: {reason}): replace that copy")
+        advice = remedy(error) or "replace that copy"
+        _tell(out, error=f"cannot be read ({type(error).__name__}: {reason}): {advice}")
     else:
         _tell(out, counts={name: len(row) for name, row in places.items()})
         for row in places.values():

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from suite.data.decoding import SIZE
 from suite.data.miniimagenet.split import Expected, check
+from suite.data.unreadable import unreadable
 from suite.errors import DataError, one_line
 from suite.files import open_regular
 from suite.parsing import NotJson, parsed
@@ -72,7 +73,8 @@ def _reading(path: Path, limit: int) -> Iterator[IO[bytes]]:
                 env={**os.environ, "PYTHONPATH": _search_path(), "OPENBLAS_NUM_THREADS": "1"},
             )
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from error
+        failed = f"{path} cannot be read"
+        raise unreadable(path, error, failed=failed, advice="replace that copy") from error
     assert child.stdout is not None
     try:
         yield child.stdout
