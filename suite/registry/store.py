@@ -14,6 +14,7 @@ from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, disk_of, read_regular, remove_leftovers
 from suite.parsing import NotJson, parsed
 from suite.registry.key import run_key
+from suite.registry.merged import merge_leftover, repeated_name
 from suite.registry.plausible import unhashable
 from suite.registry.schema import SCHEMA_VERSION, Record
 from suite.registry.seen import Seen
@@ -69,8 +70,11 @@ def decode(data: bytes, name: str, *, known: bool = False) -> Record:
     try:
         record = parsed(data, Record)
     except NotJson as error:
-        raise _refusal(name, _strange_version(data) or f"not a record: {error}") from error
-    reason = _version_reason(record.schema) or (None if known else _edited(record))
+        told = _strange_version(data) or merge_leftover(data) or f"not a record: {error}"
+        raise _refusal(name, told) from error
+    reason = _version_reason(record.schema)
+    if not (reason or known):
+        reason = _edited(record) or repeated_name(data)
     if reason:
         raise _refusal(name, reason)
     return record
@@ -214,10 +218,27 @@ class Registry:
             raise _refusal(str(path), f"cannot be read: {error.strerror}") from error
         record = decode(data, str(path), known=known)
         if self.path(record) != path:
-            raise _refusal(
-                str(path), f"its contents belong at {self.path(record)}; move it there or delete it"
-            )
+            raise _refusal(str(path), self._misplaced(path, record))
         return record
+
+    def _misplaced(self, path: Path, record: Record) -> str:
+        """What to do with the file at `path`, whose `record` belongs elsewhere."""
+        home = self.path(record)
+        try:
+            if home.samefile(path):  # on a disk where upper and lower case are one
+                return f"rename it to {home}"
+            there = decode(read_regular(home, _MOST_BYTES), str(home), known=True)
+        except (OSError, RegistryError):
+            return f"its contents belong at {home}; move it there or delete it"
+        if there == record:
+            return f"its contents stand at {home} already; delete it"
+        free = record
+        while self.path(free) != path and self.path(free).exists():
+            free = msgspec.structs.replace(free, attempt=free.attempt + 1)
+        return (
+            f"its contents belong at {home}, where another result of the same run stands; to keep "
+            f'both, set "attempt": {free.attempt} in it and name it {self.path(free).name}'
+        )
 
     def of_seed(self, setting: str, method: str, seed: int, key: str = "") -> list[Record]:
         """All records of one seed, or those of one key: by attempt, then by key.

@@ -1,0 +1,47 @@
+"""What git and editors leave in a record that was merged, moved or saved by hand."""
+
+import json
+from typing import Any
+
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_CONFLICT = b"<<<<<<< "
+_LFS = b"version https://git-lfs"
+
+
+def merge_leftover(data: bytes) -> str | None:
+    """Why `data`, which is no JSON, was a record once, and how to get it back; None if unknown."""
+    if data.startswith(_CONFLICT) or b"\n" + _CONFLICT in data:
+        return (
+            "it holds the marks of a merge conflict; keep one side: "
+            "git checkout --ours FILE, or --theirs"
+        )
+    if data.startswith(_LFS):
+        return "it is a pointer of git LFS and no record yet; fetch it: git lfs pull"
+    if data.startswith(_BYTE_ORDER_MARKS):
+        return (
+            "it begins with a byte order mark, so something has saved it anew; "
+            "restore it: git checkout FILE"
+        )
+    return None
+
+
+def repeated_name(data: bytes) -> str | None:
+    """Which name an object in the JSON `data` has twice, of which readers take one or the other."""
+    try:
+        json.loads(data, object_pairs_hook=_once, parse_float=len, parse_int=len)
+    except _Repeated as error:
+        return f"it has '{error}' twice; restore it: git checkout FILE"
+    return None
+
+
+class _Repeated(Exception):
+    """The name."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Keep nothing of an object but the error."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise _Repeated(name)
+        seen.add(name)
