@@ -106,6 +106,11 @@ def _ended_by(error: Exception) -> int:
 def _command() -> Any:
     """Run the command; its exit code, once all that it printed is written."""
     try:
+        os.getcwd()
+    except FileNotFoundError:
+        # Else every relative path fails in its own way, and MKL ends the process.
+        raise UsageError("the working directory was removed: change to one that is there") from None
+    try:
         code = tyro.extras.subcommand_cli_from_dict(
             _COMMANDS, prog="suite", description=_DESCRIPTION, registry=REGISTRY
         )

@@ -74,7 +74,8 @@ def reproduce_command(
 
 def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> int:
     """Run the jobs, `at_once` at a time, with what they print and a bar; the exit code."""
-    failed, codes = [], set()
+    failed: list[str] = []
+    codes: set[int] = set()
     with _progress(len(jobs)) as (relay, advance):
         relay(f"{len(jobs)} runs, {at_once} at a time")
         for job, code in run_jobs(jobs, options, at_once=at_once, stop=limits.reason, relay=relay):
@@ -92,7 +93,7 @@ def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -
     return _worst(codes)
 
 
-def _worst(codes: set[int | None]) -> int:
+def _worst(codes: set[int]) -> int:
     """The exit code of runs that ended with these, none of them with 0: that of the table."""
     if EXIT_FAULT in codes:
         return EXIT_FAULT

@@ -166,3 +166,14 @@ def test_what_is_written_to_an_ascii_stream_by_anybody(monkeypatch):
     print("1 ± 2 → 3 – … │─┼ é \udcff", file=shown)
     logging.StreamHandler(shown).emit(logging.makeLogRecord({"msg": "a ± b"}))
     assert raw.getvalue() == b"1 +- 2 -> 3 - ... |-+ ? ?\na +- b\n"
+
+
+@pytest.mark.parametrize("command", ["list", "doctor", f"run {SINUSOID}"])
+def test_a_working_directory_that_was_removed_is_one_line(suite, tmp_path, monkeypatch, command):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    told = "suite: the working directory was removed: change to one that is there\n"
+    assert suite(command) == (2, "", told)
+    assert list(tmp_path.iterdir()) == []
