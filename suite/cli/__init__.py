@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -106,7 +107,7 @@ def _ended_by(error: Exception) -> int:
 def _command() -> Any:
     """Run the command; its exit code, once all that it printed is written."""
     try:
-        os.getcwd()
+        Path.cwd()
     except FileNotFoundError:
         # Else every relative path fails in its own way, and MKL ends the process.
         raise UsageError("the working directory was removed: change to one that is there") from None
