@@ -61,12 +61,12 @@ def show_overview(results: Path, *, lenient: bool = False) -> None:
     console.print(table)
     if failed:
         console.print(f"{failed.total()} failed runs stand in {results}")
-    for line in _unfinished(results, records):
+    for line in _unfinished(results, records, lenient=lenient):
         console.print(line, markup=False)
     console.print("Run one with: suite run SETTING METHOD; look at one with: suite list SETTING")
 
 
-def _unfinished(results: Path, records: Sequence[Record]) -> Iterator[str]:
+def _unfinished(results: Path, records: Sequence[Record], *, lenient: bool) -> Iterator[str]:
     """A line for each training that `suite run` would go on from."""
     if not any((results / "unfinished").glob("*.pack")):
         return
@@ -74,7 +74,7 @@ def _unfinished(results: Path, records: Sequence[Record]) -> Iterator[str]:
     from suite.run.packs.trainings import described
     from suite.run.packs.unfinished import done, packs_in
 
-    packs = list(packs_in(results))
+    packs = list(packs_in(results, lenient=lenient))
     finished = done(packs, records)
     for each in packs:
         told = "its record stands; remove it with: suite pack --unfinished"

@@ -258,22 +258,33 @@ class Registry:
 
     def write(self, record: Record) -> Path:
         """Add `record` as the next attempt of its key; nothing that stands is overwritten."""
+        with self._writing():
+            while self.path(record).exists():
+                record = msgspec.structs.replace(record, attempt=record.attempt + 1)
+            path = self.path(record)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Nobody else writes here now: they are of processes that were killed.
+            remove_leftovers(path.parent)
+            atomic_write(path, encode(record))
+        log.info("wrote %s", path)
+        return path
+
+    def require_writable(self) -> None:
+        """Raise `RegistryError` where no record can be written, before hours are spent on one."""
+        with self._writing():
+            pass
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the registry's lock, in a folder that is made; its errors name the registry."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / ".lock"):
-                while self.path(record).exists():
-                    record = msgspec.structs.replace(record, attempt=record.attempt + 1)
-                path = self.path(record)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                # Nobody else writes here now: they are of processes that were killed.
-                remove_leftovers(path.parent)
-                atomic_write(path, encode(record))
+                yield
         except OSError as error:
             raise RegistryError(
                 f"cannot write to {self.root}: {error} ({disk_of(self.root)})"
             ) from error
-        log.info("wrote %s", path)
-        return path
 
 
 def _records(folder: str | Path, depth: int = 0) -> Iterator[str]:

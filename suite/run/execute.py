@@ -105,6 +105,8 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
         runs = look_up(request, method, trainer, domain.facts, registry)
         outcome.standing.extend(done[0] for run in runs for done in run.standing if done)
         pending = [run for run in runs if run.pending]
+        if pending:
+            registry.require_writable()
         for run in pending:
             if request.trains:
                 take_in(registry.root, run.training, run.checkpoint.parent)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from suite.cli import main
-from suite.errors import UsageError
+from suite.errors import RegistryError, UsageError
 from suite.files import cache_dir, expanded
+from suite.registry import Registry
 from suite.registry.seen import Seen
 
 GOLDEN = Path(__file__).parents[1] / "report" / "golden" / "results"
@@ -177,3 +178,25 @@ def test_a_working_directory_that_was_removed_is_one_line(suite, tmp_path, monke
     told = "suite: the working directory was removed: change to one that is there\n"
     assert suite(command) == (2, "", told)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_does_not_train_for_a_registry_that_takes_no_record(suite, tmp_path, monkeypatch):
+    def refuse(registry: Registry) -> None:
+        raise RegistryError(f"cannot write to {registry.root}")
+
+    monkeypatch.setattr(Registry, "require_writable", refuse)
+    assert suite(f"run {SINUSOID}") == (2, "", "suite: cannot write to results\n")
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_a_lenient_list_leaves_out_what_is_no_pack(suite, tmp_path, caplog):
+    pack = tmp_path / "results" / "unfinished" / "x.pack"
+    pack.parent.mkdir(parents=True)
+    pack.write_bytes(b"no pack")
+    code, _, err = suite("list")
+    assert code == 2
+    assert "x.pack is no sound pack" in err
+    code, out, _ = suite("list --lenient")
+    assert code == 0
+    assert "Run one with" in out
+    assert "left out: results/unfinished/x.pack is no sound pack" in caplog.text

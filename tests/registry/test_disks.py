@@ -90,3 +90,10 @@ def test_a_folder_without_permission(registry, make_record):
     finally:
         path.parent.chmod(0o700)
     assert registry.paths() == [path]
+
+
+def test_whether_records_can_be_written_is_known_before(tmp_path):
+    Registry(tmp_path / "new").require_writable()
+    (tmp_path / "file").touch()
+    with pytest.raises(RegistryError, match=f"cannot write to {tmp_path / 'file'}"):
+        Registry(tmp_path / "file").require_writable()

@@ -30,14 +30,27 @@ class Unfinished:
     entry: Entry
 
 
-def packs_in(registry_root: Path) -> Iterator[Unfinished]:
-    """What the folder of a registry holds; a `UsageError` for a file that is no such pack."""
+def packs_in(registry_root: Path, *, lenient: bool = False) -> Iterator[Unfinished]:
+    """What the folder of a registry holds; a `UsageError` for a file that is no such pack.
+
+    A `lenient` caller gets the others, and the log names what is left out.
+    """
     for path in sorted((registry_root / FOLDER).glob(f"*{_ENDING}")):
-        with opened_pack(path) as pack:
-            if len(pack.entries) != 1:
-                raise ValueError(f"it has {len(pack.entries)} trainings and not one")
-            entry = pack.entries[0]
+        try:
+            entry = _only_entry(path)
+        except UsageError as error:
+            if not lenient:
+                raise
+            log.warning("left out: %s", error)
+            continue
         yield Unfinished(path=path, entry=entry)
+
+
+def _only_entry(path: Path) -> Entry:
+    with opened_pack(path) as pack:
+        if len(pack.entries) != 1:
+            raise ValueError(f"it has {len(pack.entries)} trainings and not one")
+        return pack.entries[0]
 
 
 def take_in(registry_root: Path, training: Training, folder: Path) -> None:
