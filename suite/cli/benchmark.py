@@ -1,5 +1,6 @@
 """`suite benchmark`."""
 
+import math
 from pathlib import Path
 
 from suite.benchmark.policies import measured_policies
@@ -32,7 +33,7 @@ def benchmark_command(
     brief: bool,
 ) -> int:
     """See `suite.cli.commands.benchmark`; the exit code."""
-    if budget < 0:
+    if not 0 <= budget < math.inf:
         raise UsageError(f"--budget {budget}: name seconds from 0 on")
     usual = tuple(name for name in SETTINGS if not name.startswith("glyphs"))
     chosen = settings or (_BRIEF if brief else usual)

@@ -18,13 +18,18 @@ _MARGIN_SECONDS, _MARGIN = 5.0, 0.05
 _AGAIN_SECONDS = 1.0
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0}
 
+_MOST_SECONDS = 10 * 365 * 86_400
+
 
 def seconds(text: str) -> float:
     """`90`, `90s`, `9m`, `1h30m` as seconds; anything else is a `UsageError`."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([hms]?)", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise UsageError(f"'{text}' is no duration; write for example 90s, 9m or 1h30m")
-    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    if total > _MOST_SECONDS:  # the system's timers take no number of any size
+        raise UsageError(f"'{text[:40]}' is too long; name ten years at most")
+    return total
 
 
 class _Now(BaseException):

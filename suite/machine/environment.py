@@ -35,6 +35,9 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+_MOST_THREADS = 1024
+
+
 def prepare(threads: int | None) -> None:
     """Set what every run relies on: true float32, the number of threads, memory that is kept.
 
@@ -44,6 +47,8 @@ def prepare(threads: int | None) -> None:
     _allow_tf32(False)
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads}: at least 1 is needed")
+    if threads is not None and threads > _MOST_THREADS:  # torch would crash
+        raise UsageError(f"--threads {threads}: {_MOST_THREADS:,} at most")
     git_state()
     if threads is not None:
         torch.set_num_threads(threads)
