@@ -127,13 +127,24 @@ def _of_this_commit(registry: Registry) -> Iterator[Record]:
 
 
 def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str], limits: Limits) -> int:
-    """Run the gate's jobs from scratch; the exit code of `suite reproduce`."""
+    """Run the gate's jobs; the exit code of `suite reproduce`.
+
+    From scratch, unless the last time was stopped, with the same code and versions.
+    """
     checkpoints = runs / ".checkpoints"
-    _cleared(runs)
+    under_way = f"{environment.code_version()} {environment.versions()} {seeds}"
+    dirty = "-dirty" in under_way or under_way.startswith("unknown")
+    marker = runs / _MARKER
+    if dirty or not marker.is_file() or marker.read_text("utf-8", "replace") != under_way:
+        _cleared(runs)
+        marker.write_text(under_way, encoding="utf-8")
     jobs = [job for job in gate_jobs(seeds) if SETTINGS[job.setting].config.dataset not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
     options += ["--device", "cpu", "--threads", "1", "--engine", "eager"]
-    return run_all(jobs, options, environment.cores(), limits)
+    code = run_all(jobs, options, environment.cores(), limits)
+    if code in (PASSED, RUN_FAILED):
+        marker.write_text("", encoding="utf-8")
+    return code
 
 
 def _cleared(runs: Path) -> None:

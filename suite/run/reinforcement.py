@@ -27,6 +27,7 @@ from suite.rl.trpo import Meta, Region, trpo_step
 from suite.rng import numpy_generator
 from suite.run.domain import Scored
 from suite.run.evaluate import Watch
+from suite.run.partial import Kept
 from suite.run.request import Request
 from suite.run.train import Diverged, Hooks, repeat
 from suite.settings import Config, Protocol
@@ -113,26 +114,33 @@ class Reinforcement:
         goals = self._world.environment.test_goals()
         if protocol.tasks > len(goals):
             raise UsageError(f"there are {len(goals)} test goals, not {protocol.tasks}")
-        selected: dict[str, float] = {}
-        if self._method.step_sizes:
-            selected["step_size"] = self._best_step_size(seed, params, protocol, watch)
+        selected = self._selected(seed, params, protocol, watch)
         adapts = not self._method.informed
-        scores = returns_of(
-            policies_by_step(
-                self._world,
-                params,
-                goals[: protocol.tasks],
-                (seed, "test"),
-                protocol if adapts else replace(protocol, steps=0),
-                selected.get("step_size", config.inner_lr),
-                watch,
+        with watch.keeping(lambda: Kept(selected=selected)):
+            scores = returns_of(
+                policies_by_step(
+                    self._world,
+                    params,
+                    goals[: protocol.tasks],
+                    (seed, "test"),
+                    protocol if adapts else replace(protocol, steps=0),
+                    selected.get("step_size", config.inner_lr),
+                    watch,
+                )
             )
-        )
         rows = scores if adapts else scores.expand(protocol.steps + 1, -1)
         return Scored(scores=rows, selected=selected)
 
-    def _best_step_size(self, seed: int, params: Params, protocol: Protocol, watch: Watch) -> float:
-        """The step size with the greatest mean return after the steps, on fresh goals."""
+    def _selected(
+        self, seed: int, params: Params, protocol: Protocol, watch: Watch
+    ) -> dict[str, float]:
+        """The step size with the greatest mean return after the steps, on fresh goals.
+
+        Nothing where the method has none to choose from. What was tried before a stop is kept.
+        """
+        kept = watch.partial.kept() if watch.partial else Kept()
+        if kept.selected is not None or not self._method.step_sizes:
+            return kept.selected or {}
         rng = numpy_generator(seed, "validation goals", 0)
         goals = self._world.environment.goals(self._method.validation_tasks, rng)
 
@@ -141,7 +149,12 @@ class Reinforcement:
             steps = policies_by_step(self._world, params, goals, stream, protocol, lr, watch)
             return float(returns_of(steps)[1:].mean().nan_to_num(nan=-torch.inf))
 
-        return max(self._method.step_sizes, key=value)
+        trials = list(kept.trials)
+        with watch.keeping(lambda: Kept(trials=trials)):
+            for lr in self._method.step_sizes[len(trials) :]:
+                trials.append(torch.tensor([value(lr)], dtype=torch.float64))
+        values = [float(trial) for trial in trials]
+        return {"step_size": self._method.step_sizes[values.index(max(values))]}
 
 
 def policies_by_step(

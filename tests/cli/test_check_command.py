@@ -91,7 +91,8 @@ def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypa
 
 @pytest.fixture
 def nothing_to_run(small_jobs, monkeypatch, tmp_path):
-    """Jobs are cleared for and not run."""
+    """Jobs are cleared for and not run; the code has changes, so that nothing is gone on with."""
+    monkeypatch.setattr(suite_check.environment, "code_version", lambda: "abc-dirty")
     monkeypatch.setattr(suite.cli.check, "run_all", lambda *_: 3)
     write_references(read_references(COMMITTED), tmp_path / "results" / "references.json")
 
@@ -100,6 +101,20 @@ def test_a_folder_that_was_made_and_not_yet_marked_is_taken(nothing_to_run, suit
     (tmp_path / "mine").mkdir()
     assert suite("check --run --runs mine")[0] == 3
     assert (tmp_path / "mine" / ".gate").exists()
+
+
+@pytest.mark.parametrize(("code", "version", "left"), [(3, "abc", 1), (3, "abd", 0), (0, "abc", 0)])
+def test_a_stopped_gate_goes_on_with_the_same_code_alone(
+    nothing_to_run, suite, tmp_path, monkeypatch, code, version, left
+):
+    monkeypatch.setattr(suite_check.environment, "code_version", lambda: "abc")
+    monkeypatch.setattr(suite_check, "run_all", lambda *_: code)
+    suite("check --run --runs mine")
+    (tmp_path / "mine" / "made").mkdir()
+    monkeypatch.setattr(suite_check.environment, "code_version", lambda: version)
+    monkeypatch.setattr(suite_check, "run_all", lambda *_: 3)
+    assert suite("check --run --runs mine")[0] == 3
+    assert (tmp_path / "mine" / "made").exists() == bool(left)
 
 
 STEPS = ("mkdir", "touch", "iterdir", "unlink")

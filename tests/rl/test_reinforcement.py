@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import suite.run.reinforcement
 from baselines import method_of
 from suite.cli.progress import TrainingProgress
 from suite.errors import Stopped, UsageError
@@ -108,6 +109,30 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(registry, tmp_path):
     assert again.timing.resumes == 1
     assert again.provenance.weights_sha256 == whole.provenance.weights_sha256
     assert (again.curve, again.per_task) == (whole.curve, whole.per_task)
+
+
+def test_a_stopped_choice_of_the_step_size_goes_on(registry, tmp_path, monkeypatch):
+    whole = run(registry, "pretraining", checkpoints=tmp_path / "whole")
+    tried = []
+    by_step = suite.run.reinforcement.policies_by_step
+
+    def counted(world, params, goals, stream, protocol, lr, watch):
+        if stream[1] == "validation":
+            tried.append(lr)
+        return by_step(world, params, goals, stream, protocol, lr, watch)
+
+    monkeypatch.setattr(suite.run.reinforcement, "policies_by_step", counted)
+    stop = lambda: "enough" if len(tried) == 4 else None  # noqa: E731
+    stopping = request("pretraining", hooks=Hooks(stop=stop), checkpoints=tmp_path / "parts")
+    elsewhere = Registry(tmp_path / "elsewhere")
+    with pytest.raises(Stopped):
+        execute(stopping, elsewhere, None)
+    assert len(tried) == 4
+    again = run(elsewhere, "pretraining", checkpoints=tmp_path / "parts")
+    # The fourth was cut off, and is tried again.
+    assert tried[3] == tried[4]
+    assert len(tried) == len(set(tried)) + 1
+    assert (again.selected, again.per_task) == (whole.selected, whole.per_task)
 
 
 def test_a_policy_that_diverges_is_recorded_as_failed(registry):
