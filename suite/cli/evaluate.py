@@ -108,7 +108,7 @@ def evaluate_weights(
     """See `suite.cli.commands.evaluate`; the exit code."""
     setting = get_setting(setting_id)
     method = method_for(setting, method_name)
-    config = setting.config_of(method_name)
+    config = setting.recipe(method_name).config
     if not isinstance(method, FewShotMethod):
         raise UsageError("weights of policies are not taken from elsewhere")
     if method.trained_by or config.images_per_batch:

@@ -98,7 +98,7 @@ def show_setting(setting_id: str) -> None:
     table.add_row("iterations", f"{setting.iterations:,}", setting.sources["iterations"])
     table.add_row("short schedule", f"{setting.short_iterations:,}", "this suite: not the paper's")
     console.print(table)
-    for method, own in setting.own.items():
+    for method, own in setting.recipes.items():
         differs = ", ".join(
             f"{name}={_text(getattr(own.config, name))}"
             for name in own.config.__struct_fields__

@@ -66,12 +66,12 @@ def run_command(
         planned, known = setting.short(method)
         iterations = iterations or planned
     else:
-        known = setting.protocols_of(method)
+        known = setting.recipe(method).protocols
     named = {protocol.name: protocol for protocol in known}
     schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
     require_plan(setting, method, schedule)
     protocols = protocols_named(protocol_names, named, f"{setting.id} {method}") or known
-    planned_way = setting.config_of(method).n_way
+    planned_way = setting.recipe(method).config.n_way
     if isinstance(how, FewShotMethod) and how.any_way and config.n_way != planned_way:
         # Training on tasks of other ways changes nothing of the test.
         protocols = tuple(msgspec.structs.replace(each, n_way=planned_way) for each in protocols)
@@ -137,7 +137,7 @@ def changed(setting: Setting, method: Method, changes: tuple[str, ...]) -> Confi
     A field that there is not, that is named twice or that no run would heed, and a value that does
     not fit, is a `UsageError`.
     """
-    own = msgspec.structs.asdict(setting.config_of(method.name))
+    own = msgspec.structs.asdict(setting.recipe(method.name).config)
     given: dict[str, Any] = {}
     for change in changes:
         name, equals, text = change.partition("=")

@@ -58,7 +58,7 @@ class Cell:
         protocol = self._planned_protocol
         planned = self.setting.schedule(self.schedule.iterations, self.method)
         return (
-            *differences(self.config, self.setting.config_of(self.method)),
+            *differences(self.config, self.setting.recipe(self.method).config),
             *(f"protocol.{text}" for text in differences(self.protocol, protocol)),
             *(
                 f"{shown}={getattr(self.schedule, name)}"
@@ -77,7 +77,7 @@ class Cell:
     @property
     def _planned_protocol(self) -> Protocol:
         """The setting's protocol of the same name, else the one that others vary."""
-        protocols = self.setting.protocols_of(self.method)
+        protocols = self.setting.recipe(self.method).protocols
         return next((each for each in protocols if each.name == self.protocol.name), protocols[0])
 
 

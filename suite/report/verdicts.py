@@ -89,7 +89,7 @@ def judged(cells: Iterable[Cell]) -> list[Judged]:
     rows = []
     for setting in SETTINGS.values():
         for printed in setting.paper:
-            by_name = {each.name: each for each in setting.protocols_of(printed.method)}
+            by_name = {each.name: each for each in setting.recipe(printed.method).protocols}
             protocol = by_name[printed.protocol]
             step = protocol.report_step if printed.step is None else printed.step
             cell_of = found.get((setting.id, printed.method, protocol))

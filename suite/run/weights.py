@@ -58,7 +58,7 @@ def require_recorded(
 
 
 def _others(record: Record, command: str) -> str:
-    own = get_setting(record.setting).protocols_of(record.method)
+    own = get_setting(record.setting).recipe(record.method).protocols
     protocol = record.protocol if record.protocol in own else own[0]
     key = run_key(msgspec.structs.replace(record, protocol=protocol))
     results = _new_registry()
@@ -72,7 +72,7 @@ def _others(record: Record, command: str) -> str:
 def _training_command(identity: Identity, results: Path) -> str:
     setting, method = get_setting(identity.setting), identity.method
     length = identity.schedule.iterations
-    own = setting.config_of(method)
+    own = setting.recipe(method).config
     changes = [
         shlex.quote(f"{name}={msgspec.json.encode(value).decode()}")
         for name, value in msgspec.structs.asdict(identity.config).items()

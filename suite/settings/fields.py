@@ -108,6 +108,6 @@ def protocol_rules(setting: Setting, method: str) -> dict[str, Rule]:
     found = {name: row[_PROBLEMS[setting.problem]] for name, row in PROTOCOL.items()}
     if images := images_of(setting):
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
-    if setting.config_of(method).batch_norm == "running-averages":
+    if setting.recipe(method).config.batch_norm == "running-averages":
         found["batch_norm"] = _AVERAGES
     return found

@@ -41,7 +41,7 @@ def require_fit(
     `values` are of all fields of a configuration, `hidden` as a tuple; what is the method's own
     there is taken as it is. `unheeded` is the method's: see `baselines.Method`.
     """
-    own = msgspec.structs.asdict(setting.config_of(method))
+    own = msgspec.structs.asdict(setting.recipe(method).config)
     for name, rule in rules(setting).items():
         value = values[name]
         if type(value) is type(own[name]) and value == own[name]:

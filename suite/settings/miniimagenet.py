@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from suite.settings.baselines import PROTOCOL_NAME, own
 from suite.settings.metrics import ACCURACY
+from suite.settings.recipes import PROTOCOL_NAME, image_recipes
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SOURCES = {
@@ -126,7 +126,7 @@ def _setting(k_shot: int) -> Setting:
         )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,
-        own=own(
+        recipes=image_recipes(
             config,
             queries={PROTOCOL_NAME: 15},
             hidden=(64, 64, 64, 64),

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from suite.settings.baselines import own
 from suite.settings.metrics import ACCURACY
+from suite.settings.recipes import image_recipes
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _CONV_FOOTNOTES = (
@@ -124,7 +124,7 @@ def _setting(
         margin=0.01 if conv else 0.02,
         footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()) + _BASELINES,
         sources=_SOURCES,
-        own=own(config, short_iterations=3_000),
+        recipes=image_recipes(config, short_iterations=3_000),
     )
 
 
@@ -154,5 +154,5 @@ GLYPHS = Setting(
         *_BASELINES,
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
-    own=own(_config("glyphs", 5, 1, conv=True), short_iterations=200),
+    recipes=image_recipes(_config("glyphs", 5, 1, conv=True), short_iterations=200),
 )

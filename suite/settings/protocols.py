@@ -16,7 +16,7 @@ def protocols_by_name(setting: Setting, method: str) -> dict[str, Protocol]:
     normalisation: the statistics are the support set's, or those of the support set with one query
     at a time (Nichol et al. 2018, supervised-reptile, as not transductive).
     """
-    own = setting.protocols_of(method)
+    own = setting.recipe(method).protocols
     first = own[0]
     variants = {
         "best-validation": replace(first, checkpoint="best-validation"),

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from suite.settings.metrics import RETURN
-from suite.settings.schema import AuthorsRun, Config, Own, PaperNumber, Protocol, Setting
+from suite.settings.schema import AuthorsRun, Config, PaperNumber, Protocol, Recipe, Setting
 
 _GOALS = 40
 _STEPS = 3
@@ -120,9 +120,9 @@ def _setting(
     )
     protocol = _protocol(test_trajectories, test_version)
 
-    def at_once(goals: int, each: int, every: int, count: int) -> Own:
+    def at_once(goals: int, each: int, every: int, count: int) -> Recipe:
         """How one policy for all goals is trained: with no inner step."""
-        return Own(
+        return Recipe(
             config=replace(
                 config,
                 inner_steps=0,
@@ -159,10 +159,10 @@ def _setting(
         sources=_SOURCES,
         training_versions=_TRAINING_VERSIONS,
         authors_runs=_AUTHORS_RUNS.get(setting_id, ()),
-        own={
+        recipes={
             "pretraining": at_once(*pretraining),
             "oracle": at_once(*oracle),
-            "random-init": Own(
+            "random-init": Recipe(
                 config=replace(
                     config,
                     inner_lr=random_lr,

@@ -173,8 +173,8 @@ class AuthorsRun(_Value, frozen=True, kw_only=True):
     """The mean over test tasks after 0, 1, ... gradient steps."""
 
 
-class Own(_Value, frozen=True, kw_only=True):
-    """What a method has of its own in a setting, where it is not trained or scored as MAML is."""
+class Recipe(_Value, frozen=True, kw_only=True):
+    """How a method is trained and scored in a setting."""
 
     config: Config
     iterations: int
@@ -207,8 +207,8 @@ class Setting(_Value, frozen=True, kw_only=True):
     """The iterations of a look at everything in minutes, or on a CPU in an hour."""
     short_tasks: Count | None = None
     """Test tasks of such a look, where all would take too long."""
-    own: dict[str, Own] = {}
-    """Method to what it has of its own; the fields above are for all others."""
+    recipes: dict[str, Recipe] = {}
+    """The recipes of methods that have one of their own; the fields above are for all others."""
     authors_runs: tuple[AuthorsRun, ...] = ()
     """Other runs of the authors, which tables show beside the printed one."""
     training_versions: dict[str, Count] = {}
@@ -222,36 +222,28 @@ class Setting(_Value, frozen=True, kw_only=True):
     @property
     def all_protocols(self) -> tuple[Protocol, ...]:
         """The protocols of all methods, each once."""
-        own = (protocol for each in self.own.values() for protocol in each.protocols)
-        return tuple(dict.fromkeys((*self.protocols, *own)))
+        others = (protocol for each in self.recipes.values() for protocol in each.protocols)
+        return tuple(dict.fromkeys((*self.protocols, *others)))
 
-    def of(self, method: str) -> Own:
+    def recipe(self, method: str) -> Recipe:
         """How that method is trained and scored."""
-        return self.own.get(method) or Own(
+        return self.recipes.get(method) or Recipe(
             config=self.config,
             iterations=self.iterations,
             short_iterations=self.short_iterations,
             protocols=self.protocols,
         )
 
-    def protocols_of(self, method: str) -> tuple[Protocol, ...]:
-        """How that method is scored."""
-        return self.of(method).protocols
-
-    def config_of(self, method: str) -> Config:
-        """How that method is trained."""
-        return self.of(method).config
-
     def short(self, method: str) -> tuple[int, tuple[Protocol, ...]]:
         """The iterations and the protocols of a look at that method."""
-        protocols = self.protocols_of(method)
+        protocols = self.recipe(method).protocols
         if self.short_tasks is not None:
             protocols = tuple(replace(each, tasks=self.short_tasks) for each in protocols)
-        return self.of(method).short_iterations, protocols
+        return self.recipe(method).short_iterations, protocols
 
     def schedule(self, iterations: int | None = None, method: str | None = None) -> Schedule:
         """The paper's schedule of `method`, or one of `iterations` and how it differs from that."""
-        planned = self.of(method).iterations if method else self.iterations
+        planned = self.recipe(method).iterations if method else self.iterations
         count = planned if iterations is None else iterations
         name: Literal["paper", "shortened", "lengthened", "none"]
         if count == 0:

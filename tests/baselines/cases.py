@@ -15,7 +15,7 @@ CLASSES = 7
 
 
 def config_for(setting: str) -> Config:
-    config = get_setting(setting).config_of("pretraining")
+    config = get_setting(setting).recipe("pretraining").config
     hidden = (6, 5, 4, 3) if config.network == "mlp-bn" else (4, 4, 4, 4)
     return msgspec.structs.replace(config, hidden=hidden)
 

@@ -78,7 +78,7 @@ def test_the_grid_is_searched_for_the_greatest_accuracy(monkeypatch):
         return right if good else -right
 
     monkeypatch.setattr("baselines.fine_tuning.tuned_outputs", outputs)
-    stream, protocol = Tasks(batch), get_setting(NETWORKS[0]).protocols_of("fine-tuning")[0]
+    stream, protocol = Tasks(batch), get_setting(NETWORKS[0]).recipe("fine-tuning").protocols[0]
     chosen = FineTuning().select(learner, stream, protocol, Trials())
     assert chosen == {"step_size": 0.01, "decay": 1e-3}  # of equals, the first
     assert stream.asked == [(start, 50, 1, 15) for start in (0, 50)]

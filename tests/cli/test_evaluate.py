@@ -131,7 +131,7 @@ def test_protocols_differ_from_the_first_in_one_value():
     for method in ("maml", "pretraining"):
         known = protocols_by_name(get_setting("miniimagenet-5way-1shot"), method)
         first, *others = known.values()
-        own = get_setting("miniimagenet-5way-1shot").protocols_of(method)
+        own = get_setting("miniimagenet-5way-1shot").recipe(method).protocols
         for each in others:
             if each in own:
                 continue

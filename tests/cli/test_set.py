@@ -141,7 +141,7 @@ def test_changes_add_up_and_none_is_none():
 
 
 def test_a_change_is_of_the_methods_own_configuration():
-    own = get_setting("glyphs-5way-1shot").config_of("fine-tuning")
+    own = get_setting("glyphs-5way-1shot").recipe("fine-tuning").config
     ours = with_changes("glyphs-5way-1shot", "fine-tuning", "images_per_batch=32")
     assert (own.images_per_batch, ours.images_per_batch) == (64, 32)
     assert ours.weight_init == own.weight_init == "torch7"

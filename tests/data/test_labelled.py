@@ -69,7 +69,7 @@ def test_validation_and_test_classes_never_get_into_pretraining():
         fingerprint="0",
         warnings=(),
     )
-    config = get_setting("glyphs-5way-1shot").config_of("pretraining")
+    config = get_setting("glyphs-5way-1shot").recipe("pretraining").config
     source = task_source(config, (0, 1), torch.device("cpu"), data)
     assert source.train_classes == 1100
     found = origins(source.streams("labelled").batch(0, 300, 1, 1).support_x, catalogue(images))

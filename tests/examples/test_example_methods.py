@@ -168,7 +168,7 @@ def test_the_recipe_gives_a_method_and_a_setting_that_run(tmp_path):
         "from msgspec.structs import replace\n"
         "from suite.settings.omniglot import GLYPHS\n"
         "config = replace(GLYPHS.config, hidden=(4, 4, 4, 4), tasks_per_batch=2)\n"
-        'MINE = replace(GLYPHS, id="mine", config=config, own={}, methods=("anil",))\n',
+        'MINE = replace(GLYPHS, id="mine", config=config, recipes={}, methods=("anil",))\n',
         encoding="utf-8",
     )
     table = tmp_path / "suite/settings/__init__.py"

@@ -51,7 +51,7 @@ def make_record(
     """A completed record whose mean ends near `level`; `changes` are fields of its config."""
     setting = get_setting(setting_id)
     rng = np.random.default_rng([seed, attempt, round(1000 * abs(level))])
-    chosen = setting.protocols_of(method)[protocol]
+    chosen = setting.recipe(method).protocols[protocol]
     outcomes = _outcomes(rng, setting, level)[-chosen.steps - 1 :]
     schedule = setting.schedule(iterations, method)
     rows = tuple(
@@ -66,7 +66,7 @@ def make_record(
         method=method,
         options=options or {},
         seed=seed,
-        config=msgspec.structs.replace(setting.config_of(method), **(changes or {})),
+        config=msgspec.structs.replace(setting.recipe(method).config, **(changes or {})),
         schedule=schedule,
         protocol=chosen,
         data=DataFacts(

@@ -32,8 +32,8 @@ SMALL = {"tasks_per_batch": 3, "k_shot": 2, "n_query": 2, "hidden": (8,), "fishe
 def request(method="maml", *, seeds=(0,), iterations=2, changes=None, **others):
     unheeded = method_of(SETTING, method).unheeded
     small = {name: value for name, value in SMALL.items() if name not in unheeded}
-    config = msgspec.structs.replace(SETTING.config_of(method), **(small | (changes or {})))
-    (protocol,) = SETTING.protocols_of(method)
+    config = msgspec.structs.replace(SETTING.recipe(method).config, **(small | (changes or {})))
+    (protocol,) = SETTING.recipe(method).protocols
     count = iterations if ALL_METHODS[method].trains else 0
     values = {
         "setting": SETTING,
@@ -171,7 +171,7 @@ def test_the_settings_own_fisher_products_are_of_all_trajectories(setting):
 def test_trained_policies_have_relu(registry):
     with pytest.raises(UsageError, match="heeds no other activation than its own, relu"):
         execute(request(changes={"activation": "tanh"}), registry, None)
-    assert SETTING.config_of("random-init").activation == "tanh"
+    assert SETTING.recipe("random-init").config.activation == "tanh"
     units = {
         run(registry, "random-init", changes={"activation": each}).per_task["return"]
         for each in ("relu", "tanh")

@@ -36,12 +36,12 @@ def record(tmp_path):
         small = {"tasks_per_batch": 2, "k_shot": 1, "n_query": 1, "hidden": (8,)}
         for name in method_of(setting, method).unheeded:
             small.pop(name, None)
-        (protocol,) = setting.protocols_of(method)
+        (protocol,) = setting.recipe(method).protocols
         request = Request(
             setting=setting,
             method=method,
             seeds=(0,),
-            config=msgspec.structs.replace(setting.config_of(method), **small),
+            config=msgspec.structs.replace(setting.recipe(method).config, **small),
             schedule=setting.schedule(0 if method == "random-init" else 1, method),
             protocols=(msgspec.structs.replace(protocol, tasks=2, k_shot=2, n_query=2),),
             device=torch.device("cpu"),

@@ -58,9 +58,9 @@ def registry(tmp_path) -> Registry:
 
 
 def request(method: str, *, setting: Setting = SETTING, seeds=(0,), **changes) -> Request:
-    config = setting.config_of(method)
+    config = setting.recipe(method).config
     protocols = tuple(
-        msgspec.structs.replace(protocol, tasks=20) for protocol in setting.protocols_of(method)
+        msgspec.structs.replace(protocol, tasks=20) for protocol in setting.recipe(method).protocols
     )
     values = {
         "setting": setting,
@@ -214,9 +214,9 @@ def test_the_name_of_a_method_means_what_its_setting_says():
 @pytest.mark.slow
 def test_a_short_pretraining_on_omniglot_is_far_above_chance(registry, omniglot_root):
     data = load_image_data("omniglot", root=omniglot_root)
-    protocol = SETTING.protocols_of("pretraining")[0]
+    protocol = SETTING.recipe("pretraining").protocols[0]
     short = {
-        "config": SETTING.config_of("pretraining"),
+        "config": SETTING.recipe("pretraining").config,
         "schedule": SETTING.schedule(100, "pretraining"),
         "protocols": (msgspec.structs.replace(protocol, tasks=100),),
     }

@@ -49,7 +49,7 @@ def test_what_a_setting_is_can_never_be_set():
 def test_a_settings_own_configurations_pass(pair):
     setting, method = pair
     unheeded = method_of(setting, method).unheeded
-    config = setting.config_of(method)
+    config = setting.recipe(method).config
     require_fit(setting, method, unheeded, msgspec.structs.asdict(config))
     for name in settable(setting, unheeded):
         rule = rules(setting)[name]
@@ -99,7 +99,7 @@ def test_every_completed_record_passes():
     assert len(records) > 200
     for record in records:
         setting = get_setting(record.setting)
-        own = setting.config_of(record.method)
+        own = setting.recipe(record.method).config
         for name, rule in rules(setting).items():
             value = getattr(record.config, name)
             fits = value == getattr(own, name) or (rule is not None and rule.fits(value))
@@ -183,7 +183,7 @@ def small_changes(draw):
 
 
 def accepted(setting, method, changed) -> Config | None:
-    own = msgspec.structs.asdict(setting.config_of(method))
+    own = msgspec.structs.asdict(setting.recipe(method).config)
     told = None
     try:
         require_fit(setting, method, method_of(setting, method).unheeded, own | changed)
@@ -236,7 +236,7 @@ def test_the_runner_refuses_it_too_but_takes_a_record_as_it_is(monkeypatch, tmp_
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
     setting = get_setting("point-navigation")
     # As records of before have it.
-    config = msgspec.structs.replace(setting.config_of("random-init"), fisher_every=4)
+    config = msgspec.structs.replace(setting.recipe("random-init").config, fisher_every=4)
     request = Request(
         setting=setting,
         method="random-init",

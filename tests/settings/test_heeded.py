@@ -74,7 +74,10 @@ def fields(setting_id: str, method: str) -> list[str]:
         found.remove("precision")
         if METHODS[method].trains:
             found.remove("activation")
-    if setting.config_of(method).images_per_batch is None and setting.problem == "classification":
+    if (
+        setting.recipe(method).config.images_per_batch is None
+        and setting.problem == "classification"
+    ):
         # It would train a classifier of what is none.
         found.remove("images_per_batch")
     return found
@@ -102,7 +105,7 @@ def recorded(drawings, tmp_path_factory):
     @functools.cache
     def run(setting_id: str, method: str, config: Config):
         setting = get_setting(setting_id)
-        first = setting.protocols_of(method)[0]
+        first = setting.recipe(method).protocols[0]
         steps = min(2, first.steps)
         shots = {"k_shot": 3, "n_query": 3} if setting.problem == "policies" else {}
         folder = tmp_path_factory.mktemp(f"run{next(numbers)}")
@@ -143,7 +146,7 @@ def numbers_of(record: Record):
 )
 def test_a_field_changes_the_record_if_it_is_heeded(recorded, setting_id, method, field):
     setting = get_setting(setting_id)
-    own = setting.config_of(method)
+    own = setting.recipe(method).config
     small = SMALL[setting_id] | (LABELLED if own.images_per_batch else {})
     before = msgspec.structs.replace(own, **small)
     other = next(value for value in OTHER[field] if value != getattr(before, field))

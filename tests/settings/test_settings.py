@@ -149,8 +149,8 @@ def test_reinforcement_learning(name):
     )
     assert (
         values,
-        setting.config_of("random-init").inner_lr,
-        (setting.of("pretraining").iterations, setting.of("oracle").iterations),
+        setting.recipe("random-init").config.inner_lr,
+        (setting.recipe("pretraining").iterations, setting.recipe("oracle").iterations),
     ) == POLICIES[name]
     assert (config.hidden, config.discount, config.meta_lr) == ((100, 100), 0.99, None)
     assert config.later_step_share == (0.01 if name == "ant-direction" else 0.5)
@@ -194,9 +194,9 @@ def test_a_classification_setting_is_what_its_id_says(setting):
 def test_the_baselines_are_ravi_and_larochelles(setting):
     """settings.md 5.5."""
     assert set(setting.methods) == {"maml", "fomaml", *BASELINES}
-    assert set(setting.own) == set(BASELINES)
+    assert set(setting.recipes) == set(BASELINES)
     for method in BASELINES:
-        config = setting.config_of(method)
+        config = setting.recipe(method).config
         assert setting.schedule(None, method).name == "paper"
         assert setting.schedule(None, method).iterations == 30_000
         assert setting.schedule(30_000).name == "shortened"
@@ -206,15 +206,15 @@ def test_the_baselines_are_ravi_and_larochelles(setting):
         assert (config.n_way, config.k_shot) == (setting.config.n_way, setting.config.k_shot)
         if config.network.startswith("conv"):
             assert config.hidden == (64, 64, 64, 64)
-        protocols = {each.name: each for each in setting.protocols_of(method)}
+        protocols = {each.name: each for each in setting.recipe(method).protocols}
         assert {(each.tasks, each.steps, each.k_shot) for each in protocols.values()} == {
             (600, 0, config.k_shot)
         }
         queries = {name: each.n_query for name, each in protocols.items()}
         printed = {"ravi-larochelle": 15} if config.dataset == "miniimagenet" else {}
         assert queries == {"inductive": config.k_shot, **printed}
-    assert setting.config_of("maml") == setting.config
-    assert setting.protocols_of("fomaml") == setting.protocols
+    assert setting.recipe("maml").config == setting.config
+    assert setting.recipe("fomaml").protocols == setting.protocols
 
 
 def test_the_sinusoid_is_scored_on_5_10_and_20_points():
@@ -251,7 +251,7 @@ def test_table_2():
 def test_paper_numbers_belong_to_the_setting(setting):
     for number in setting.paper:
         assert number.method in setting.methods
-        protocols = {each.name: each for each in setting.protocols_of(number.method)}
+        protocols = {each.name: each for each in setting.recipe(number.method).protocols}
         assert number.protocol in protocols
         assert number.source
         assert number.step is None or number.step <= protocols[number.protocol].steps
@@ -288,7 +288,7 @@ def test_a_method_runs_wherever_its_problem_is(setting, name):
     method.check(setting)
     if isinstance(method, FewShotMethod):
         for protocol in protocols_by_name(setting, name).values():
-            method.check_protocol(setting.config_of(name), protocol)
+            method.check_protocol(setting.recipe(name).config, protocol)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def models(cells: Iterable[Cell]) -> list[Model]:
     found = []
     for scorings in trained.values():
         cell = scorings[0][0]
-        own = cell.setting.protocols_of(cell.method)
+        own = cell.setting.recipe(cell.method).protocols
         base = [each for each in scorings if each[1].protocol == own[0]]
         if base and any(record.protocol not in own for _, record in scorings):
             others = tuple(each for each in scorings if each[1] is not base[0][1])

@@ -116,7 +116,7 @@ def _rows_of(
         if cell.setting is setting and cell.protocol == protocol
     ]
     rows: list[tuple[str, Cell | None]] = []
-    scored = (method for method in setting.methods if protocol in setting.protocols_of(method))
+    scored = (method for method in setting.methods if protocol in setting.recipe(method).protocols)
     for method in method_order(setting, [*scored, *(cell.method for cell in cells)]):
         found = [cell for cell in cells if cell.method == method]
         rows += [(method, cell) for cell in found] or [(method, None)]

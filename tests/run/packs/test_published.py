@@ -32,10 +32,10 @@ def quick(monkeypatch):
 
 
 def request(method, iterations=7, **changes):
-    config = msgspec.structs.replace(SETTING.config_of(method), hidden=(8, 8, 8, 8))
+    config = msgspec.structs.replace(SETTING.recipe(method).config, hidden=(8, 8, 8, 8))
     if method != "maml":
         config = msgspec.structs.replace(config, images_per_batch=16)
-    own = SETTING.protocols_of(method)
+    own = SETTING.recipe(method).protocols
     best = protocols_by_name(SETTING, method)["best-validation"]
     values = {
         "setting": SETTING,

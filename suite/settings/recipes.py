@@ -6,7 +6,7 @@ model/baselines/pre-trained-SGD.lua, model/matching-net-classifier.lua.
 
 from msgspec.structs import replace
 
-from suite.settings.schema import Config, Own, Protocol
+from suite.settings.schema import Config, Protocol, Recipe
 
 PROTOCOL_NAME = "ravi-larochelle"
 ITERATIONS = 30_000
@@ -28,13 +28,13 @@ def _protocol(name: str, k_shot: int, n_query: int) -> Protocol:
     )
 
 
-def own(
+def image_recipes(
     config: Config,
     *,
     queries: dict[str, int] | None = None,
     hidden: tuple[int, ...] | None = None,
     short_iterations: int,
-) -> dict[str, Own]:
+) -> dict[str, Recipe]:
     """The baselines of the setting that has `config`.
 
     They are scored with K queries a class (`inductive`: no statistics of the query set), and under
@@ -43,7 +43,7 @@ def own(
     """
     shots = config.k_shot
     protocols = {"inductive": shots, **(queries or {})}
-    value = Own(
+    value = Recipe(
         config=replace(
             config,
             hidden=hidden or config.hidden,
