@@ -13,6 +13,7 @@ from suite.data.download import _about
 from suite.data.miniimagenet.pickles import _counts
 from suite.errors import DataError, RegistryError
 from suite.parsing import NotJson, parsed
+from suite.registry.merged import repeated_name
 from suite.registry.references import read_references
 from suite.registry.seen import Seen
 from suite.registry.store import Registry
@@ -84,6 +85,17 @@ def test_what_a_reader_of_pickles_says_is_held_to_its_form(data):
     with pytest.raises(DataError, match=r"^a\.pkl ") as told:
         _counts(Path("a.pkl"), io.BytesIO(data.replace(b"\n", b"") + b"\n"))
     assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN)
+def test_whether_a_name_stands_twice_is_told_of_anything(data):
+    assert (repeated_name(data) or "none").isprintable()
+
+
+def test_what_is_nested_too_deep_to_look_for_names_is_told():
+    """The reader for names stops sooner than that of records, so a record may come so far."""
+    data = b'{"a": ' * 5000 + b"1" + b"}" * 5000
+    assert repeated_name(data) == "it is nested too deep"
 
 
 def test_json_is_decoded_in_one_place():

@@ -1,7 +1,6 @@
 """What git and editors leave in a record that was merged, moved or saved by hand."""
 
-import json
-from typing import Any
+from suite.parsing import NotJson, name_twice
 
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _CONFLICT = b"<<<<<<< "
@@ -26,22 +25,12 @@ def merge_leftover(data: bytes) -> str | None:
 
 
 def repeated_name(data: bytes) -> str | None:
-    """Which name an object in the JSON `data` has twice, of which readers take one or the other."""
+    """Which name an object in the JSON `data` has twice, and how to mend it; None where none.
+
+    Where `data` cannot be looked through, why not.
+    """
     try:
-        json.loads(data, object_pairs_hook=_once, parse_float=len, parse_int=len)
-    except _Repeated as error:
-        return f"it has '{error}' twice; restore it: git checkout FILE"
-    return None
-
-
-class _Repeated(Exception):
-    """The name."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    """Keep nothing of an object but the error."""
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise _Repeated(name)
-        seen.add(name)
+        name = name_twice(data)
+    except NotJson as error:
+        return str(error)
+    return None if name is None else f"it has '{name}' twice; restore it: git checkout FILE"

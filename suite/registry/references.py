@@ -12,7 +12,7 @@ import msgspec
 
 from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, read_regular
-from suite.parsing import NotJson, parsed
+from suite.parsing import NotJson, parsed, schema_of
 
 SCHEMA_VERSION = 1
 _MOST_BYTES = 2**26
@@ -65,10 +65,6 @@ class _File(References, frozen=True, kw_only=True):
     """Of all the rest, see `_digest`."""
 
 
-class _Version(msgspec.Struct):
-    schema: int
-
-
 def read_references(path: Path | str = DEFAULT_PATH) -> References:
     """The references at `path`, as they were written there.
 
@@ -84,8 +80,9 @@ def read_references(path: Path | str = DEFAULT_PATH) -> References:
     try:
         file = parsed(data, _File)
     except NotJson as error:
-        unreadable = _strange_version(data) or f"not the references of a gate: {error}; {_RENEW}"
-        raise RegistryError(f"{path}: {unreadable}") from error
+        strange = _version_reason(schema_of(data))
+        told = strange or f"not the references of a gate: {error}; {_RENEW}"
+        raise RegistryError(f"{path}: {told}") from error
     found = References(gate=file.gate, verdicts=file.verdicts, schema=file.schema)
     reason = _version_reason(file.schema) or _fault(found)
     if not reason and _digest(_content(found)) != file.sha256:
@@ -134,14 +131,8 @@ def _fault(references: References) -> str | None:
     return None
 
 
-def _strange_version(data: bytes) -> str | None:
-    try:
-        return _version_reason(parsed(data, _Version).schema)
-    except NotJson:
-        return None
-
-
-def _version_reason(version: int) -> str | None:
-    if version == SCHEMA_VERSION:
+def _version_reason(version: int | None) -> str | None:
+    """What is wrong with the number of a schema; None where that is not it, or there is none."""
+    if version in (None, SCHEMA_VERSION):
         return None
     return f"schema {version}; this suite has {SCHEMA_VERSION}; {_RENEW}"

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, disk_of, read_regular, remove_leftovers
-from suite.parsing import NotJson, parsed
+from suite.parsing import NotJson, parsed, schema_of
 from suite.registry.key import run_key
 from suite.registry.merged import merge_leftover, repeated_name
 from suite.registry.plausible import unhashable
@@ -27,10 +27,6 @@ DEFAULT_ROOT = Path("results")
 
 _MOST_BYTES = 2**28  # a record of 6,000 tasks has two million
 _DEPTH = 2  # of the folders of methods
-
-
-class _Version(msgspec.Struct):
-    schema: int
 
 
 def encode(record: Record) -> bytes:
@@ -70,7 +66,7 @@ def decode(data: bytes, name: str, *, known: bool = False) -> Record:
     try:
         record = parsed(data, Record)
     except NotJson as error:
-        told = _strange_version(data) or merge_leftover(data) or f"not a record: {error}"
+        told = _version_reason(schema_of(data)) or merge_leftover(data) or f"not a record: {error}"
         raise _refusal(name, told) from error
     reason = _version_reason(record.schema)
     if not (reason or known):
@@ -93,15 +89,10 @@ def _edited(record: Record) -> str | None:
     return reason and f"{reason}: it was edited by hand; restore it or run it again"
 
 
-def _strange_version(data: bytes) -> str | None:
-    """What is wrong with the schema of what cannot be decoded; None where that is not it."""
-    try:
-        return _version_reason(parsed(data, _Version).schema)
-    except NotJson:
+def _version_reason(version: int | None) -> str | None:
+    """What is wrong with the number of a schema; None where that is not it, or there is none."""
+    if version is None:
         return None
-
-
-def _version_reason(version: int) -> str | None:
     if version < 1:
         return f"there is no schema {version}"
     if version > SCHEMA_VERSION:
