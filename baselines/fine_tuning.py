@@ -18,9 +18,7 @@ from baselines.tuning import tuned_outputs
 from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner
-from suite.inner.losses import task_scores
-from suite.inner.parts import tasks_at_once
-from suite.inner.trials import Candidate, Trials
+from suite.inner.trials import Trials
 from suite.settings import Protocol, QueryNorm, Schedule
 
 
@@ -55,22 +53,16 @@ class FineTuning(FewShotMethod):
         self, learner: Learner, validation: TaskStream, protocol: Protocol, trials: Trials
     ) -> dict[str, float]:
         """The step size and decay of the greatest accuracy; of equals, the first of the grid."""
-        k_shot, n_query = protocol.k_shot, self.validation_queries
-
-        def accuracies(candidate: Candidate, batch: TaskBatch) -> Tensor:
-            outputs = self.outputs(learner, batch, candidate)
-            return task_scores(learner.config, outputs, batch.query_y)
-
         grid = itertools.product(self.step_sizes, self.decays)
-        candidates: list[Candidate] = [{"step_size": lr, "decay": decay} for lr, decay in grid]
-        means = trials.means(
-            candidates,
-            self.validation_tasks,
-            tasks_at_once(learner.config, k_shot + n_query, learner.device),
-            lambda start, count: validation.batch(start, count, k_shot, n_query),
-            accuracies,
+        return trials.best(
+            learner,
+            validation,
+            [{"step_size": lr, "decay": decay} for lr, decay in grid],
+            lambda candidate, batch: self.outputs(learner, batch, candidate),
+            tasks=self.validation_tasks,
+            k_shot=protocol.k_shot,
+            n_query=self.validation_queries,
         )
-        return candidates[means.index(max(means))]
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
         step_size, decay = selected["step_size"], selected["decay"]

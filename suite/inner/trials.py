@@ -1,13 +1,17 @@
 """Choosing among candidates by their scores on validation tasks, in parts, as memory allows."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from suite.data.tasks import TaskBatch
-from suite.inner.parts import parts
+from suite.data.tasks import TaskBatch, TaskStream
+from suite.inner.learner import Learner
+from suite.inner.losses import task_scores
+from suite.inner.parts import parts, tasks_at_once
+from suite.settings import METRICS
 
 Candidate = dict[str, float]
 
@@ -42,3 +46,31 @@ class Trials:
                 self.pause()
                 self.done.append(score(candidate, batch).detach().cpu())
         return [float(torch.cat(self.done[place::many]).mean()) for place in range(many)]
+
+    def best(
+        self,
+        learner: Learner,
+        validation: TaskStream,
+        candidates: Sequence[Candidate],
+        outputs: Callable[[Candidate, TaskBatch], Tensor],
+        *,
+        tasks: int,
+        k_shot: int,
+        n_query: int,
+    ) -> Candidate:
+        """The candidate of the best mean score on validation tasks; of equals, the first.
+
+        `outputs` gives those of a candidate for the query sets, (task, query, output). A mean that
+        is not finite is the worst.
+        """
+        config = learner.config
+        means = self.means(
+            candidates,
+            tasks,
+            tasks_at_once(config, k_shot + n_query, learner.device),
+            lambda start, count: validation.batch(start, count, k_shot, n_query),
+            lambda each, batch: task_scores(config, outputs(each, batch), batch.query_y),
+        )
+        metric = METRICS[config.problem]
+        gains = [metric.gain(mean) if math.isfinite(mean) else -math.inf for mean in means]
+        return candidates[gains.index(max(gains))]

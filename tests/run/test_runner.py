@@ -11,12 +11,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from baselines import step_size
 from baselines.maml import Maml
 from baselines.pretraining import Pretraining
 from baselines.step_size import STEP_SIZES
 from suite.errors import CheckpointError, Stopped, UsageError
 from suite.files import cache_dir
+from suite.inner import trials
 from suite.machine import environment
 from suite.registry import Registry, training_key
 from suite.run import checkpoint, evaluate
@@ -629,8 +629,8 @@ def test_a_selection_that_is_stopped_goes_on_and_is_made_for_each_weights(
 
     # As that of fine-tuning, which depends on nothing else of the protocol.
     monkeypatch.setattr(Pretraining, "selection", lambda self, protocol: protocol.k_shot)
-    step_size_scores = step_size.task_scores
-    monkeypatch.setattr(step_size, "task_scores", score)
+    step_size_scores = trials.task_scores
+    monkeypatch.setattr(trials, "task_scores", score)
     best = msgspec.structs.replace(PROTOCOLS[0], name="best", checkpoint="best-validation")
     protocols = (PROTOCOLS[0], best)
     undisturbed = run(registry, "pretraining", protocols=protocols).written
