@@ -7,7 +7,7 @@ from suite.errors import UsageError
 from suite.names import named
 from suite.settings import METHODS, Setting
 
-__all__ = ["FewShotMethod", "GradientMethod", "Method", "method_of"]
+__all__ = ["FewShotMethod", "GradientMethod", "Method", "method_of", "trainer_of"]
 
 
 def method_of(setting: Setting, name: str) -> Method:
@@ -27,3 +27,9 @@ def method_of(setting: Setting, name: str) -> Method:
     found = named(path)()
     assert isinstance(found, Method)
     return found
+
+
+def trainer_of(setting: Setting, name: str) -> Method:
+    """The method whose training the method of that name is scored by: itself, or another."""
+    method = method_of(setting, name)
+    return method if method.trained_by is None else method_of(setting, method.trained_by)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suite.errors import UsageError
-from suite.files import cache_dir
 from suite.outer.snapshot import Training
 from suite.registry import Registry
 from suite.run.packs.archive import opened_pack, write_pack
 from suite.run.packs.selection import selected
 from suite.run.packs.trainings import Saved, locked, saved_in, take, unpacked
 from suite.run.packs.unfinished import FOLDER, MOST_BYTES, done, packs_in, put
+from suite.run.resume import trainings_folder
 
 _ENDING = ".pack"
 _LONG_SECONDS = 600.0
@@ -79,11 +79,6 @@ def unpack_trainings(source: Path) -> int:
     if busy:
         raise UsageError(f"{len(busy)} of {len(pack.entries)} trainings were not taken: {busy[0]}")
     return 0
-
-
-def trainings_folder() -> Path:
-    """Where trainings are saved by default."""
-    return cache_dir() / "runs"
 
 
 def _trainings(root: Path) -> list[Training]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from baselines import FewShotMethod, Method, method_of
+from baselines import FewShotMethod, Method, method_of, trainer_of
 from baselines.policy_method import PolicyMethod
 from suite.data.images import ImageData
 from suite.errors import SuiteError, UsageError, one_line
@@ -85,7 +85,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
         require_fit(request.setting, request.method, method.unheeded, values)
         require_plan(request.setting, request.method, request.schedule, request.protocols)
     request.engine.check(request.device)
-    trainer = method_of(request.setting, method.trained_by or request.method)
+    trainer = trainer_of(request.setting, request.method)
     domain = _domain(request, method, trainer, images)
     outcome = Outcome(standing=[], written=[], failures=[])
     runs = look_up(request, method, trainer, domain.facts, registry)

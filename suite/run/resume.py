@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from filelock import BaseFileLock, FileLock, Timeout
 
-from baselines import Method, method_of
+from baselines import Method, trainer_of
 from suite.errors import CheckpointError, Stopped, UsageError
 from suite.files import cache_dir, remove_leftovers
 from suite.models import Network
@@ -61,7 +61,12 @@ class Run:
 
 def checkpoint_of(training: str, checkpoints: Path | None = None) -> Path:
     """Where the training of that key is saved, below `checkpoints` or else in the cache."""
-    return (checkpoints or cache_dir() / "runs") / training / "checkpoint.pt"
+    return (checkpoints or trainings_folder()) / training / "checkpoint.pt"
+
+
+def trainings_folder() -> Path:
+    """Where trainings are saved by default: a folder in the cache."""
+    return cache_dir() / "runs"
 
 
 def look_up(
@@ -101,9 +106,7 @@ def trained_as(identity: Identity) -> Training:
 
     The setting and the method must be known here.
     """
-    setting = get_setting(identity.setting)
-    scored = method_of(setting, identity.method)
-    return _training(method_of(setting, scored.trained_by or identity.method), identity)
+    return _training(trainer_of(get_setting(identity.setting), identity.method), identity)
 
 
 def _training(trainer: Method, identity: Identity, rerun: int = 0) -> Training:

@@ -6,16 +6,17 @@ the sha256 that the record names, over all of these.
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import safetensors.torch
 import torch
 
-from baselines import method_of
+from baselines import trainer_of
 from suite.errors import UsageError, one_line
 from suite.files import atomic_write, cache_dir, expanded, read_regular
 from suite.models import Network, Params
-from suite.outer.snapshot import History, Snapshot, Training, weights_sha256
+from suite.outer.snapshot import History, Snapshot, Training, initial, weights_sha256
 from suite.registry import Record, Registry
 from suite.registry.find import find_record, home_of
 from suite.registry.published import path_of_weights, published, weights_name, weights_place
@@ -160,15 +161,7 @@ def _history(record: Record, training: Training) -> History:
 
 
 def _finished(params: Params, history: History) -> Snapshot:
-    zeros = {name: torch.zeros_like(each) for name, each in params.items()}
-    return Snapshot(
-        params=params,
-        first_moments=zeros,
-        second_moments=zeros,
-        iteration=history.training.iterations,
-        sums=torch.zeros(2, dtype=torch.float64),
-        history=history,
-    )
+    return replace(initial(params), iteration=history.training.iterations, history=history)
 
 
 def read_weights(path: Path, sha256: str) -> Params:
@@ -201,7 +194,6 @@ def trained_network(run: str | Path, results: str | Path = "results") -> tuple[N
         raise UsageError(f"the weights of {record.key} are not published in {registry.root}")
     params = read_weights(registry.root / name, sha256)
     setting = get_setting(record.setting)
-    method = method_of(setting, record.method)
-    trainer = method_of(setting, method.trained_by or record.method)
+    trainer = trainer_of(setting, record.method)
     network = trainer.network(record.config, len(params.get("head.bias", ())))
     return network, {name: value[None] for name, value in params.items()}
