@@ -9,7 +9,7 @@ from suite.inner.learner import Learner
 from suite.models import Classifier, Params
 
 INPUTS_AT_ONCE = 5_000_000
-"""Pixels times channels that pass a network at once; fixed, as `suite.run.evaluate` has it."""
+"""Pixels times channels that pass a network at once; fixed, as `suite.inner.parts` has it."""
 
 
 def classifier(learner: Learner) -> Classifier:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from suite.models.conv import conv_feature_count, conv_features, conv_weights
+from suite.models.conv import conv_feature_count, conv_features, conv_weights, first_way
 from suite.models.followed import followed
 from suite.models.init import INITIALISERS
 from suite.models.layers import (
@@ -162,9 +162,8 @@ def _conv_followed(config: Config, params: Params, images: Tensor) -> tuple[Tens
 
 def _memory(config: Config, images: Tensor) -> dict[str, bool]:
     """How maps lie in memory: on a CPU channels last are much faster, on a GPU they are untried."""
-    on_gpu = images.device.type == "cuda"
-    products = on_gpu and config.network == "conv-stride" and len(images) > 1
-    return {"channels_last": not on_gpu, "products": products}
+    products = len(images) > 1 and first_way(config, images.device) == "separate-products"
+    return {"channels_last": images.device.type != "cuda", "products": products}
 
 
 def _turned(params: Params) -> tuple[Params, Params]:

@@ -68,13 +68,13 @@ def unstack(state: TrainingState) -> list[Snapshot]:
 
     def moments(*names: str) -> Params:
         """What the optimizer keeps of each weight under one of `names`; zero where it does not."""
-        kept = {name: state.optimizer.state[value] for name, value in state.params.items()}
-        return {
-            name: next((of[key] for key in names if of.get(key) is not None), torch.zeros_like(v))
-            .detach()
-            .cpu()
-            for (name, of), v in zip(kept.items(), state.params.values(), strict=True)
-        }
+
+        def kept(value: Tensor) -> Tensor:
+            found = state.optimizer.state[value]
+            held = (found[name] for name in names if found.get(name) is not None)
+            return next(held, torch.zeros_like(value))
+
+        return {name: kept(value).detach().cpu() for name, value in state.params.items()}
 
     groups = {
         "params": {name: value.detach().cpu() for name, value in state.params.items()},

@@ -21,8 +21,6 @@ class DataSet:
     classes: tuple[int, int, int] | None = None
     """How many there are to train on, validate on and test on; None where there are none."""
     images_of_class: int = 0
-    own_split: bool = False
-    """Whether the data set says which classes are which; else each seed draws them."""
     loader: str | None = None
     """`f(root, *, progress) -> suite.data.images.ImageData`, which decodes the images."""
     at_hand: str | None = None
@@ -57,7 +55,6 @@ DATA_SETS: dict[str, DataSet] = {
         shape=(3, 84, 84),
         classes=(64, 16, 20),
         images_of_class=600,
-        own_split=True,
         loader="suite.data.miniimagenet.reader.load_miniimagenet",
         at_hand="suite.data.miniimagenet.reader.at_hand",
         terms="for non-commercial research and education only: https://image-net.org/download",
