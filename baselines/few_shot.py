@@ -62,6 +62,10 @@ class FewShotMethod(Method):
         """
         raise NotImplementedError
 
+    def iterations_per_batch(self, config: Config) -> int:
+        """How many iterations in a row have the same batch of tasks."""
+        return 1
+
     def optimizer(self, params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
         """What takes the outer steps, by default the paper's Adam.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
+from baselines.following import follow
 from baselines.frozen import classifier, frozen_features
 from baselines.logistic import fit_logistic
 from baselines.nearest_neighbour import similarities
@@ -20,18 +21,8 @@ from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
-from suite.models import Network, Params, classifier_network
+from suite.models import Network, classifier_network
 from suite.settings import Config, QueryNorm
-
-
-def _follow(params: Params, moved: Params) -> Tensor:
-    """Zero for each seed, (seed,), with the gradient `average - moved` for each running average."""
-    terms = [
-        (params[name] * (params[name] - value).detach()).flatten(1).sum(1)
-        for name, value in moved.items()
-    ]
-    total = sum(terms[1:], terms[0])
-    return total - total.detach()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +48,7 @@ class LinearHead(FewShotMethod):
         """The loss of the one mini-batch of each seed, and its outputs by batch statistics."""
         outputs, moved = classifier(learner).train(learner.params, batch.support_x)
         losses = task_losses(learner.config, 1, outputs, batch.support_y)
-        return losses + _follow(learner.params, moved), outputs
+        return losses + follow(learner.params, moved), outputs
 
     def validate(self, learner: Learner, batch: TaskBatch) -> Tensor:
         return similarities(learner, batch)

@@ -19,6 +19,9 @@ class Method:
     """That of its entry in `suite.settings.methods`."""
     trained_by: ClassVar[str | None] = None
     """The method whose training this one starts from; None where it has its own."""
+    training_options: ClassVar[frozenset[str]] = frozenset()
+    """The fields of the method that change a training which several settings share: those that
+    are for scoring alone are not among them. See `shared_config`."""
     unheeded: ClassVar[frozenset[str]] = frozenset({"images_per_batch"})
     """Fields of a configuration that change no weight, no score and no point of the curve of this
     method, beside those that nothing heeds where it runs: see `suite.settings.fields`."""

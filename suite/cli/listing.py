@@ -106,6 +106,8 @@ def show_setting(setting_id: str) -> None:
         )
         counts = f"iterations={own.iterations:,} (short: {own.short_iterations:,})"
         console.print(f"{method}: {counts}, {differs}", markup=False)
+        for name, source in own.sources.items():
+            console.print(f"  {name}: {source}", markup=False)
     console.print(_protocol_table(setting))
     shown = {protocol.name for protocol in setting.all_protocols}
     further = [name for name in protocols_by_name(setting, setting.methods[0]) if name not in shown]

@@ -10,6 +10,14 @@ from suite.data.tasks import TaskBatch
 from suite.errors import UsageError
 from suite.rng import row_keys, uniform
 
+TURNS = 4
+"""Turns of an image by multiples of 90 degrees."""
+
+
+def turns_as_classes(rotated_classes: bool) -> int:
+    """How many classes come of one: see `Config.rotated_classes`."""
+    return TURNS if rotated_classes else 1
+
 
 @functools.lru_cache(maxsize=4)
 def _rotations(size: int, device: torch.device) -> Tensor:
@@ -45,7 +53,8 @@ class EpisodeStream:
 
     A task draws n_way distinct classes in random order (the order gives the labels), then distinct
     images of each; its first k_shot are the support. With `rotations`, each class of a task is
-    turned by its own multiple of 90 degrees.
+    turned by its own multiple of 90 degrees; with `rotated_classes`, each of the four turns of a
+    class is a class.
     """
 
     keys: tuple[int, ...]
@@ -54,12 +63,15 @@ class EpisodeStream:
     classes: Tensor  # (seed, split's classes) int64: places in the first axis of `images`
     n_way: int
     rotations: bool
+    rotated_classes: bool = False
 
     def __post_init__(self) -> None:
-        if self.classes.shape[1] < self.n_way:
-            raise UsageError(
-                f"{self.n_way}-way tasks need more than {self.classes.shape[1]} classes"
-            )
+        if self._n_classes < self.n_way:
+            raise UsageError(f"{self.n_way}-way tasks need more than {self._n_classes} classes")
+
+    @property
+    def _n_classes(self) -> int:
+        return self.classes.shape[1] * turns_as_classes(self.rotated_classes)
 
     @functools.cached_property
     def _keys(self) -> Tensor:
@@ -70,7 +82,7 @@ class EpisodeStream:
         drawn = k_shot + n_query
         labels, chosen = self._draw(start, tasks, drawn)
         images = pixels(
-            self.images, *chosen, rotations=self.rotations
+            self.images, *chosen, rotations=self.rotations or self.rotated_classes
         )  # (task, way, image, channel, height, width)
         support, query = images.split((k_shot, n_query), dim=2)
         label_of = labels.expand(len(images), -1, -1)
@@ -93,15 +105,19 @@ class EpisodeStream:
             raise UsageError(f"a task wants {drawn} images a class and there are {available}")
         device = self.images.device
         rows = self._rows(start, tasks)
-        n_classes = self.classes.shape[1]
+        n_classes = self._n_classes
         unit = uniform(self._keys, rows, n_classes + self.n_way * (1 + available))
         unit = unit.flatten(0, 1)  # (task, column), the tasks of a seed together
         by_class, by_turn, by_image = unit.split(
             (n_classes, self.n_way, self.n_way * available), dim=1
         )
         of_seed = self.classes[:, None].expand(-1, tasks, -1).flatten(0, 1)
-        classes = of_seed.gather(1, distinct(by_class, self.n_way))  # (task, way)
-        turns = (by_turn * 4).long()  # (task, way)
+        picked = distinct(by_class, self.n_way)  # (task, way)
+        if self.rotated_classes:
+            picked, turns = picked // TURNS, picked % TURNS
+        else:
+            turns = (by_turn * TURNS).long()
+        classes = of_seed.gather(1, picked)  # (task, way)
         images = distinct(by_image.unflatten(1, (self.n_way, available)), drawn)
         labels = torch.arange(self.n_way, device=device)[None, :, None].expand(1, -1, drawn)
         return labels, (classes, images, turns)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from suite.data.episodes import distinct, pixels
+from suite.data.episodes import TURNS, distinct, pixels, turns_as_classes
 from suite.data.tasks import TaskBatch
 from suite.errors import UsageError
 from suite.rng import row_keys, uniform
@@ -19,7 +19,8 @@ class LabelledStream:
     """Mini-batches as Ravi and Larochelle draw them: `size` of 5 distinct images of every class.
 
     A `TaskStream` whose task is a mini-batch: a label is the place of the class among its seed's
-    training classes. With `rotations`, each image is turned by its own multiple of 90 degrees.
+    training classes. With `rotations`, each image is turned by its own multiple of 90 degrees; with
+    `rotated_classes`, each of the four turns of a class is a class.
     """
 
     keys: tuple[int, ...]
@@ -28,11 +29,16 @@ class LabelledStream:
     classes: Tensor  # (seed, training classes) int64: places in the first axis of `images`
     size: int
     rotations: bool
+    rotated_classes: bool = False
 
     def __post_init__(self) -> None:
-        available = self.classes.shape[1] * self._per_class
+        available = self._n_classes * self._per_class
         if self.size > available:
             raise UsageError(f"a mini-batch wants {self.size} of {available} images")
+
+    @property
+    def _n_classes(self) -> int:
+        return self.classes.shape[1] * turns_as_classes(self.rotated_classes)
 
     @property
     def _per_class(self) -> int:
@@ -44,7 +50,7 @@ class LabelledStream:
 
     def batch(self, start: int | Tensor, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
         """See `TaskStream`; `tasks` mini-batches, whatever the shots. The query is the support."""
-        n_classes, available = self.classes.shape[1], self.images.shape[1]
+        n_classes, available = self._n_classes, self.images.shape[1]
         rows = start + torch.arange(tasks, device=self.images.device)
         widths = (n_classes * available, n_classes * self._per_class, self.size)
         unit = uniform(self._keys, rows, sum(widths)).flatten(0, 1)  # (task, column)
@@ -54,8 +60,10 @@ class LabelledStream:
         labels = slots // self._per_class
         images = of_class.flatten(1).gather(1, slots)
         of_seed = self.classes[:, None].expand(-1, tasks, -1).flatten(0, 1)
-        turns = (by_turn * 4).long()
-        chosen = (of_seed.gather(1, labels), images[..., None], turns)
-        x = pixels(self.images, *chosen, rotations=self.rotations).flatten(1, 2)
+        picked = labels // turns_as_classes(self.rotated_classes)
+        turns = labels % TURNS if self.rotated_classes else (by_turn * TURNS).long()
+        chosen = (of_seed.gather(1, picked), images[..., None], turns)
+        turned = self.rotations or self.rotated_classes
+        x = pixels(self.images, *chosen, rotations=turned).flatten(1, 2)
         keys = row_keys(self._keys, rows).flatten()
         return TaskBatch(support_x=x, support_y=labels, query_x=x, query_y=labels, keys=keys)

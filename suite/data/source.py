@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from suite.data import sinusoid
-from suite.data.episodes import EpisodeStream
+from suite.data.episodes import EpisodeStream, turns_as_classes
 from suite.data.images import ImageData, Split, seeded_split
 from suite.data.labelled import LabelledStream
 from suite.data.tasks import TaskStream
 from suite.errors import DataError
+from suite.names import named
 from suite.rng import stream_key
 from suite.settings import DATA_SETS, Config
 
@@ -43,12 +44,14 @@ class TaskSource:
     """One a seed; None where there are no classes to split."""
     warnings: tuple[str, ...]
     stream: Stream
+    turns: int = 1
+    """Classes that come of one by turning it."""
 
     @property
     def train_classes(self) -> int:
         """How many classes there are to train on, the same for every seed; 0 without classes."""
         split = self.splits[0]
-        return 0 if split is None else len(split.train)
+        return 0 if split is None else len(split.train) * self.turns
 
     def streams(self, name: str) -> TaskStream:
         """The stream of that name for every seed."""
@@ -65,7 +68,7 @@ def task_source(
     """
     if images is None:
         return _sinusoids(seeds, device)
-    splits = [images.fixed_split or _drawn_split(images, seed) for seed in seeds]
+    splits = [_split(images, config, seed) for seed in seeds]
     pixels = _on_device(images, device)
 
     def stream(name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
@@ -80,6 +83,7 @@ def task_source(
                 classes=classes,
                 size=config.images_per_batch or 1,
                 rotations=config.rotations,
+                rotated_classes=config.rotated_classes,
             )
         return EpisodeStream(
             keys=keys,
@@ -87,6 +91,7 @@ def task_source(
             classes=classes,
             n_way=n_way or config.n_way,
             rotations=config.rotations,
+            rotated_classes=config.rotated_classes,
         )
 
     return TaskSource(
@@ -95,10 +100,16 @@ def task_source(
         splits=tuple(splits),
         warnings=images.warnings,
         stream=stream,
+        turns=turns_as_classes(config.rotated_classes),
     )
 
 
-def _drawn_split(images: ImageData, seed: int) -> Split:
+def _split(images: ImageData, config: Config, seed: int) -> Split:
+    if config.split != "own":
+        split: Split = named(DATA_SETS[images.name].splits[config.split])(images)
+        return split
+    if images.fixed_split is not None:
+        return images.fixed_split
     counts = DATA_SETS[images.name].classes
     if counts is None:
         raise DataError(f"{images.name} has no classes to be split")

@@ -58,18 +58,28 @@ class TaskStream(Protocol):
 
 
 class Batches:
-    """The batches of a training by iteration, drawn for `ahead` iterations at once."""
+    """The batches of a training by iteration, drawn for `ahead` batches at once.
+
+    Each is given to so many iterations in a row as `repeats` says.
+    """
 
     def __init__(
-        self, stream: TaskStream, *, tasks: int, k_shot: int, n_query: int, ahead: int
+        self,
+        stream: TaskStream,
+        *,
+        tasks: int,
+        k_shot: int,
+        n_query: int,
+        ahead: int,
+        repeats: int = 1,
     ) -> None:
-        self._stream, self._tasks, self._ahead = stream, tasks, ahead
+        self._stream, self._tasks, self._ahead, self._repeats = stream, tasks, ahead, repeats
         self._examples = k_shot, n_query
         self._block: int | None = None
 
     def __call__(self, iteration: int) -> TaskBatch:
         """The batch of that iteration, the same whatever `ahead` is."""
-        block, place = divmod(iteration, self._ahead)
+        block, place = divmod(iteration // self._repeats, self._ahead)
         if block != self._block:
             many = self._ahead * self._tasks
             self._drawn = self._stream.batch(block * many, many, *self._examples)
@@ -79,4 +89,5 @@ class Batches:
 
     def at(self, iteration: Tensor) -> TaskBatch:
         """The batch of an iteration that stands on the device; the host does not wait for it."""
-        return self._stream.batch(iteration * self._tasks, self._tasks, *self._examples)
+        start = iteration // self._repeats * self._tasks
+        return self._stream.batch(start, self._tasks, *self._examples)

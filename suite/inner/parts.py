@@ -16,6 +16,8 @@ _BYTES = {"cpu": 2**30, "cuda": 2**32}
 _LEAST_TASKS, _MOST_TASKS = 4, 50
 # Values that scoring holds for each of a network's activations.
 _COPIES = 3
+# Values for each pixel, in a network that only its method knows.
+_OWN_ACTIVATIONS = 64
 
 
 def parts(tasks: int, least: int) -> Iterator[tuple[int, int]]:
@@ -37,6 +39,8 @@ def _activations(config: Config) -> int:
     """Values of all layers for one example."""
     channels, height, width = IMAGE_SHAPE.get(config.dataset, (1, 1, 1))
     total = channels * height * width
+    if config.network == "own":
+        return total * _OWN_ACTIVATIONS // channels
     for units in config.hidden:
         if config.network == "conv-stride":
             height, width = (height + 1) // 2, (width + 1) // 2

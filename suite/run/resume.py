@@ -113,9 +113,13 @@ def _training(trainer: Method, identity: Identity, rerun: int = 0) -> Training:
     """The training of `identity`, or the one that all settings of its data share."""
     shared = trainer.shared_config(identity.config)
     if shared is not None:
-        dataset, name = identity.config.dataset, trainer.name
+        own = msgspec.to_builtins(trainer)
         identity = msgspec.structs.replace(
-            identity, setting=dataset, method=name, options={}, config=shared
+            identity,
+            setting=identity.config.dataset,
+            method=trainer.name,
+            options={name: own[name] for name in sorted(trainer.training_options)},
+            config=shared,
         )
     return training_of(identity, rerun)
 

@@ -80,7 +80,8 @@ def train(
     shape = {"tasks": config.tasks_per_batch, "k_shot": config.k_shot, "n_query": config.n_query}
     ahead = _AHEAD if config.dataset == "sinusoid" else 1
     training = shape if config.images_per_batch is None else shape | {"tasks": 1}
-    batches = Batches(streams[0], **training, ahead=ahead)
+    repeats = method.iterations_per_batch(config)
+    batches = Batches(streams[0], **training, ahead=ahead, repeats=repeats)
     validation = Batches(streams[1], **shape, ahead=1)
     if state.iteration >= schedule.iterations:
         return

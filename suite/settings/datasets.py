@@ -21,6 +21,8 @@ class DataSet:
     classes: tuple[int, int, int] | None = None
     """How many there are to train on, validate on and test on; None where there are none."""
     images_of_class: int = 0
+    splits: dict[str, str] = field(default_factory=dict)
+    """Splits of others by name: `f(images) -> suite.data.images.Split`."""
     loader: str | None = None
     """`f(root, *, progress) -> suite.data.images.ImageData`, which decodes the images."""
     at_hand: str | None = None
@@ -44,6 +46,7 @@ DATA_SETS: dict[str, DataSet] = {
         images_of_class=20,
         loader="suite.data.omniglot.load_omniglot",
         at_hand="suite.data.omniglot.at_hand",
+        splits={"vinyals": "suite.data.vinyals.vinyals_split"},
         copies={
             "21bdee53e651dbecda0e1fce23ab6f32e0ede537dcf3165b0322912c6a14adea": (
                 "Lake et al.'s images, background and evaluation, as published"

@@ -12,9 +12,9 @@ _COUNT, _STEPS, _ITERATIONS, _TASKS, _GOALS = 10_000, 100, 100_000_000, 1_000_00
 _WEIGHTS = choice("xavier-uniform", "truncated-normal-0.01", "torch7")
 _HEAD = choice("xavier-uniform", "truncated-normal-0.01", "normal-1", "torch7")
 _ROUNDED = choice("float32", "tf32", "bfloat16")
+_SPLITS = choice("own", "vinyals")
 _NETWORKS = choice("conv-stride", "conv-pool", "mlp-bn")
 _STATISTICS = choice("batch-statistics", "support-statistics", "one-query")
-_AVERAGES = choice("running-averages")
 _WHICH = choice("last", "best-validation")
 _MANY, _POSITIVE, _CLIP = whole(1, _COUNT), number(), number().or_null()
 
@@ -48,6 +48,8 @@ FIELDS: Final[dict[str, tuple[Rule | None, Rule | None, Rule | None]]] = {
     "fisher_every": (None, None, _MANY),
     "later_step_share": (None, None, _POSITIVE),
     "activation": (None, None, choice("relu", "tanh")),
+    "split": (None, _SPLITS, None),
+    "rotated_classes": (None, FLAG, None),
 }
 """By field, for regression, classification and policies; None where nothing but a setting's own
 value can stand."""
@@ -100,14 +102,18 @@ def rules(setting: Setting) -> dict[str, Rule | None]:
         found["n_way"] = whole(2, images.classes)
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
         found["images_per_batch"] = whole(2, images.labelled)
+        if not DATA_SETS[setting.config.dataset].splits:
+            found["split"] = None
     return found
 
 
 def protocol_rules(setting: Setting, method: str) -> dict[str, Rule]:
-    """The same of a protocol; a network with running averages is scored by nothing else."""
+    """The same of a protocol; a network without batch statistics is scored as in its own ones."""
     found = {name: row[_PROBLEMS[setting.problem]] for name, row in PROTOCOL.items()}
     if images := images_of(setting):
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)
-    if setting.recipe(method).config.batch_norm == "running-averages":
-        found["batch_norm"] = _AVERAGES
+    recipe = setting.recipe(method)
+    if recipe.config.batch_norm != "batch-statistics":
+        own = dict.fromkeys(each.batch_norm for each in recipe.protocols)
+        found["batch_norm"] = choice(*own)
     return found

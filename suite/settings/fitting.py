@@ -96,6 +96,11 @@ def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]
     images = images_of(setting)
     if told := _too_many(setting, k_shot, n_query):
         return told
+    if values["rotations"] and values["rotated_classes"]:
+        return (
+            "rotations=true and rotated_classes=true: a class is turned for each task, or each "
+            "turn of it is a class; set one of them to false"
+        )
     if images and values["network"] == "conv-pool" and layers > images.halvings:
         return (
             f"hidden={shown(values['hidden'])}: conv-pool halves an image at each layer; with "

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from suite.settings.metrics import ACCURACY
 from suite.settings.recipes import PROTOCOL_NAME, image_recipes
+from suite.settings.rivals import rival_numbers, rival_recipes, rivals_of
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SOURCES = {
@@ -28,6 +29,8 @@ _SOURCES = {
     "precision": "authors' code: float32",
     "images_per_batch": "not for meta-learning",
     **NO_POLICIES,
+    "split": "paper 5.2; Ravi and Larochelle's csv files",
+    "rotated_classes": "Omniglot only",
     "iterations": "paper A.1",
     "protocol": "authors' main.py: 600 tasks, K queries a class; 10 steps: paper A.1",
 }
@@ -47,6 +50,7 @@ _TABLE_1 = {
     },
 }
 
+_METHODS = ("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
 _COPIED = ("fine-tuning", "nearest-neighbour")
 """Rows that the paper took from Ravi and Larochelle, 15 queries a class."""
 
@@ -99,7 +103,7 @@ def _setting(k_shot: int) -> Setting:
                 version=1,
             ),
         ),
-        methods=("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining"),
+        methods=_METHODS + rivals_of(config),
         paper=tuple(
             PaperNumber(
                 method=method,
@@ -110,7 +114,8 @@ def _setting(k_shot: int) -> Setting:
                 source="paper, Table 1",
             )
             for method, (value, interval) in _TABLE_1[k_shot].items()
-        ),
+        )
+        + rival_numbers(config),
         margin=0.03 if k_shot == 1 else 0.02,
         footnotes=(
             "loss-scale",
@@ -131,7 +136,8 @@ def _setting(k_shot: int) -> Setting:
             queries={PROTOCOL_NAME: 15},
             hidden=(64, 64, 64, 64),
             short_iterations=150,
-        ),
+        )
+        | rival_recipes(config),
     )
 
 

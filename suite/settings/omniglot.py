@@ -4,6 +4,7 @@ from typing import Literal
 
 from suite.settings.metrics import ACCURACY
 from suite.settings.recipes import image_recipes
+from suite.settings.rivals import rival_numbers, rival_recipes, rivals_of
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _CONV_FOOTNOTES = (
@@ -42,6 +43,8 @@ _SOURCES = {
     "precision": "authors' code: float32",
     "images_per_batch": "not for meta-learning",
     **NO_POLICIES,
+    "split": "this suite: a seeded one, since the authors' cannot be recovered",
+    "rotated_classes": "authors' data_generator.py: a class is turned for each task",
     "iterations": "paper A.1",
     "protocol": "authors' main.py: 600 tasks, K queries a class; steps: paper A.1",
 }
@@ -119,12 +122,12 @@ def _setting(
         short_iterations=3_000,
         validate_every=500,
         protocols=(_protocol(n_way, k_shot),),
-        methods=_METHODS,
-        paper=tuple(paper),
+        methods=_METHODS + rivals_of(config),
+        paper=(*paper, *rival_numbers(config)),
         margin=0.01 if conv else 0.02,
         footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()) + _BASELINES,
         sources=_SOURCES,
-        recipes=image_recipes(config, short_iterations=3_000),
+        recipes=image_recipes(config, short_iterations=3_000) | rival_recipes(config),
     )
 
 
@@ -137,16 +140,18 @@ OMNIGLOT = (
     _setting(5, 5, maml=(0.975, 0.006), conv=False),
 )
 
+_GLYPHS = _config("glyphs", 5, 1, conv=True)
+
 GLYPHS = Setting(
     id="glyphs-5way-1shot",
     title="Glyphs (stand-in for Omniglot), 5-way 1-shot",
     metric=ACCURACY,
-    config=_config("glyphs", 5, 1, conv=True),
+    config=_GLYPHS,
     iterations=60_000,
     short_iterations=200,
     validate_every=500,
     protocols=(_protocol(5, 1),),
-    methods=_METHODS,
+    methods=_METHODS + rivals_of(_GLYPHS),
     paper=(),
     margin=0.02,
     footnotes=(
@@ -154,5 +159,5 @@ GLYPHS = Setting(
         *_BASELINES,
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
-    recipes=image_recipes(_config("glyphs", 5, 1, conv=True), short_iterations=200),
+    recipes=image_recipes(_GLYPHS, short_iterations=200) | rival_recipes(_GLYPHS),
 )

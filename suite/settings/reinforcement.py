@@ -13,7 +13,16 @@ from typing import Literal
 from msgspec.structs import replace
 
 from suite.settings.metrics import RETURN
-from suite.settings.schema import AuthorsRun, Config, PaperNumber, Protocol, Recipe, Setting
+from suite.settings.rivals import rival_numbers, rival_recipes, rivals_of
+from suite.settings.schema import (
+    NO_IMAGES,
+    AuthorsRun,
+    Config,
+    PaperNumber,
+    Protocol,
+    Recipe,
+    Setting,
+)
 
 _GOALS = 40
 _STEPS = 3
@@ -148,8 +157,8 @@ def _setting(
         short_iterations=short_iterations,
         validate_every=5,
         protocols=(protocol,),
-        methods=_METHODS,
-        paper=_paper(setting_id, figure),
+        methods=_METHODS + rivals_of(config),
+        paper=_paper(setting_id, figure) + rival_numbers(config),
         margin=margin,
         footnotes=(
             *("rl-goals", "rl-values", "rl-fisher", "rl-pretraining", "rl-random"),
@@ -175,7 +184,8 @@ def _setting(
                 short_iterations=short_iterations,
                 protocols=(protocol,),
             ),
-        },
+        }
+        | rival_recipes(config),
     )
 
 
@@ -205,6 +215,7 @@ _SOURCES = {
     "fisher_tasks": "this suite, for speed; the authors took all",
     "fisher_every": "this suite, for speed; the authors took all",
     "later_step_share": "authors' test scripts",
+    **NO_IMAGES,
     "activation": "paper 5.3; tanh for random-init in navigation, as in the authors' script",
     "iterations": "authors' stored results: the iteration that was plotted",
     "protocol": "authors' test scripts: 40 goals, 4,000 steps a batch (ant-direction 8,000)",

@@ -17,7 +17,8 @@ from suite.settings.metrics import Metric, Problem
 
 Dataset = Annotated[str, Meta(pattern=f"^(?:{'|'.join(DATA_SETS)})$")]
 """A name of `suite.settings.datasets`."""
-Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp", "gaussian-mlp"]
+Architecture = Literal["conv-stride", "conv-pool", "mlp-bn", "mlp", "gaussian-mlp", "own"]
+"""`own`: the method has a network of its own, which its file describes."""
 QueryNorm = Literal[
     "batch-statistics", "support-statistics", "one-query", "running-averages", "none"
 ]
@@ -40,9 +41,10 @@ class Config(_Value, frozen=True, kw_only=True):
     network: Architecture
     hidden: tuple[Count, ...]
     """Units (mlp) or filters (conv) of each hidden layer."""
-    weight_init: Literal["xavier-uniform", "truncated-normal-0.01", "torch7"]
-    head_init: Literal["xavier-uniform", "truncated-normal-0.01", "normal-1", "torch7"]
-    """How the weights of the last layer start; every bias starts at zero, but with `torch7`."""
+    weight_init: Literal["xavier-uniform", "truncated-normal-0.01", "torch7", "own"]
+    head_init: Literal["xavier-uniform", "truncated-normal-0.01", "normal-1", "torch7", "own"]
+    """How the weights of the last layer start; every bias starts at zero, but with `torch7`. A
+    network of the method's own starts as its file says."""
     batch_norm: Literal["batch-statistics", "none", "running-averages"]
     """With batch statistics: eps 1e-3, a beta and no gamma, in training and at test. With running
     averages: eps 1e-3, beta and gamma, and at test the averages of training."""
@@ -86,6 +88,13 @@ class Config(_Value, frozen=True, kw_only=True):
     """At test, the size of the second and further steps as a share of the first's."""
     activation: Literal["relu", "tanh"] = "relu"
     """The activation of a policy's hidden units; the settings train policies with ReLU."""
+    split: Literal["own", "vinyals"] = "own"
+    """Which classes are trained, validated and tested on: those of the data set's own split, or
+    where it has none of one that the seed draws; or another that `suite.settings.datasets` names.
+    """
+    rotated_classes: bool = False
+    """Every class turned by 0, 90, 180 and 270 degrees is four classes, in all three parts of the
+    split; `rotations` is false then."""
 
     @property
     def problem(self) -> Problem:
@@ -108,6 +117,9 @@ REINFORCEMENT_ONLY = (
 
 NO_POLICIES = dict.fromkeys(REINFORCEMENT_ONLY, "reinforcement learning only")
 """Their sources elsewhere."""
+
+NO_IMAGES = dict.fromkeys(("split", "rotated_classes"), "no images here")
+"""The sources of what only images have, elsewhere."""
 
 
 class Schedule(_Value, frozen=True, kw_only=True):
@@ -180,6 +192,9 @@ class Recipe(_Value, frozen=True, kw_only=True):
     iterations: int
     short_iterations: Count
     protocols: tuple[Protocol, ...]
+    sources: dict[str, str] = {}
+    """Field of `config`, `iterations` or `protocol` to where its value comes from, where that is
+    not what `Setting.sources` says."""
 
 
 class Setting(_Value, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Sinusoid regression: paper, section 5.1 and appendices B and C."""
 
 from suite.settings.metrics import MSE
-from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
+from suite.settings.rivals import rival_numbers, rival_recipes, rivals_of
+from suite.settings.schema import NO_IMAGES, NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SHOTS = (5, 10, 20)
 _TABLE_2 = {
@@ -9,31 +10,33 @@ _TABLE_2 = {
     "pretraining": ((1, 2.41), (5, 2.23), (10, 2.19)),
 }
 
+_CONFIG = Config(
+    dataset="sinusoid",
+    network="mlp",
+    hidden=(40, 40),
+    weight_init="truncated-normal-0.01",
+    head_init="truncated-normal-0.01",
+    batch_norm="none",
+    adapt_beta=False,
+    n_way=1,
+    k_shot=10,
+    n_query=10,
+    rotations=False,
+    loss="mse",
+    loss_scale="mean",
+    inner_lr=0.001,
+    inner_steps=1,
+    meta_lr=0.001,
+    tasks_per_batch=25,
+    meta_grad_clip=None,
+    precision="float32",
+)
+
 SINUSOID = Setting(
     id="sinusoid",
     title="Sinusoid regression",
     metric=MSE,
-    config=Config(
-        dataset="sinusoid",
-        network="mlp",
-        hidden=(40, 40),
-        weight_init="truncated-normal-0.01",
-        head_init="truncated-normal-0.01",
-        batch_norm="none",
-        adapt_beta=False,
-        n_way=1,
-        k_shot=10,
-        n_query=10,
-        rotations=False,
-        loss="mse",
-        loss_scale="mean",
-        inner_lr=0.001,
-        inner_steps=1,
-        meta_lr=0.001,
-        tasks_per_batch=25,
-        meta_grad_clip=None,
-        precision="float32",
-    ),
+    config=_CONFIG,
     iterations=70_000,
     short_iterations=5_000,
     validate_every=1_000,
@@ -51,7 +54,7 @@ SINUSOID = Setting(
         )
         for shots in _SHOTS
     ),
-    methods=("maml", "fomaml", "pretraining", "random-init", "oracle"),
+    methods=("maml", "fomaml", "pretraining", "random-init", "oracle", *rivals_of(_CONFIG)),
     paper=tuple(
         PaperNumber(
             method=method,
@@ -63,7 +66,9 @@ SINUSOID = Setting(
         )
         for method, row in _TABLE_2.items()
         for step, value in row
-    ),
+    )
+    + rival_numbers(_CONFIG),
+    recipes=rival_recipes(_CONFIG),
     margin=0.25,
     footnotes=("sinusoid-lr", "sinusoid-pretraining", "sinusoid-oracle"),
     sources={
@@ -88,6 +93,7 @@ SINUSOID = Setting(
         "precision": "authors' code: float32",
         "images_per_batch": "no images here",
         **NO_POLICIES,
+        **NO_IMAGES,
         "iterations": "authors' main.py usage",
         "protocol": "paper 5.1 and appendix B: the 10-shot model on K = 5, 10, 20; up to 10 steps",
     },

@@ -36,13 +36,14 @@ IMAGES = random_images(N_CLASSES, N_IMAGES)
 ORIGIN = catalogue(IMAGES)
 
 
-def stream(*, n_way=3, rotations=True, seed=0, classes=range(N_CLASSES), device="cpu"):
+def stream(*, n_way=3, rotations=True, seed=0, classes=range(N_CLASSES), device="cpu", **others):
     return EpisodeStream(
         keys=(stream_key(seed, "train"),),
         images=torch.from_numpy(IMAGES).to(device),
         classes=torch.tensor([list(classes)], device=device),
         n_way=n_way,
         rotations=rotations,
+        **others,
     )
 
 
@@ -216,3 +217,22 @@ def test_the_gpu_draws_the_same_tasks():
         torch.testing.assert_close(
             getattr(ours, field).cpu(), getattr(cpu, field), rtol=2e-7, atol=0
         )
+
+
+def test_each_turn_of_a_class_can_be_a_class():
+    tasks = stream(n_way=24, rotations=False, rotated_classes=True, classes=range(6))
+    batch = tasks.batch(0, 3, 2, 1)
+    for task in origins(batch.support_x):
+        turned = [tuple(example[[0, 2]]) for example in task]
+        assert set(turned) == {(number, turns) for number in range(6) for turns in range(4)}
+        assert turned[::2] == turned[1::2]  # the two of a class are turned alike
+    with pytest.raises(UsageError, match="more than 24"):
+        stream(n_way=25, rotations=False, rotated_classes=True, classes=range(6))
+
+
+def test_turns_as_classes_are_drawn_equally_often():
+    tasks = stream(n_way=2, rotations=False, rotated_classes=True, classes=range(6))
+    found = origins(tasks.batch(0, 2_400, 1, 1).support_x)
+    counts = np.bincount((found[..., 0] * 4 + found[..., 2]).flatten(), minlength=24)
+    assert counts.min() > 200 - 5 * 200**0.5
+    assert counts.max() < 200 + 5 * 200**0.5

@@ -15,13 +15,14 @@ from suite.settings import get_setting
 CLASSES = (2, 3, 5, 7, 11)
 
 
-def stream(*, seeds=(0,), size=12, rotations=True, classes=CLASSES):
+def stream(*, seeds=(0,), size=12, rotations=True, classes=CLASSES, **others):
     return LabelledStream(
         keys=tuple(stream_key(seed, "labelled") for seed in seeds),
         images=torch.from_numpy(IMAGES),
         classes=torch.tensor([list(classes)] * len(seeds)),
         size=size,
         rotations=rotations,
+        **others,
     )
 
 
@@ -77,3 +78,11 @@ def test_validation_and_test_classes_never_get_into_pretraining():
         seen = set(tasks[..., 0].flatten().tolist())
         assert seen == set(split.train.tolist())
         assert not seen & {*split.validation.tolist(), *split.test.tolist()}
+
+
+def test_each_turn_of_a_class_can_have_a_label():
+    batch = stream(size=40, rotations=False, rotated_classes=True).batch(0, 50, 1, 1)
+    found = origins(batch.support_x)
+    labels = torch.from_numpy(4 * np.searchsorted(CLASSES, found[..., 0]) + found[..., 2])
+    assert torch.equal(batch.support_y, labels)
+    assert set(labels.unique().tolist()) == set(range(20))

@@ -151,6 +151,8 @@ SMALL = {
     "discount": st.floats(0.1, 1.0),
     "fisher_tasks": st.none() | st.integers(1, 9),
     "activation": st.sampled_from(["relu", "tanh"]),
+    "split": st.sampled_from(["own", "vinyals"]),
+    "rotated_classes": st.booleans(),
     **dict.fromkeys(("k_shot", "n_query", "tasks_per_batch", "fisher_every"), st.integers(1, 4)),
     **dict.fromkeys(
         ("inner_lr", "meta_lr", "trust_region", "later_step_share"), st.floats(1e-9, 9)

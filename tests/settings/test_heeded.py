@@ -62,6 +62,8 @@ OTHER = {
     "fisher_every": (7,),
     "later_step_share": (0.1,),
     "activation": ("relu", "tanh"),
+    "split": ("vinyals",),
+    "rotated_classes": (True,),
 }
 
 

@@ -1,0 +1,44 @@
+"""The systems that the paper's tables compare MAML with: how each is trained and scored, and its
+printed numbers, one file a system.
+
+A system may have a recipe of its own in a setting, and printed numbers there. Facts about their
+papers that were not at hand carry "from memory" in their source.
+"""
+
+from typing import Protocol as Interface
+
+from suite.settings.schema import Config, PaperNumber, Recipe
+
+
+class Rival(Interface):
+    """A module of this package."""
+
+    def recipe(self, config: Config) -> Recipe | None:
+        """How it is trained and scored in the setting that has `config`, if it is there."""
+        ...
+
+    def paper(self, config: Config) -> tuple[PaperNumber, ...]:
+        """Its printed numbers in that setting."""
+        ...
+
+
+RIVALS: dict[str, Rival] = {}
+"""Method to its module, in the order of the paper's table."""
+
+
+def rival_recipes(config: Config) -> dict[str, Recipe]:
+    """The recipes of the systems that run in the setting that has `config`."""
+    found = {name: rival.recipe(config) for name, rival in RIVALS.items()}
+    return {name: recipe for name, recipe in found.items() if recipe is not None}
+
+
+def rivals_of(config: Config) -> tuple[str, ...]:
+    """The systems with a recipe or a printed number there: they have a row in its table."""
+    return tuple(
+        name for name, rival in RIVALS.items() if rival.recipe(config) or rival.paper(config)
+    )
+
+
+def rival_numbers(config: Config) -> tuple[PaperNumber, ...]:
+    """Their printed numbers there."""
+    return tuple(number for rival in RIVALS.values() for number in rival.paper(config))
