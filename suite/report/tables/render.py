@@ -11,6 +11,7 @@ from suite.report.tables.paired import render_paired
 from suite.report.tables.protocols import render_protocols
 from suite.report.tables.sections import render_section
 from suite.report.tables.status import status_table
+from suite.report.tables.table1 import render_table1
 from suite.report.verdicts import judged, render_summary
 from suite.settings.datasets import titles
 
@@ -52,7 +53,7 @@ def render_tables(
     contents = collect(records)
     rows = judged(contents.cells)
     summary, *details = render_summary(rows)
-    blocks = [_HEAD, summary, status_table(rows), *details]
+    blocks = [_HEAD, summary, status_table(rows), *details, *render_table1(contents.cells)]
     for title, datasets in titles().items():
         blocks += render_section(title, datasets, contents, results_link)
     blocks += render_paired(contents.cells)
