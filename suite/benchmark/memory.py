@@ -1,21 +1,21 @@
 """How much memory a meta-gradient takes at its peak."""
 
 import multiprocessing
-import resource
 from multiprocessing.connection import Connection
 
 import torch
 
 from suite.benchmark import speed
+from suite.benchmark.bounds import bounded
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.inner.learner import initial_learner
 from suite.machine import environment
+from suite.machine.failures import is_memory
 from suite.models import build_network
 from suite.settings import Config
 
 _CALLS = 2
-_USABLE = 0.7
 
 
 def peak_bytes(config: Config, variant: str, device: torch.device) -> int | None:
@@ -49,15 +49,12 @@ def _measure(
         params = {name: value[0].detach() for name, value in learner.params.items()}
         work = lambda: RIVALS[variant].gradient(config, params, batch, "second")  # noqa: E731
     before = environment.peak_memory_bytes(device)
-    if device.type == "cpu":
-        # So that an allocation fails, and not the machine.
-        most = int(_USABLE * environment.free_memory_bytes(device))
-        resource.setrlimit(resource.RLIMIT_DATA, (before + most, resource.RLIM_INFINITY))
     try:
-        for _ in range(_CALLS):
-            work()
+        with bounded(device):
+            for _ in range(_CALLS):
+                work()
         sender.send(environment.peak_memory_bytes(device) - before)
     except (RuntimeError, MemoryError) as error:
-        if "memory" not in str(error):
+        if not is_memory(error):
             raise
         sender.send(None)

@@ -12,12 +12,14 @@ import torch
 
 from baselines.fomaml import Fomaml
 from baselines.maml import Maml
+from suite.benchmark.bounds import bounded
 from suite.benchmark.floor import Rates, Work, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.inner.learner import initial_learner
 from suite.inner.loop import Order
 from suite.machine.environment import free_memory_bytes
+from suite.machine.failures import is_memory
 from suite.models import Network, Way, build_network, first_way
 from suite.outer.choice import candidates
 from suite.outer.compiled import NotCompiled, compile_gradient
@@ -170,10 +172,24 @@ def timing(
 def interleaved(
     work: dict[str, Call], device: torch.device, budget: float
 ) -> dict[str, list[float]]:
-    """Seconds of each, in turns, after a round that does not count."""
+    """Seconds of each, in turns, after a round that does not count.
+
+    What memory does not hold in that round is left out, and logged.
+    """
     # A graph is captured at its fourth call.
     warm = 5 if device.type == "cuda" else 1
-    first = sum(seconds(each, device) for _ in range(warm) for each in work.values()) / warm
+    fitting, first = {}, 0.0
+    for name, each in work.items():
+        try:
+            with bounded(device):
+                first += sum(seconds(each, device) for _ in range(warm)) / warm
+        except (RuntimeError, MemoryError) as error:
+            if not is_memory(error):
+                raise
+            log.warning("%s is not timed: memory does not hold it", name)
+        else:
+            fitting[name] = each
+    work = fitting
     count = max(_LEAST_ROUNDS, min(50, int(budget / first)))
     rounds: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(count):

@@ -1,5 +1,6 @@
 """What the benchmark compares computes the same, and its floor counts what there is to do."""
 
+import resource
 from dataclasses import replace
 
 import msgspec
@@ -7,10 +8,13 @@ import pytest
 import torch
 
 from suite.benchmark import memory, report, speed
+from suite.benchmark.bounds import bounded
 from suite.benchmark.floor import Counter, Rates, Work, measure_rates
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
 from suite.inner.learner import initial_learner
+from suite.machine.environment import free_memory_bytes
+from suite.machine.failures import is_memory
 from suite.models import build_network
 from suite.models.convolution import conv2d
 from suite.outer.gradient import meta_gradient
@@ -93,6 +97,23 @@ def test_a_timing_is_interleaved_and_its_ratio_lies_between_its_extremes():
     timing = speed.Timing(setting="s", order="first", rounds=rounds, floor=1e-9)
     median, least, greatest = timing.ratio("b")
     assert 0 < least <= median <= greatest
+
+
+def test_what_memory_does_not_hold_is_left_out(caplog):
+    def huge():
+        return torch.ones(2**38)  # a terabyte
+
+    rounds = speed.interleaved({speed.REFERENCE: lambda: None, "huge": huge}, CPU, budget=0.0)
+    assert list(rounds) == [speed.REFERENCE]
+    assert "huge is not timed" in caplog.text
+
+
+def test_a_bound_holds_within_and_is_gone_after():
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    with bounded(CPU), pytest.raises(RuntimeError) as caught:
+        torch.empty(free_memory_bytes(CPU), dtype=torch.uint8)
+    assert is_memory(caught.value)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 @pytest.mark.slow
