@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 Layout = Literal["auto", "torch", "tensorflow"]
 
-_TOLD_NAMES = 5
+_LISTED_NAMES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,8 @@ def foreign_params(path: Path | str, config: Config, layout: Layout = "auto") ->
     """
     path = Path(path)
     wanted = _wanted(config)
-    found, told = plain_names(read_weights(path), [*wanted.required, *wanted.cancelled])
-    for line in told:
+    found, remarks = plain_names(read_weights(path), [*wanted.required, *wanted.cancelled])
+    for line in remarks:
         log.info("%s: %s", path, line)
     names, by_authors = _our_names(path, found, config, wanted)
     if layout == "auto":
@@ -131,9 +131,9 @@ def _check_names(
     repeated = [theirs for theirs, name in names.items() if times[name] > 1]
     reasons = []
     if unknown:
-        more = len(unknown) - _TOLD_NAMES
-        told = ", ".join(unknown[:_TOLD_NAMES]) + (f" and {more} more" if more > 0 else "")
-        reasons.append(f"it has the unknown names {told}")
+        more = len(unknown) - _LISTED_NAMES
+        listed = ", ".join(unknown[:_LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
+        reasons.append(f"it has the unknown names {listed}")
     if missing:
         reasons.append(f"it lacks {', '.join(missing)}")
     if repeated:

@@ -34,8 +34,8 @@ def read_weights(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UsageError(f"there is no file {path}: {_ACCEPTED}") from error
     except Exception as error:  # a torn file fails in any way
-        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        reason = one_line(" ".join(told.split())[:200]) or type(error).__name__
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = one_line(" ".join(message.split())[:200]) or type(error).__name__
         raise UsageError(f"{path} cannot be read ({reason}): {_ACCEPTED}") from error
 
 

@@ -25,18 +25,18 @@ def plain_names(
     Data-parallel models have the prefix `module.`, compiled ones `_orig_mod.`; any other is
     stripped where all that is left are names of ours.
     """
-    told: list[str] = []
+    remarks: list[str] = []
     kept = {name: value for name, value in found.items() if not name.endswith(_COUNTERS)}
     if len(kept) < len(found):
-        told.append(f"{len(found) - len(kept)} counts of batches left out, they are no weights")
+        remarks.append(f"{len(found) - len(kept)} counts of batches left out, they are no weights")
     prefix = _prefix(kept, ours)
     if prefix:
         kept = {name.removeprefix(prefix): value for name, value in kept.items()}
-        told.append(f"the names are taken without their prefix {one_line(prefix)}")
+        remarks.append(f"the names are taken without their prefix {one_line(prefix)}")
     spelled = [name for name in kept if _SPELLED.fullmatch(name)]
     if spelled:
-        told.append(f"{', '.join(spelled)} taken for maml.py's N/beta")
-    return kept, told
+        remarks.append(f"{', '.join(spelled)} taken for maml.py's N/beta")
+    return kept, remarks
 
 
 def _prefix(names: Collection[str], ours: Collection[str]) -> str:

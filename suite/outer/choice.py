@@ -74,8 +74,8 @@ class Chooser:
         by_time = sorted(seconds, key=lambda name: seconds[name])
         agree = (each for each in by_time if each == self.first or self._agrees(each, batch))
         way = next(agree, self.first)
-        told = ", ".join(f"{name} {1e3 * each:.1f} ms" for name, each in seconds.items())
-        log.info("blocks go the way %s, which was the fastest here: %s", way, told)
+        timings = ", ".join(f"{name} {1e3 * each:.1f} ms" for name, each in seconds.items())
+        log.info("blocks go the way %s, which was the fastest here: %s", way, timings)
         self._keep(way, seconds)
         return way
 

@@ -30,7 +30,7 @@ class Training:
 
 @dataclass(kw_only=True)
 class History:
-    """What is told of a training, by seed."""
+    """What is noted of the training of a seed beside its weights."""
 
     training: Training = field(default_factory=Training)
     curve: list[tuple[int, float, float, float]] = field(default_factory=list)

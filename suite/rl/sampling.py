@@ -116,9 +116,11 @@ def _roll_out(
     activation: Activation,
 ) -> _Record:
     tasks, horizon = len(goals), environment.horizon
-    told = np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(tasks * slots, -1)
-    copies = len(told)
-    inputs = environment.observation_size + (told.shape[1] if context else 0)
+    targets = (
+        np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(tasks * slots, -1)
+    )
+    copies = len(targets)
+    inputs = environment.observation_size + (targets.shape[1] if context else 0)
     record = _empty(2 * horizon, copies, inputs, environment.action_size)
     # Where the environments are: a step is too little work to send it to a GPU.
     params = {name: value.cpu() for name, value in params.items()}
@@ -131,14 +133,14 @@ def _roll_out(
     with torch_threads(1):
         while going.any():
             seen = environment.observe(state)
-            record.observations[time] = np.concatenate([seen, told], axis=1) if context else seen
+            record.observations[time] = np.concatenate([seen, targets], axis=1) if context else seen
             noise = rng.standard_normal((copies, environment.action_size))
             chosen = act(params, record.observations[time], noise, activation)
             finite = np.asarray(np.isfinite(chosen).all(1))
             np.logical_or(record.diverged, ~finite, out=record.diverged)
             record.actions[time] = np.where(finite[:, None], chosen, 0.0)
             record.there[time], record.ages[time] = going, age
-            step = environment.step(state[going], record.actions[time, going], told[going])
+            step = environment.step(state[going], record.actions[time, going], targets[going])
             state[going], record.rewards[time, going] = step.state, step.reward
             age[going] += 1
             record.last[time, going] = step.done | (age[going] == horizon)

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 _FORMAT = 4
 # It does not say whose it is, and is taken for that of the training whose folder it lies in.
 _NAMELESS_FORMAT = 3
-_TOLD = ("seconds", "resumes", "curve", "commits", "engine")
-_TOLD_LATER = ("policies", "joules", "environment_steps")
+_NOTED = ("seconds", "resumes", "curve", "commits", "engine")
+_NOTED_LATER = ("policies", "joules", "environment_steps")
 _TENSORS = ("params", "first_moments", "second_moments")
 
 
@@ -100,7 +100,7 @@ def _encoded(snapshot: Snapshot) -> bytes:
     content: dict[str, Any] = {"format": _FORMAT, "sums": snapshot.sums}
     content["training"] = vars(history.training)
     content |= {name: getattr(snapshot, name) for name in (*_TENSORS, "iteration")}
-    content |= {name: getattr(history, name) for name in (*_TOLD, *_TOLD_LATER)}
+    content |= {name: getattr(history, name) for name in (*_NOTED, *_NOTED_LATER)}
     return sealed(content)
 
 
@@ -167,11 +167,11 @@ def decoded(data: bytes, folder: str | None = None) -> Snapshot:
 
 def _snapshot(content: dict[str, Any], training: Training) -> Snapshot:
     """What is in `content`, whose tensors have shapes that are known to be good."""
-    told = {name: content.get(name) for name in _TOLD}
-    told |= {name: content[name] for name in _TOLD_LATER if name in content}
+    noted = {name: content.get(name) for name in _NOTED}
+    noted |= {name: content[name] for name in _NOTED_LATER if name in content}
     iteration, sums = content.get("iteration"), content.get("sums")
     try:
-        history = replace(msgspec.convert(told, History), training=training)
+        history = replace(msgspec.convert(noted, History), training=training)
     except msgspec.ValidationError as error:
         raise Unusable(f"an odd history: {error}") from error
     if type(iteration) is not int or _shape(sums) != _shape(torch.zeros(2, dtype=torch.float64)):

@@ -101,9 +101,9 @@ def _trace(world: World, params: Params, goals: Array, seed: int) -> list[Array]
     traces = [[each] for each in state]
     for _ in range(environment.horizon):
         seen = environment.observe(state)
-        told = np.concatenate([seen, wanted], axis=1) if world.informed else seen
+        inputs = np.concatenate([seen, wanted], axis=1) if world.informed else seen
         noise = rng.standard_normal((len(wanted), environment.action_size))
-        step = environment.step(state, act(params, told, noise, world.activation), wanted)
+        step = environment.step(state, act(params, inputs, noise, world.activation), wanted)
         state = step.state
         totals += np.where(going, step.reward, 0.0)
         for place in np.flatnonzero(going):

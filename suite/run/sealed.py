@@ -31,7 +31,7 @@ def sealed(content: dict[str, Any]) -> bytes:
 
 
 def unsealed(data: bytes) -> dict[str, Any]:
-    """What was `sealed`, on the CPU; raises `Unusable` where that cannot be told."""
+    """What was `sealed`, on the CPU; raises `Unusable` where the bytes are not sound."""
     digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         raise Unusable("it is damaged")

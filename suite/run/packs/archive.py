@@ -125,8 +125,8 @@ def opened_pack(path: Path) -> Iterator[Pack]:
     except Exception as error:  # a torn file fails in any way
         if is_memory(error):
             raise
-        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        reason = " ".join(told.split())[:200] or type(error).__name__
+        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = " ".join(message.split())[:200] or type(error).__name__
         raise UsageError(
             one_line(f"{path} is no sound pack ({reason}); bring it again, or: suite pack FILE")
         ) from error

@@ -124,9 +124,9 @@ def _last_of(record: Record, others: Iterable[Record]) -> dict[str, str | None]:
     """What a record of the last weights of the same training, scored by the best ones, tells."""
     best = recorded_weights(record).get("best-validation")
     for other in others:
-        told = recorded_weights(other)
-        if best is not None and told.get("best-validation") == best and told.get("last"):
-            return told
+        recorded = recorded_weights(other)
+        if best is not None and recorded.get("best-validation") == best and recorded.get("last"):
+            return recorded
     return {}
 
 
@@ -169,8 +169,8 @@ def read_weights(path: Path, sha256: str) -> Params:
     try:
         params = dict(safetensors.torch.load(read_regular(path, _MOST_READ)))
     except Exception as error:  # a torn file fails in any way
-        told = " ".join(str(error).split())[:200]
-        raise UsageError(one_line(f"{path} cannot be read ({told}); bring it again")) from error
+        message = " ".join(str(error).split())[:200]
+        raise UsageError(one_line(f"{path} cannot be read ({message}); bring it again")) from error
     if weights_sha256(params) != sha256:
         raise UsageError(f"{path} does not have the weights that its record names; bring it again")
     return params

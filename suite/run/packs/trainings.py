@@ -75,8 +75,8 @@ def saved_in(root: Path, names: Container[str] | None = None) -> Iterator[Saved]
         saved, data = found
         owner = saved.history.training
         if owner.name != folder.name or not owner.title:
-            told = f"is of {owner}" if owner.title else "does not say whose it is"
-            log.warning("%s", one_line(f"the checkpoint in {folder} {told}: left out"))
+            whose = f"is of {owner}" if owner.title else "does not say whose it is"
+            log.warning("%s", one_line(f"the checkpoint in {folder} {whose}: left out"))
             continue
         files = {LAST: data}
         best = _bytes(checkpoint.best(folder / LAST))
