@@ -44,8 +44,7 @@ def benchmark_command(
     pages = {}
     if supervised := [name for name in chosen if name not in ENVIRONMENTS]:
         compiled = supervised if device.type == "cuda" else _COMPILED_ON_CPU
-        page = "benchmark.md" if device.type == "cpu" else f"benchmark-{device.type}.md"
-        pages[page] = measured(
+        pages[_page(device.type, threads)] = measured(
             device,
             supervised,
             budget=budget,
@@ -61,6 +60,13 @@ def benchmark_command(
         atomic_write(reports / page, text.encode())
         print(f"wrote {reports / page}")
     return 0
+
+
+def _page(device: str, threads: int | None) -> str:
+    """The page of a device; one of its own where the number of threads was asked for."""
+    kind = "" if device == "cpu" else f"-{device}"
+    count = "" if threads is None else f"-{threads}-thread{'s' if threads > 1 else ''}"
+    return f"benchmark{kind}{count}.md"
 
 
 def benchmark_registry(reports: Path, count: int) -> int:

@@ -252,8 +252,9 @@ def benchmark(
     All ways take turns in this process; ratios are medians over the rounds.
 
     Args:
-        reports: Where benchmark.md is written (with a GPU, benchmark-cuda.md), and for
-            reinforcement learning benchmark-rl.md, always on the CPU.
+        reports: Where benchmark.md is written (with a GPU, benchmark-cuda.md; with --threads 1,
+            benchmark-1-thread.md), and for reinforcement learning benchmark-rl.md, always on the
+            CPU.
         device: auto, cpu or cuda.
         threads: CPU threads of torch; by default torch's own choice.
         settings: Only these; by default all but glyphs, which has the shapes of Omniglot, and of a
