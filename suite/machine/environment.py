@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 
+import suite
 from suite import __version__
 from suite.errors import UsageError
 from suite.machine.git import NO_CHECKOUT, GitError, git
@@ -172,7 +173,7 @@ def git_state() -> GitState:
     Only what shapes a result counts. Asked once a process, since the files may change while the
     loaded code does not.
     """
-    here = Path(__file__).resolve().parent.parent
+    here = Path(suite.__file__).resolve().parent.parent
     try:
         if Path(git(here, "rev-parse", "--show-toplevel")).resolve() != here:
             return GitState(None, None, NO_CHECKOUT)

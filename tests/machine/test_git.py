@@ -2,10 +2,12 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import msgspec
 import pytest
 
+import suite
 from suite.cli.doctor import examine
 from suite.errors import RegistryError
 from suite.machine import environment
@@ -33,8 +35,16 @@ def checkout(tmp_path, monkeypatch):
 def pretend(monkeypatch, folder):
     """Let the code seem to be in `folder`."""
     (folder / "suite").mkdir()
-    monkeypatch.setattr(environment, "__file__", str(folder / "suite" / "environment.py"))
+    monkeypatch.setattr(suite, "__file__", str(folder / "suite" / "__init__.py"))
     monkeypatch.setattr(environment, "git_state", ASKED_ANEW)
+
+
+@needs_git
+def test_in_a_checkout_the_commit_is_known():
+    root = Path(suite.__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        pytest.skip("the code is in no checkout")
+    assert ASKED_ANEW().commit == git(root, "rev-parse", "HEAD")
 
 
 @needs_git
