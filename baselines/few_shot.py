@@ -30,6 +30,9 @@ class FewShotMethod(Method):
     any_way: ClassVar[bool] = False
     """Whether it can be scored on tasks of more or fewer classes than it was trained on. Then
     `suite run ... --set n_way=20` changes the training tasks alone."""
+    clip_norm: ClassVar[float | None] = None
+    """The greatest norm that the whole meta-gradient of a seed may have: a greater one is scaled
+    down to it, after `Config.meta_grad_clip`. None for any."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

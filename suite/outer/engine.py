@@ -19,7 +19,7 @@ from torch import Tensor
 from suite.data.tasks import Batches
 from suite.errors import UsageError, one_line
 from suite.inner.learner import Learner
-from suite.models import Way, first_way
+from suite.models import Params, Way, first_way
 from suite.outer.choice import Chooser
 from suite.outer.compiled import NotCompiled, compile_gradient
 from suite.outer.gradient import Gradient, MetaGradient, Objective, meta_gradient
@@ -103,7 +103,8 @@ class Iteration:
 
     `iterations` are those of the whole training, `order` is a name for the objective's order of
     differentiation, and `meta_lr` is the outer step size by the share of the iterations that is
-    done; None where it stays what the optimizer has.
+    done; None where it stays what the optimizer has. `clip_norm` is the greatest norm of a seed's
+    whole meta-gradient; None for any.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Iteration:
         iterations: int,
         order: str,
         meta_lr: Callable[[float], float | None] = lambda done: None,
+        clip_norm: float | None = None,
     ) -> None:
         device = state.sums.device
         self._iterations, self._meta_lr = iterations, meta_lr
@@ -150,11 +152,11 @@ class Iteration:
                 self._kind = "graph" if device.type == "cuda" else "eager"
         self._replayed: Replayed | None = None
         if device.type == "cuda":
-            step = device_step(gradient, learner, batches, state)
+            step = device_step(gradient, learner, batches, state, clip_norm)
             if self._kind != "eager":
                 step = self._replayed = Replayed(step, device)
         else:
-            step = host_step(gradient, learner, batches, state)
+            step = host_step(gradient, learner, batches, state, clip_norm)
         self._step = step
 
     def __call__(self) -> None:
@@ -194,41 +196,61 @@ def _way(engine: Engine, chooser: Chooser, batches: Batches, iteration: int) -> 
 
 
 def host_step(
-    gradient: Gradient, learner: Learner, batches: Batches, state: TrainingState
+    gradient: Gradient,
+    learner: Learner,
+    batches: Batches,
+    state: TrainingState,
+    clip_norm: float | None = None,
 ) -> Callable[[], None]:
     """A step that takes its tasks from a block of drawn ones."""
 
     def step() -> None:
-        _apply(gradient(learner, batches(state.iteration)), learner, state)
+        _apply(gradient(learner, batches(state.iteration)), learner, state, clip_norm)
 
     return step
 
 
 def device_step(
-    gradient: Gradient, learner: Learner, batches: Batches, state: TrainingState
+    gradient: Gradient,
+    learner: Learner,
+    batches: Batches,
+    state: TrainingState,
+    clip_norm: float | None = None,
 ) -> Callable[[], None]:
     """A step that takes its position from the device, so that a graph can hold it."""
     position = torch.tensor(state.iteration, device=state.sums.device)
 
     def step() -> None:
-        _apply(gradient(learner, batches.at(position)), learner, state)
+        _apply(gradient(learner, batches.at(position)), learner, state, clip_norm)
         position.add_(1)
 
     return step
 
 
-def _apply(found: MetaGradient, learner: Learner, state: TrainingState) -> None:
-    clip = learner.config.meta_grad_clip
-    for name, parameter in state.params.items():
-        gradient = found.gradients[name]
-        if name in learner.network.averages:
-            with torch.no_grad():
-                parameter.sub_(gradient)
-            continue
-        clipped = gradient if clip is None else gradient.clamp(-clip, clip)
-        parameter.grad = _laid_out_as(parameter, clipped)
+def _apply(
+    found: MetaGradient, learner: Learner, state: TrainingState, clip_norm: float | None
+) -> None:
+    averages = learner.network.averages
+    learned = {name: found.gradients[name] for name in state.params if name not in averages}
+    with torch.no_grad():
+        for name in averages:
+            state.params[name].sub_(found.gradients[name])
+    for name, gradient in _clipped(learned, learner.config.meta_grad_clip, clip_norm).items():
+        parameter = state.params[name]
+        parameter.grad = _laid_out_as(parameter, gradient)
     state.optimizer.step()
     state.sums += torch.stack((found.losses, found.scores))
+
+
+def _clipped(gradients: Params, clip: float | None, norm: float | None) -> Params:
+    """Each element within [-clip, clip], then all of a seed scaled to a norm of `norm` at most."""
+    if clip is not None:
+        gradients = {name: value.clamp(-clip, clip) for name, value in gradients.items()}
+    if norm is None:
+        return gradients
+    squares = [value.square().flatten(1).sum(1) for value in gradients.values()]
+    share = norm / torch.stack(squares).sum(0).sqrt().clamp_min(norm)  # (seed,)
+    return {n: v * share.reshape(-1, *[1] * (v.ndim - 1)) for n, v in gradients.items()}
 
 
 def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:

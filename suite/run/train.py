@@ -95,6 +95,7 @@ def train(
             schedule.iterations,
             method.name,
             meta_lr=partial(method.meta_lr, config),
+            clip_norm=method.clip_norm,
         )
 
     def validate() -> list[float]:

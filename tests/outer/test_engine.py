@@ -336,3 +336,32 @@ def test_a_step_of_adam_does_not_feel_how_gradients_lie_in_memory(kind, way):
     for name, parameter in case.state.params.items():
         assert parameter.grad.stride() == parameter.stride(), name
         torch.testing.assert_close(parameter, before[name], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["sinusoid", "pool"])
+def test_the_gradient_of_each_seed_is_scaled_to_the_greatest_norm(kind):
+    case = Case(kind)
+    found = case.gradient(case.learner, case.batches(0)).gradients
+    clip = case.config.meta_grad_clip or float("inf")
+    flat = torch.cat([value.clamp(-clip, clip).flatten(1) for value in found.values()], dim=1)
+    norms = flat.norm(dim=1)
+    greatest = float(norms.mean())
+    assert float(norms.min()) < 0.999 * greatest < greatest < 0.999 * float(norms.max())
+    host_step(case.gradient, case.learner, case.batches, case.state, greatest)()
+    taken = torch.cat([value.grad.flatten(1) for value in case.state.params.values()], dim=1)
+    for before, norm, after in zip(flat, norms, taken, strict=True):
+        torch.testing.assert_close(after, before * min(1.0, greatest / float(norm)))
+    assert torch.allclose(taken.norm(dim=1), norms.clamp_max(greatest))
+
+
+def test_a_gradient_of_zero_has_a_norm_too():
+    case = Case("sinusoid")
+    before = weights(case.state)
+
+    def nothing(learner, batch):
+        found = case.gradient(learner, batch)
+        zero = {name: torch.zeros_like(value) for name, value in found.gradients.items()}
+        return dataclasses.replace(found, gradients=zero)
+
+    host_step(nothing, case.learner, case.batches, case.state, 0.25)()
+    assert torch.equal(weights(case.state), before)
