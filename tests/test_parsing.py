@@ -9,7 +9,6 @@ import pytest
 import suite
 from suite.data import stored
 from suite.data.cache import data_dir
-from suite.data.download import _about
 from suite.data.miniimagenet.pickles import _counts
 from suite.errors import DataError, RegistryError
 from suite.parsing import NotJson, parsed
@@ -75,9 +74,6 @@ def test_what_is_kept_to_save_time_is_passed_over(tmp_path, monkeypatch, data):
     for name in ("glyphs-0.json", "glyphs-0.sources"):
         (data_dir() / name).write_bytes(data)
     assert [entry.current for entry in stored.entries()] == [False]
-    about = tmp_path / "file.partial.json"
-    about.write_bytes(data)
-    assert (_about(about).total, _about(about).validator) == (None, None)
 
 
 @pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN)

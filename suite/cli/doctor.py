@@ -6,6 +6,7 @@ import torch
 
 from suite.cli.data import size
 from suite.data import stored
+from suite.data.download import received
 from suite.errors import SuiteError, UsageError
 from suite.files import cache_dir
 from suite.machine import environment
@@ -56,17 +57,19 @@ def _torchvision() -> str:
     except (ImportError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         return (
-            f"cannot be imported ({reason}); only the download of Omniglot needs it: install the "
-            "torchvision made for this torch, or get the data yourself and pass --data DIR"
+            f"cannot be imported ({reason}); only suite picture needs it: install the torchvision "
+            "made for this torch"
         )
     return str(torchvision.__version__)
 
 
 def _data(name: str, entry: DataSet) -> str:
-    if entry.at_hand is None:
+    if entry.at_hand is None or entry.download is None:
         return "needs no download"
     try:
         found: str | None = named(entry.at_hand)()
+        here = received(name)
     except (SuiteError, OSError) as error:
         return str(error)
-    return found or f"not here; fetch it, or be told how to get it, with: suite data {name}"
+    wanted = size(entry.download.size) + (f", {size(here)} of it received" if here else "")
+    return found or f"not here; fetch it ({wanted}), or be told how to, with: suite data {name}"

@@ -1,133 +1,146 @@
-"""Fetch large files over HTTP; what was received stays, and the next attempt asks for the rest."""
+"""Download the files of a data set; what was received stays, and the next call goes on there."""
 
-import contextlib
 import hashlib
 import http.client
 import logging
 import math
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 
-import msgspec
+from filelock import FileLock
 
 from suite.data.images import Progress
-from suite.errors import DataError
-from suite.files import read_regular
-from suite.parsing import NotJson, parsed
+from suite.errors import DataError, one_line
+from suite.files import cache_dir
+from suite.settings.datasets import DATA_SETS
+from suite.settings.downloads import RemoteFile
 
 log = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
 TIMEOUT = 30.0  # seconds without a byte
+UNFINISHED = ".part"
+"""The folder, in that of the data set, of what is not whole or not yet needed."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remote:
-    """A file on a mirror; size and sha256 are checked where they are known."""
+def fetch(name: str, *, progress: Progress | None = None) -> None:
+    """Download what the cache lacks of the files of the data set `name`.
 
-    url: str
-    name: str
-    size: int | None = None
-    sha256: str | None = None
-
-
-class _About(msgspec.Struct, frozen=True):
-    """What the server said of the file that is partly here."""
-
-    total: int | None = None
-    """Its bytes."""
-    validator: str | None = None
-
-
-def download(remote: Remote, directory: Path, *, progress: Progress | None = None) -> Path:
-    """Fetch `remote` into `directory`, unless it is there. Returns its path.
-
-    A connection that breaks off is taken up again for as long as each attempt brings bytes. Raises
-    `DataError` where it brings none, and where the file is not the one that is wanted.
+    A file is compared with its checksum, and all are moved into the folder of the data set at the
+    end, since some of them are no copy. Raises `DataError`, which names the command that goes on.
     """
-    target = directory / remote.name
-    if target.exists():
-        return target
-    directory.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{remote.name}.partial")
-    about = target.with_name(f"{remote.name}.partial.json")
-    while True:
-        before = _size(partial)
+    entry, folder = DATA_SETS[name], cache_dir() / name
+    files = _files(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            missing = [file for file in files if not (folder / file.name).exists()]
+            if not missing:  # another process fetched them while this one waited
+                return
+            unfinished = folder / UNFINISHED
+            unfinished.mkdir(exist_ok=True)
+            terms = f"; it is {entry.terms}" if entry.terms else ""
+            log.info("downloading %s to %s%s", entry.title, folder, terms)
+            for file in missing:
+                _complete(file, unfinished / file.name, progress)
+            for file in missing:
+                (unfinished / file.name).replace(folder / file.name)
+            shutil.rmtree(unfinished, ignore_errors=True)
+    except (DataError, OSError) as error:
+        raise DataError(f"{error}; to go on: suite data {name}") from error
+
+
+def received(name: str) -> int:
+    """How many bytes of the files of a data set are in the cache."""
+    folder = cache_dir() / name
+    places = (folder, folder / UNFINISHED)
+    return sum(_size(place / file.name) for file in _files(name) for place in places)
+
+
+def by_hand(name: str) -> str:
+    """What to do where the files cannot be downloaded from here."""
+    download = DATA_SETS[name].download
+    page = download.page if download else ""
+    names = " and ".join(file.name for file in _files(name))
+    return f"download {names} from {page} into a directory DIR and pass --data DIR"
+
+
+def _files(name: str) -> tuple[RemoteFile, ...]:
+    download = DATA_SETS[name].download
+    return download.files if download else ()
+
+
+def _complete(file: RemoteFile, path: Path, progress: Progress | None) -> None:
+    """Bring `path` to the whole of `file`, by the first mirror that has it."""
+    failed: list[str] = []
+    for url in file.urls:
         try:
-            _fetch(remote, partial, about, progress)
-            break
+            _from_mirror(url, file, path, progress)
+            return
+        except (DataError, OSError, http.client.HTTPException) as error:
+            failed.append(f"{url} ({one_line(str(error))[:200]})")
+    raise DataError(f"cannot download {', '.join(failed)}")
+
+
+def _from_mirror(url: str, file: RemoteFile, path: Path, progress: Progress | None) -> None:
+    """Take up a connection that breaks off for as long as each attempt brings bytes."""
+    anew = not path.exists()
+    while True:
+        before = _size(path)
+        try:
+            if before < file.size:
+                _receive(url, file, path, progress)
         except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
-                if error.code == 416:  # more than the file holds: the next call starts anew
-                    partial.unlink(missing_ok=True)
-            if _size(partial) <= before:
-                reason = " ".join(str(error).split())[:200]
-                raise DataError(f"cannot download {remote.url} ({reason})") from error
-            log.info("%s broke off (%s); going on", remote.url, error)
-    _verify(remote, partial)
-    partial.replace(target)
-    about.unlink(missing_ok=True)
-    return target
+            if _size(path) <= before:
+                raise
+            log.info("%s broke off (%s); going on", url, error)
+            continue
+        found = _checksum(path, file.checksum.partition(":")[0])
+        if found == file.checksum:
+            return
+        path.unlink()
+        if anew:
+            raise DataError(f"it has {found}, not {file.checksum}")
+        anew = True  # what was here may have been the beginning of another file
 
 
-def _fetch(remote: Remote, partial: Path, about: Path, progress: Progress | None) -> None:
-    """One attempt: from where `partial` ends, where the server agrees, else from the start."""
-    have, known = _size(partial), _about(about)
-    if have and have == known.total:
-        return
-    request = urllib.request.Request(remote.url, headers={"User-Agent": "maml-suite"})
-    if have and known.validator is not None:  # else it might be the rest of another file
+def _receive(url: str, file: RemoteFile, path: Path, progress: Progress | None) -> None:
+    """One attempt: from where `path` ends, or from the start where the server gives no parts."""
+    have = _size(path)
+    request = urllib.request.Request(url, headers={"User-Agent": "maml-suite"})
+    if have:
         request.add_header("Range", f"bytes={have}-")
-        request.add_header("If-Range", known.validator)
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-        headers = response.headers
-        if headers.get_content_type() == "text/html":
-            raise DataError(f"{remote.url} gives a web page, not the file")
+        if response.headers.get_content_type() == "text/html":
+            raise DataError("it is a web page, not the file")
         if response.status != 206:
             have = 0
-        elif not headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            raise OSError(f"asked for the bytes from {have}, got {headers.get('Content-Range')}")
-        length = headers.get("Content-Length")
-        total = have + int(length) if length else remote.size
-        if remote.size not in (None, total):
-            raise DataError(f"{remote.url} has {total:,} bytes, not {remote.size:,}")
-        about.write_bytes(msgspec.json.encode(_About(total, _validator(headers))))
+        elif not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            raise DataError(f"asked for the bytes from {have:,} on, it sent others")
+        if response.length is not None and have + response.length != file.size:
+            raise DataError(f"it has {have + response.length:,} bytes, not {file.size:,}")
         chunks: Iterator[bytes] = iter(lambda: response.read(CHUNK), b"")
-        left = math.ceil(((total or have) - have) / CHUNK)
-        with partial.open("ab" if have else "wb") as file:
-            for chunk in progress(chunks, f"{remote.name}, MiB", left) if progress else chunks:
-                file.write(chunk)
-    if total is not None and _size(partial) != total:
-        raise ConnectionError(f"{_size(partial):,} of {total:,} bytes received")
+        left = math.ceil((file.size - have) / CHUNK)
+        with path.open("ab" if have else "wb") as out:
+            for chunk in progress(chunks, f"{file.name}, MiB", left) if progress else chunks:
+                have += len(chunk)
+                if have > file.size:
+                    raise DataError(f"it has more than {file.size:,} bytes")
+                out.write(chunk)
+    if have < file.size:
+        raise ConnectionError(f"{have:,} of {file.size:,} bytes received")
 
 
-def _verify(remote: Remote, partial: Path) -> None:
-    with partial.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if remote.sha256 is None:
-        log.info("%s has sha256 %s; none is known to compare it with", remote.name, digest)
-    elif digest != remote.sha256:
-        partial.unlink()
-        raise DataError(f"{remote.url} has sha256 {digest}, not {remote.sha256}; it was removed")
-
-
-def _validator(headers: Message) -> str | None:
-    """What tells this file from a later one of the same address."""
-    tag = headers.get("ETag", "")
-    strong = None if tag.startswith("W/") else tag
-    return strong or headers.get("Last-Modified") or None
+def _checksum(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return f"{algorithm}:{digest.hexdigest()}"
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _about(path: Path) -> _About:
-    with contextlib.suppress(OSError, NotJson):
-        return parsed(read_regular(path, CHUNK), _About)
-    return _About()

@@ -6,26 +6,23 @@ characters of 20 drawings each.
 """
 
 import errno
-import io
-import logging
 import lzma
 import os
 import re
-import sys
 import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 from PIL import Image
 
 from suite.data.cache import Decoded, Source, cached, content_of
+from suite.data.download import by_hand, fetch
 from suite.data.images import ImageData, Progress
 from suite.data.layouts import elsewhere, folders_in, looks_like, stamp, unopened
 from suite.data.manifest import blank_warnings, image_digest, image_warnings
@@ -33,8 +30,6 @@ from suite.data.pictures import ERRORS, open_image
 from suite.data.unreadable import unreadable
 from suite.errors import DataError, one_line
 from suite.files import cache_dir, configured, expanded, open_regular, read_regular
-
-log = logging.getLogger(__name__)
 
 N_CLASSES = 1623
 N_DRAWINGS = 20
@@ -52,10 +47,7 @@ _CHARACTER = re.compile(r"character(\d\d)")
 _LEVELS = 3  # that a copy may be unpacked too deep
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DECODER = "1"  # raise it when the same files give other pixels
-BY_HAND = (
-    "download images_background.zip and images_evaluation.zip from https://github.com/"
-    "brendenlake/omniglot/tree/master/python into a directory DIR and pass --data DIR"
-)
+BY_HAND = by_hand("omniglot")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +74,7 @@ def load_omniglot(
     Images are (class, 20, 1, 28, 28), 0 or 255, ink 255; a class is "ALPHABET/characterNN".
     Raises `DataError`, naming the file, where the copy is not complete and sound.
     """
-    places = find_copy(root)
+    places = find_copy(root, progress)
     by_class = _by_class([drawing for place in places for drawing in _listing(place)])
     if not by_class:
         raise DataError(
@@ -98,12 +90,12 @@ def load_omniglot(
 
 def at_hand() -> str | None:
     """Where the copy lies that would be used without a download; None where there is none."""
-    if configured("SUITE_DATA") is None and not (cache_dir() / "omniglot").exists():
+    if configured("SUITE_DATA") is None and len(_parts_in(_downloads())) < len(PARTS):
         return None
     return " and ".join(str(place) for place in find_copy(None))
 
 
-def find_copy(root: Path | None) -> tuple[Path, Path]:
+def find_copy(root: Path | None, progress: Progress | None = None) -> tuple[Path, Path]:
     """The two parts of a copy, background and evaluation, each a directory or a zip.
 
     `root` may hold the parts, or a directory `omniglot` (torchvision's `omniglot-py`) that does, or
@@ -111,9 +103,9 @@ def find_copy(root: Path | None) -> tuple[Path, Path]:
     """
     root = root or configured("SUITE_DATA")
     if root is None:
-        root = cache_dir() / "omniglot"
-        if len(_parts_in(root)) < 2:
-            _download(root)
+        root = _downloads()
+        if len(_parts_in(root)) < len(PARTS):
+            _download(progress)
     root = expanded(root)
     try:
         return _copy_in(root)
@@ -146,33 +138,15 @@ def _parts_in(directory: Path) -> dict[str, Path]:
     return {part: path for part, path in paths if path.exists()}
 
 
-def _download(target: Path) -> None:
-    """Fetch the two official zips, their checksums compared, into `target`."""
-    target.mkdir(parents=True, exist_ok=True)
-    with FileLock(target / ".lock"):
-        for part in PARTS:
-            if not (target / f"{part}.zip").exists():
-                _download_zip(part, target)
+def _downloads() -> Path:
+    return cache_dir() / "omniglot"
 
 
-def _download_zip(part: str, target: Path) -> None:
-    # torchvision fails at import beside a torch that it was not built for, so it is imported only
-    # where there is no other way to get the data; its failures have many types.
-    scratch = target / ".part"  # a killed download leaves a torn file here, not in its place
-    log.info("downloading Omniglot's %s.zip to %s", part, target)
+def _download(progress: Progress | None) -> None:
     try:
-        from torchvision.datasets import Omniglot
-        from torchvision.datasets.utils import download_url
-
-        with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
-            url = f"{Omniglot.download_url_prefix}/{part}.zip"
-            download_url(url, str(scratch), md5=Omniglot.zips_md5[part])
-        (scratch / f"{part}.zip").replace(target / f"{part}.zip")
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"cannot download Omniglot ({type(error).__name__}: {reason}); {BY_HAND}"
-        ) from error
+        fetch("omniglot", progress=progress)
+    except DataError as error:
+        raise DataError(f"{error}; or {BY_HAND}") from error
 
 
 def _listing(place: Path) -> Iterator[Drawing]:

@@ -6,6 +6,9 @@ their dotted names, so that whoever only wants to know which data sets there are
 
 from dataclasses import dataclass, field
 
+from suite.settings import downloads
+from suite.settings.downloads import Download
+
 Shape = tuple[int, int, int]
 """Channel, height, width."""
 
@@ -26,7 +29,9 @@ class DataSet:
     loader: str | None = None
     """`f(root, *, progress) -> suite.data.images.ImageData`, which decodes the images."""
     at_hand: str | None = None
-    """`f() -> str | None`, which says where a copy lies; None where it must be downloaded."""
+    """`f() -> str | None`, which says where a copy lies; None where there is none."""
+    download: Download | None = None
+    """What is fetched where no copy is at hand; None where nothing needs to be."""
     terms: str | None = None
     """Under what terms it may be used, if not freely."""
     copies: dict[str, str] = field(default_factory=dict)
@@ -47,6 +52,7 @@ DATA_SETS: dict[str, DataSet] = {
         loader="suite.data.omniglot.load_omniglot",
         at_hand="suite.data.omniglot.at_hand",
         splits={"vinyals": "suite.data.vinyals.vinyals_split"},
+        download=downloads.OMNIGLOT,
         copies={
             "21bdee53e651dbecda0e1fce23ab6f32e0ede537dcf3165b0322912c6a14adea": (
                 "Lake et al.'s images, background and evaluation, as published"
@@ -60,6 +66,7 @@ DATA_SETS: dict[str, DataSet] = {
         images_of_class=600,
         loader="suite.data.miniimagenet.reader.load_miniimagenet",
         at_hand="suite.data.miniimagenet.reader.at_hand",
+        download=downloads.MINI_IMAGENET,
         terms="for non-commercial research and education only: https://image-net.org/download",
         copies={
             "602448ae43c54d69040cb265b26d835e0d696692b31a5711530b006da59d5121": (

@@ -3,18 +3,18 @@
 import io
 import os
 import random
-import sys
-import types
 import zipfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
+from mirror import Mirror
 from PIL import Image
 
-from suite.data import omniglot
+from suite.data import download, omniglot
 from suite.data.images import ImageData, load_image_data, seeded_split
 from suite.data.omniglot import PARTS, find_copy, load_omniglot, shrink
 from suite.errors import DataError
@@ -255,55 +255,35 @@ def test_a_directory_without_omniglot_is_refused_with_the_way_out(tmp_path: Path
         load_image_data("omniglot", root=tmp_path / "nowhere")
 
 
-def _fake_torchvision(monkeypatch: pytest.MonkeyPatch, download: Callable[..., None]) -> None:
-    datasets = types.ModuleType("torchvision.datasets")
-    datasets.Omniglot = type(  # type: ignore[attr-defined]
-        "Omniglot",
-        (),
-        {"download_url_prefix": "https://official", "zips_md5": dict.fromkeys(PARTS, "an md5")},
-    )
-    utils = types.ModuleType("torchvision.datasets.utils")
-    utils.download_url = download  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", datasets)
-    monkeypatch.setitem(sys.modules, "torchvision.datasets.utils", utils)
+@pytest.fixture
+def served(zips: Path, mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    """The zips of the small copy, in the place of the official ones."""
+    monkeypatch.setattr(download, "CHUNK", 1 << 20)
+    mirror.files = {f"{part}.zip": (zips / f"{part}.zip").read_bytes() for part in PARTS}
+    entry = replace(DATA_SETS["omniglot"], download=mirror.download())
+    monkeypatch.setitem(DATA_SETS, "omniglot", entry)
+    return mirror
 
 
-def test_without_a_copy_the_official_zips_are_fetched_once(
-    zips: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetched: list[str] = []
-
-    def download(url: str, root: str, *, md5: str) -> None:
-        assert md5 == "an md5"
-        fetched.append(url)
-        Path(root).mkdir(parents=True, exist_ok=True)
-        name = url.rsplit("/", 1)[1]
-        (Path(root) / name).write_bytes((zips / name).read_bytes())
-
-    _fake_torchvision(monkeypatch, download)
+def test_without_a_copy_the_official_zips_are_fetched_once(zips: Path, served: Mirror) -> None:
+    assert omniglot.at_hand() is None
     expected = _load(zips).fingerprint
     assert _load(None).fingerprint == expected
     assert _load(None).fingerprint == expected
-    assert fetched == [f"https://official/{part}.zip" for part in PARTS]
+    assert len(served.asked) == len(PARTS)
+    found = omniglot.at_hand()
+    assert found is not None
+    assert found.count(str(cache_dir())) == len(PARTS)
 
 
-def test_a_failed_download_says_how_to_do_it_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_url: str, root: str, **_: str) -> None:
-        Path(root).mkdir(parents=True)
-        (Path(root) / "images_background.zip").write_bytes(b"half")
-        raise RuntimeError("File not found\nor corrupted.")
-
-    _fake_torchvision(monkeypatch, download)
-    with pytest.raises(DataError, match=r"File not found or corrupted\.\); .* --data DIR$"):
+def test_a_failed_download_says_how_to_do_it_by_hand(served: Mirror) -> None:
+    served.files.pop("images_evaluation.zip")
+    with pytest.raises(DataError, match=r"404.*: suite data omniglot; or download .* --data DIR$"):
         _load(None)
     assert list((cache_dir() / "omniglot").glob("*.zip")) == []
-
-
-def test_a_torchvision_that_cannot_be_imported_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(DataError, match=r"\(ModuleNotFoundError: .*torchvision.*--data DIR$"):
-        _load(None)
+    asked = len(served.asked)
+    assert omniglot.at_hand() is None
+    assert len(served.asked) == asked
 
 
 @pytest.mark.data

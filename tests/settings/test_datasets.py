@@ -1,5 +1,8 @@
 """The table of data sets: what it lists is there, and nothing else is."""
 
+import hashlib
+import re
+
 import pytest
 
 from suite import envs
@@ -14,6 +17,20 @@ def test_what_an_entry_names_is_there(name):
     assert (entry.loader is None) == (entry.shape is None)
     for path in (entry.loader, entry.at_hand):
         assert path is None or callable(named(path))
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_what_is_downloaded_can_be_checked(name):
+    entry = DATA_SETS[name]
+    assert (entry.download is None) == (entry.at_hand is None)
+    files = entry.download.files if entry.download else ()
+    assert len({file.name for file in files}) == len(files)
+    for file in files:
+        algorithm, _, digest = file.checksum.partition(":")
+        assert len(bytes.fromhex(digest)) == hashlib.new(algorithm).digest_size
+        assert file.size > 0
+        assert file.urls
+        assert all(re.fullmatch(rf"https://\S+/{re.escape(file.name)}", url) for url in file.urls)
 
 
 def test_every_setting_has_a_data_set_and_every_data_set_a_setting():

@@ -4,13 +4,10 @@ There is no official copy, and those that people have differ in their pixels; th
 which one it is. Where none is at hand a public one is fetched, and else told how to get one.
 """
 
-import logging
 from pathlib import Path
 
-from filelock import FileLock
-
 from suite.data.cache import Source, cached
-from suite.data.download import Remote, download
+from suite.data.download import fetch
 from suite.data.images import ImageData, Progress
 from suite.data.miniimagenet.copies import PICKLE, Copy, find_copy, told_elsewhere
 from suite.data.miniimagenet.decode import content_of_copy, decode_copy
@@ -18,25 +15,17 @@ from suite.data.miniimagenet.split import RAVI_LAROCHELLE, Expected, fixed_split
 from suite.errors import DataError
 from suite.files import cache_dir, configured, expanded
 from suite.settings import DATA_SETS
-
-TERMS = DATA_SETS["miniimagenet"].terms
-log = logging.getLogger(__name__)
+from suite.settings.downloads import MINI_IMAGENET
 
 DECODER = "1"  # raise it when the same files give other pixels
-# The deposit that learn2learn's mini_imagenet.py downloads from, 1.8 GB; its sha256 are not known.
-DEPOSIT = "https://zenodo.org/record/7978538"
-REMOTES = tuple(
-    Remote(url=f"{DEPOSIT}/files/{PICKLE.format(part)}", name=PICKLE.format(part))
-    for part in ("train", "validation", "test")
-)
 CSV_FILES = "https://github.com/cbfinn/maml/tree/master/data/miniImagenet"
 HOW_TO = f"""\
 Put one of these into DIR or DIR/mini-imagenet, then pass --data DIR or set SUITE_DATA=DIR
-  {PICKLE.format("{train,validation,test}")} from {DEPOSIT}
+  {PICKLE.format("{train,validation,test}")} from {MINI_IMAGENET.page}
   images/*.jpg of any copy with train.csv, val.csv, test.csv from {CSV_FILES}
   ILSVRC-2012's train images (https://image-net.org), a folder or tar a class, with these csv files
   any copy with a folder a class in train/, val/ and test/
-mini-ImageNet is {TERMS}"""
+mini-ImageNet is {DATA_SETS["miniimagenet"].terms}"""
 
 
 def load_miniimagenet(
@@ -72,7 +61,7 @@ def _copy(root: Path | None, expected: Expected, progress: Progress | None) -> C
     place = _place(root)
     found = find_copy(place, expected)
     if found is None and place == _downloads():
-        _fetch(place, progress)
+        _download(progress)
         found = find_copy(place, expected)
     if found is None:
         raise DataError(f"no mini-ImageNet in {place}{told_elsewhere(place)}\n{HOW_TO}")
@@ -88,16 +77,8 @@ def _downloads() -> Path:
     return cache_dir() / "miniimagenet"
 
 
-def _fetch(place: Path, progress: Progress | None) -> None:
-    """Download all files, then move them into place: a part of them is no copy yet."""
-    log.info("downloading mini-ImageNet to %s: %s", place, TERMS)
-    parts = place / ".part"
+def _download(progress: Progress | None) -> None:
     try:
-        parts.mkdir(parents=True, exist_ok=True)
-        with FileLock(place / ".lock"):
-            if all((place / remote.name).exists() for remote in REMOTES):
-                return  # another process did it while we waited
-            for path in [download(remote, parts, progress=progress) for remote in REMOTES]:
-                path.replace(place / path.name)
-    except (DataError, OSError) as error:
+        fetch("miniimagenet", progress=progress)
+    except DataError as error:
         raise DataError(f"no mini-ImageNet at hand, and {error}\n{HOW_TO}") from error
