@@ -1,4 +1,4 @@
-"""Which package imports which: as the table of rooms in `docs/design.md` has it."""
+"""Which package imports which, and what is tested where, by the table in `docs/design.md`."""
 
 import ast
 import re
@@ -16,6 +16,7 @@ ROOMS = [
     for name in re.findall(r"`([a-z/]+)`", row)
 ]
 FILES = sorted([*ROOT.glob("suite/**/*.py"), *ROOT.glob("baselines/**/*.py")])
+TESTS = sorted(ROOT.glob("tests/*/**/test_*.py"))
 
 
 def module_of(path: Path) -> str:
@@ -64,6 +65,32 @@ def test_a_module_imports_only_rooms_before_its_own(path):
         and order.index(room_of(other)) > order.index(own)
     ]
     assert later == []
+
+
+def tested_in(path: Path) -> str:
+    """The package that the tests in the folder of `path` are of."""
+    folders = path.parent.relative_to(ROOT / "tests").parts
+    return ".".join(folders if folders[0] in ("baselines", "examples") else ("suite", *folders))
+
+
+def test_every_room_has_a_folder_of_tests():
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in TESTS}
+    assert folders == {room.removeprefix("suite.") for room in ROOMS} | {"examples"}
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_a_test_lies_in_the_folder_of_what_it_tests(path):
+    package = tested_in(path)
+    if package == "examples":
+        return
+    assert package in MODULES
+    files = (path, *path.parent.glob("conftest.py"))
+    rooms = {room_of(name) for each in files for name in imported(each) if ours(name)}
+    assert not rooms or room_of(package) in rooms
+
+
+def ours(module: str) -> bool:
+    return module.startswith(("suite", "baselines"))
 
 
 def test_what_lists_and_reports_does_without_torch():

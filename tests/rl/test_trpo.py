@@ -138,3 +138,27 @@ def test_vectors_and_back(policy):
     again = unflat(flat(policy), policy)
     for name, value in policy.items():
         torch.testing.assert_close(again[name], value, rtol=0.0, atol=0.0)
+
+
+def test_without_an_inner_step_it_is_trpo_s_own(meta):
+    """Gradient and Fisher product, by autograd on the surrogate and the divergence."""
+    batch = meta("second").outer.part(1)
+    policy = {name: value[:1] for name, value in meta("second").params.items()}
+    plain = Meta(policy, batch, policy, batch, 0.0, "second")
+    params = {name: value.clone().requires_grad_() for name, value in policy.items()}
+    wanted = torch.autograd.grad(surrogate(params, policy, batch).mean(), list(params.values()))
+    np.testing.assert_allclose(
+        flat(plain.gradient()), flat(dict(zip(params, wanted, strict=True))), rtol=1e-12
+    )
+    apart = divergence(
+        distribution(policy, batch.observations), distribution(params, batch.observations)
+    )
+    mean = (apart * batch.weights).sum()
+    slope = torch.autograd.grad(mean, list(params.values()), create_graph=True)
+    vector = unflat(np.random.default_rng(0).normal(size=len(flat(policy))), policy)
+    dot = sum((a * b).sum() for a, b in zip(slope, vector.values(), strict=True))
+    wanted = torch.autograd.grad(dot, list(params.values()))
+    found = plain.fisher(Region(divergence=0.01))(vector)
+    np.testing.assert_allclose(
+        flat(found), flat(dict(zip(params, wanted, strict=True))), rtol=1e-11, atol=1e-14
+    )

@@ -15,7 +15,6 @@ from suite.cli.progress import TrainingProgress
 from suite.errors import Stopped, UsageError
 from suite.registry import Registry
 from suite.rl.policy import policy_network
-from suite.rl.trpo import Meta, Region, flat, unflat
 from suite.run.execute import execute
 from suite.run.reinforcement import World, policies_by_step, returns_of
 from suite.run.request import Request
@@ -222,33 +221,6 @@ def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
     # Three rewards of a goal's own.
     assert found.tolist() == [[3.0, 6.0]] * 4
     assert taken == [(0.4, "none"), (0.2, "none"), (0.2, "none")]
-
-
-def test_without_an_inner_step_it_is_trpo_s_own(meta):
-    """Gradient and Fisher product, by autograd on the surrogate and the divergence."""
-    from suite.rl.adapt import surrogate
-    from suite.rl.policy import distribution, divergence
-
-    one = meta("second").outer.part(1)
-    policy = {name: value[:1] for name, value in meta("second").params.items()}
-    plain = Meta(policy, one, policy, one, 0.0, "second")
-    leaves = {name: value.clone().requires_grad_() for name, value in policy.items()}
-    wanted = torch.autograd.grad(surrogate(leaves, policy, one).mean(), list(leaves.values()))
-    np.testing.assert_allclose(
-        flat(plain.gradient()), flat(dict(zip(leaves, wanted, strict=True))), rtol=1e-12
-    )
-    apart = divergence(
-        distribution(policy, one.observations), distribution(leaves, one.observations)
-    )
-    mean = (apart * one.weights).sum()
-    slope = torch.autograd.grad(mean, list(leaves.values()), create_graph=True)
-    vector = unflat(np.random.default_rng(0).normal(size=len(flat(policy))), policy)
-    dot = sum((a * b).sum() for a, b in zip(slope, vector.values(), strict=True))
-    wanted = torch.autograd.grad(dot, list(leaves.values()))
-    found = plain.fisher(Region(divergence=0.01))(vector)
-    np.testing.assert_allclose(
-        flat(found), flat(dict(zip(leaves, wanted, strict=True))), rtol=1e-11, atol=1e-14
-    )
 
 
 def test_without_mujoco_a_run_names_the_command(registry, monkeypatch):
