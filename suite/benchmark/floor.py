@@ -39,7 +39,7 @@ class Rates:
     """What the machine does at best, in float32."""
 
     flops: float
-    """A second, in a large matrix product."""
+    """Multiplications and additions a second, in a large matrix product."""
     traffic: float
     """Bytes a second, read and written, in a large copy."""
 
@@ -91,7 +91,7 @@ def counted(work: Callable[[], object]) -> Work:
 
 
 def measure_rates(device: torch.device) -> Rates:
-    """The best of some repeats."""
+    """Measure the rates; of some repeats the best counts."""
     left, right = (torch.rand(_SIDE, _SIDE, device=device) for _ in range(2))
     source = torch.rand(_COPIED // 4, device=device)
     target = torch.empty_like(source)

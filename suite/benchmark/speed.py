@@ -35,7 +35,7 @@ Call = Callable[[], object]
 REFERENCE = "per-task higher"
 TOGETHER = 5
 OURS_TOGETHER = f"{TOGETHER} seeds"
-"""With this end the names of variants that compute for so many."""
+"""The names of variants that compute for so many seeds end with it."""
 _LEAST_ROUNDS = 3
 _METHOD = {"second": Maml, "first": Fomaml}
 
@@ -50,7 +50,7 @@ class Timing:
     floor: float
 
     def median(self, variant: str) -> float:
-        """The times of the rounds."""
+        """The median over the rounds, in seconds."""
         return statistics.median(self.rounds[variant])
 
     def ratio(self, variant: str) -> tuple[float, float, float]:
@@ -111,7 +111,7 @@ def variants(
 
 
 def ways(config: Config, network: Network, device: torch.device) -> list[Way | None]:
-    """Those that a training would choose from; None where there is no choice."""
+    """The ways that a training would choose from; one None where there is no choice."""
     if not network.ways:
         return [None]
     return candidates(network, device, first_way(config, device))  # type: ignore[return-value]

@@ -23,7 +23,7 @@ from suite.cli.streams import outlive_readers
 from suite.cli.travelling import pack, publish, unpack
 from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
-from suite.machine.failures import of_the_machine, told
+from suite.machine.failures import machine_error, of_the_machine
 
 EXIT_FAULT, EXIT_INTERRUPTED = 70, 130
 
@@ -96,7 +96,8 @@ def _ended_by(error: Exception) -> int:
         printing.abandon(sys.stdout)
         return _failed(UsageError(f"{_where(error)}: {error.strerror or error}"))
     if isinstance(error, MemoryError | RuntimeError) and of_the_machine(error):
-        return _failed(told(error, "this command", "give it again where more memory is free"))
+        advice = "give it again where more memory is free"
+        return _failed(machine_error(error, "this command", advice))
     # Not 1, Python's own: that says that a check has found a difference.
     with contextlib.suppress(OSError):
         traceback.print_exception(error)

@@ -43,7 +43,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
     classes: tuple[str, ...]
     files: tuple[tuple[str, ...], ...]
-    """Of each class, the names of its images."""
+    """The names of the images, class by class."""
     fingerprint: str
     shape: tuple[int, ...]
     """(class, image, channel, height, width)."""
@@ -158,7 +158,7 @@ def _remember(stem: Path, seen: str) -> None:
 
 
 def _read(
-    name: str, stem: Path, split: Split | None, told: int = logging.WARNING
+    name: str, stem: Path, split: Split | None, level: int = logging.WARNING
 ) -> ImageData | None:
     """The cached data set, or None if there is none that is whole."""
     described = _beside(stem, ".json")
@@ -172,7 +172,7 @@ def _read(
             raise ValueError("its pixels are not those of its manifest")
     except Exception as error:  # what is damaged fails in any way
         reason = " ".join(str(error).split())[:200]
-        log.log(told, "decoding %s again: the cache entry %s is damaged (%s)", name, stem, reason)
+        log.log(level, "decoding %s again: the cache entry %s is damaged (%s)", name, stem, reason)
         return None
     with contextlib.suppress(OSError):  # a cache that others share may not be ours to write
         os.utime(described)  # `suite data --cache` tells when an entry was last used

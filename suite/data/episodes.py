@@ -27,7 +27,7 @@ def _rotations(size: int, device: torch.device) -> Tensor:
 
 
 def distinct(unit: Tensor, count: int) -> Tensor:
-    """The places of the `count` least numbers along the last axis: a draw without replacement."""
+    """The indices of the `count` least numbers along the last axis: a draw without replacement."""
     return unit.topk(count, largest=False).indices
 
 
@@ -36,14 +36,14 @@ def pixels(
 ) -> Tensor:
     """Images (task, way, image, channel, height, width) of `source`, float32 in [0, 1].
 
-    Those of a class, (task, way), are `images`, (task, way, image); with `rotations`, all of them
-    are turned by so many quarters, (task, way).
+    `classes` is (task, way), and `images` of each are taken, (task, way, image). With `rotations`,
+    those of a class are turned by its quarter `turns`, (task, way).
     """
     picked = source[classes[..., None], images]
     if rotations:
-        places = _rotations(picked.shape[-1], picked.device)[turns]  # (task, way, pixel)
+        sources = _rotations(picked.shape[-1], picked.device)[turns]  # (task, way, pixel)
         flat = picked.flatten(-2)  # (task, way, image, channel, pixel)
-        picked = flat.gather(-1, places[:, :, None, None].expand_as(flat)).view_as(picked)
+        picked = flat.gather(-1, sources[:, :, None, None].expand_as(flat)).view_as(picked)
     return picked.float() / 255.0
 
 
@@ -60,7 +60,7 @@ class EpisodeStream:
     keys: tuple[int, ...]
     """One a seed; see `suite.rng.stream_key`."""
     images: Tensor  # (class, image, channel, height, width) uint8, on the device
-    classes: Tensor  # (seed, split's classes) int64: places in the first axis of `images`
+    classes: Tensor  # (seed, split's classes) int64: indices into the first axis of `images`
     n_way: int
     rotations: bool
     rotated_classes: bool = False

@@ -34,7 +34,7 @@ class Split:
     seed: int | None
     """None where the data set itself says which class belongs where."""
     sha256: str
-    """Over the names of the classes of the three parts: comparable across machines."""
+    """The sha256 of the names of the classes of the three parts, the same on every machine."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,7 +18,7 @@ _PER_CLASS = 5
 class LabelledStream:
     """Mini-batches as Ravi and Larochelle draw them: `size` of 5 distinct images of every class.
 
-    A `TaskStream` whose task is a mini-batch: a label is the place of the class among its seed's
+    A `TaskStream` whose task is a mini-batch: a label is the index of the class among its seed's
     training classes. With `rotations`, each image is turned by its own multiple of 90 degrees; with
     `rotated_classes`, each of the four turns of a class is a class.
     """
@@ -26,7 +26,7 @@ class LabelledStream:
     keys: tuple[int, ...]
     """One a seed; see `suite.rng.stream_key`."""
     images: Tensor  # (class, image, channel, height, width) uint8, on the device
-    classes: Tensor  # (seed, training classes) int64: places in the first axis of `images`
+    classes: Tensor  # (seed, training classes) int64: indices into the first axis of `images`
     size: int
     rotations: bool
     rotated_classes: bool = False

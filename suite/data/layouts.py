@@ -11,7 +11,7 @@ _MOST_FOLDERS = 500
 
 
 def stamp(status: os.stat_result) -> str:
-    """What changes where a file does: even a tool that sets its times back changes `ctime`."""
+    """What differs after a file has changed: a tool that sets its times back changes `ctime`."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 

@@ -25,8 +25,8 @@ from suite.settings import DATA_SETS, Config
 class Stream(Protocol):
     """Streams of tasks by name."""
 
-    def __call__(self, name: str, places: Sequence[int], /, n_way: int | None = None) -> TaskStream:
-        """The stream of that name for the seeds at `places`.
+    def __call__(self, name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
+        """The stream of that name for the seeds with the `chosen` indices.
 
         Tasks of `train`, `validation` or `test` classes, of the configuration's `n_way` where none
         is given, or `labelled` images of the training classes in mini-batches.
@@ -73,9 +73,9 @@ def task_source(
 
     def stream(name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
         part = "train" if name == "labelled" else name
-        rows: list[npt.NDArray[np.int64]] = [getattr(splits[place], part) for place in chosen]
+        rows: list[npt.NDArray[np.int64]] = [getattr(splits[index], part) for index in chosen]
         classes: Tensor = torch.from_numpy(np.stack(rows)).to(device)
-        keys = tuple(stream_key(seeds[place], name) for place in chosen)
+        keys = tuple(stream_key(seeds[index], name) for index in chosen)
         if name == "labelled":
             return LabelledStream(
                 keys=keys,
@@ -120,7 +120,7 @@ def _split(images: ImageData, config: Config, seed: int) -> Split:
 def _on_device(images: ImageData, device: torch.device) -> Tensor:
     """All pixels; kept, since pretraining and scoring have a source each.
 
-    As they are where that can be: a mapped file is then in memory once for all processes.
+    A mapped file is not copied where the device is the CPU: all processes share its memory.
     """
     pixels = images.images
     return torch.from_numpy(pixels if pixels.flags.writeable else np.array(pixels)).to(device)
@@ -130,7 +130,7 @@ def _sinusoids(seeds: Sequence[int], device: torch.device) -> TaskSource:
     definition = f"sinusoid {sinusoid.AMPLITUDE} {sinusoid.PHASE} {sinusoid.INPUT}"
 
     def stream(name: str, chosen: Sequence[int], /, n_way: int | None = None) -> TaskStream:
-        keys = tuple(stream_key(seeds[place], name) for place in chosen)
+        keys = tuple(stream_key(seeds[index], name) for index in chosen)
         return sinusoid.SinusoidStream(keys=keys, device=device)
 
     return TaskSource(

@@ -79,12 +79,12 @@ class Batches:
 
     def __call__(self, iteration: int) -> TaskBatch:
         """The batch of that iteration, the same whatever `ahead` is."""
-        block, place = divmod(iteration // self._repeats, self._ahead)
+        block, index = divmod(iteration // self._repeats, self._ahead)
         if block != self._block:
             many = self._ahead * self._tasks
             self._drawn = self._stream.batch(block * many, many, *self._examples)
             self._block = block
-        start = place * self._tasks
+        start = index * self._tasks
         return self._drawn.part(len(self._stream.keys), start, start + self._tasks)
 
     def at(self, iteration: Tensor) -> TaskBatch:

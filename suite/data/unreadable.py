@@ -1,4 +1,4 @@
-"""What is told of a file of a data set that cannot be read: the disk failed, or the copy is bad."""
+"""What is said of a file of a data set that cannot be read: the disk failed, or the copy is bad."""
 
 import errno
 

@@ -29,11 +29,11 @@ class Body:
     fastest: float
     """Goal velocities are uniform between 0 and this, metres per second."""
     action_cost: float
-    """Times the sum of the squared actions, each in [-1, 1]."""
+    """What a step costs, times the sum of the squared actions, each in [-1, 1]."""
     alive: float
-    """Reward of a step."""
+    """The reward of every step."""
     alive_at_velocity: float
-    """What is added where the goal is a velocity."""
+    """What is added to it where the goal is a velocity."""
     heights: tuple[float, float] | None
     """The heights of the torso, in metres, outside of which a trajectory ends."""
     unseen_positions: int
@@ -41,7 +41,7 @@ class Body:
     sees_orientation: bool
     """Whether the rotation matrix of the torso is observed."""
     direction_seed: int
-    """The bounds of the test goals."""
+    """The seed that the directions of the test goals are drawn by."""
 
 
 CHEETAH = Body(
@@ -91,5 +91,5 @@ def build_model(body: Body) -> mujoco.MjModel:
 
 def resting(model: mujoco.MjModel) -> npt.NDArray[np.float64]:
     """Positions that trajectories start near, (nq,): the ant on bent legs, as rllab has it."""
-    names = [model.numeric(place).name for place in range(model.nnumeric)]
+    names = [model.numeric(index).name for index in range(model.nnumeric)]
     return np.array(model.numeric("init_qpos").data if "init_qpos" in names else model.qpos0)

@@ -20,7 +20,7 @@ class _Branch:
 
     mass: float
     sums: Array
-    """(3, 2 * state): mass times the place of the centre of mass, then the momentum."""
+    """(3, 2 * state): mass times the position of the centre of mass, then the momentum."""
     placed: bool = False
     """Whether it is in the world's frame already."""
 
@@ -28,7 +28,7 @@ class _Branch:
 def centre_of_mass(model: mujoco.MjModel, qpos: Array, qvel: Array) -> tuple[Array, Array]:
     """The centre of mass of the whole tree, from positions (state, nq) and velocities (state, nv).
 
-    Its place and its velocity in the world's frame, (state, 3) metres and metres per second, for
+    Its position and its velocity in the world's frame, (state, 3) metres and metres per second, for
     free, slide and hinge joints, as MuJoCo's own kinematics has them; else `ValueError`.
     """
     q, v = np.ascontiguousarray(qpos.T), np.ascontiguousarray(qvel.T)
@@ -48,8 +48,8 @@ def centre_of_mass(model: mujoco.MjModel, qpos: Array, qvel: Array) -> tuple[Arr
             branch.sums[:, :states] += branch.mass * model.body_pos[body][:, None]
         parent.mass += branch.mass
         parent.sums += branch.sums
-    place, velocity = np.split(branches[0].sums / branches[0].mass, 2, axis=1)
-    return place.T, velocity.T
+    position, velocity = np.split(branches[0].sums / branches[0].mass, 2, axis=1)
+    return position.T, velocity.T
 
 
 def _move(branch: _Branch, model: mujoco.MjModel, joint: int, q: Array, v: Array) -> None:

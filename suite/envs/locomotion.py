@@ -26,7 +26,7 @@ _FORWARD_FROM = 1.3
 class Locomotion:
     """A body and what it is to do.
 
-    A state is MuJoCo's (time, positions, velocities), then the place and the velocity of the centre
+    A state is MuJoCo's (time, positions, velocities), then position and velocity of the centre
     of mass of the whole body, three numbers each. A goal is a velocity in metres per second, or a
     direction, 1 for forward and -1 for backward. `threads` changes the speed and no number.
     """
@@ -50,7 +50,7 @@ class Locomotion:
 
     @property
     def observation_size(self) -> int:
-        """See `observe`."""
+        """Numbers an observation, see `observe`."""
         seen = self.model.nq - self.body.unseen_positions + self.model.nv + 3
         return int(seen + 9 * self.body.sees_orientation)
 
@@ -107,10 +107,10 @@ class Locomotion:
         return np.concatenate([*parts, state[:, -6:-3]], axis=1)
 
     def _with_centre(self, physics: Array) -> Array:
-        place, velocity = centre_of_mass(
+        position, velocity = centre_of_mass(
             self.model, physics[:, self._positions], physics[:, self._velocities]
         )
-        return np.concatenate([physics, place, velocity], axis=1)
+        return np.concatenate([physics, position, velocity], axis=1)
 
     def _fallen(self, state: Array) -> Mask:
         if self.body.heights is None:

@@ -17,9 +17,9 @@ _USABLE = 0.7
 
 
 def seed_groups(seeds: tuple[int, ...], at_most: int) -> list[tuple[int, ...]]:
-    """`seeds` in groups of nearly equal size, in order, none of more than `at_most`."""
+    """Split `seeds`, in order, into groups of nearly equal size and at most `at_most` seeds."""
     count = -(-len(seeds) // at_most)
-    bounds = [round(place * len(seeds) / count) for place in range(count + 1)]
+    bounds = [round(index * len(seeds) / count) for index in range(count + 1)]
     return [seeds[start:stop] for start, stop in itertools.pairwise(bounds)]
 
 

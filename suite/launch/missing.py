@@ -16,8 +16,8 @@ def missing_jobs(rows: Iterable[Judged]) -> list[Job]:
     for row in rows:
         wanting = max(0, len(DEFAULT_SEEDS) - len(row.seeds))
         absent = (seed for seed in count() if seed not in row.seeds)
-        place = (row.setting.id, row.printed.method)
-        lacking.setdefault(place, set()).update(islice(absent, wanting))
+        training = (row.setting.id, row.printed.method)
+        lacking.setdefault(training, set()).update(islice(absent, wanting))
     return [
         Job(setting=setting, method=method, seeds=tuple(sorted(seeds)), iterations=None)
         for (setting, method), seeds in lacking.items()

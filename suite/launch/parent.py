@@ -1,6 +1,6 @@
-"""A process that another starts ends with it, even where that one is killed by SIGKILL.
+"""A process ends with the one that started it, even where that is killed by SIGKILL.
 
-It is killed as the parent was: checkpoints outlive that, and its locks are free at once, so that
+It is killed as its parent was: checkpoints outlive that, and its locks are free at once, so that
 the same command can be given again.
 """
 
@@ -24,15 +24,14 @@ def child_environment() -> dict[str, str]:
 
 
 def end_with_parent() -> None:
-    """End when the process ends that asked for it by `child_environment`; return at once."""
+    """From now on, end with the process that asked for it by `child_environment`."""
     parent = os.environ.pop(_VARIABLE, "")
     if not parent.isdecimal():
         return
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # After the kernel was asked, since the parent may have ended before; elsewhere it is all there
-    # is.
+    # The parent may have ended before the kernel was asked, and other systems cannot be asked.
     threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
 
 

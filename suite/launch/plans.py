@@ -88,7 +88,7 @@ def plan(
 
 
 def merged(jobs: Iterable[Job], together: Callable[[Job], bool]) -> list[Job]:
-    """`jobs`, where those for which `together` holds become one that has all of their seeds."""
+    """Join those of `jobs` for which `together` holds, and that differ in seeds only, into one."""
     found: dict[Job, tuple[int, ...]] = {}
     for job in jobs:
         key = dataclasses.replace(job, seeds=()) if together(job) else job

@@ -1,4 +1,4 @@
-"""The energy that a device has used, where its driver tells it: NVIDIA's GPUs, since Volta."""
+"""The energy that a device has used, where its driver reports it: NVIDIA's GPUs, since Volta."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,14 @@ import torch
 
 
 class Meter:
-    """Counts what a device uses. All of it, whoever made it work."""
+    """Counts all energy that a device uses, whichever process makes it work."""
 
     def __init__(self, device: torch.device) -> None:
         self._total = _total_of(device)
         self._last = self._total() if self._total else 0.0
 
     def joules(self) -> float | None:
-        """Since the last time; None where the driver does not tell."""
+        """Joules since the last call; None where the driver reports none."""
         if self._total is None:
             return None
         total = self._total()

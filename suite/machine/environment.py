@@ -26,7 +26,7 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is the GPU where there is one. Raises `UsageError` where the named one is missing."""
+    """The device; `auto` is the GPU where there is one. Raises `UsageError` for one that is not."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
@@ -63,7 +63,7 @@ def prepare(threads: int | None) -> None:
 
 @contextlib.contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Torch computes on so many CPU threads in this context."""
+    """Let torch compute on `count` CPU threads in this context."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,6 +1,6 @@
 """Errors that tell of the machine and not of the run: the same run may succeed at the next try.
 
-They are told in one line and never recorded. Torch is not imported here, so that the command line
+They are shown in one line and never recorded. Torch is not imported here, so that the command line
 can ask at once.
 """
 
@@ -42,8 +42,8 @@ def of_the_machine(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
 
 
-def told(error: BaseException, what: str, memory_advice: str) -> MachineError:
-    """What the user is told of an error that is `of_the_machine`, which befell `what`."""
+def machine_error(error: BaseException, what: str, memory_advice: str) -> MachineError:
+    """The error to raise for one that is `of_the_machine` and befell `what`."""
     lines = str(error).splitlines() or [type(error).__name__]
     reason = lines[0] if len(lines[0]) <= _SHOWN else f"{lines[0][:_SHOWN]}..."
     if is_memory(error):

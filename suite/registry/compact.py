@@ -1,4 +1,4 @@
-"""Records that take less memory, for who holds thousands of them."""
+"""Records that take less memory, for code that holds thousands of them."""
 
 from array import array
 from typing import cast

@@ -14,8 +14,8 @@ _RECORDS = ":(glob)*/*/seed-*.json"
 def altered(root: Path) -> dict[str, str]:
     """The records below `root` that are not as they were first committed.
 
-    Maps the path below `root` to `changed` or `deleted`; files that were never committed are none
-    of its business. Raises `RegistryError` where git cannot tell: outside of a checkout, without
+    Maps the path below `root` to `changed` or `deleted`; files that were never committed are
+    left out. Raises `RegistryError` where git cannot tell: outside of a checkout, without
     git, or where the history was cut off.
     """
     if _git(root, "rev-parse", "--is-shallow-repository") == "true":

@@ -8,7 +8,7 @@ _LFS = b"version https://git-lfs"
 
 
 def merge_leftover(data: bytes) -> str | None:
-    """Why `data`, which is no JSON, was a record once, and how to get it back; None if unknown."""
+    """What has spoilt `data`, which is no JSON any more, and the remedy; None where unknown."""
     if data.startswith(_CONFLICT) or b"\n" + _CONFLICT in data:
         return (
             "it holds the marks of a merge conflict; keep one side: "
@@ -25,9 +25,9 @@ def merge_leftover(data: bytes) -> str | None:
 
 
 def repeated_name(data: bytes) -> str | None:
-    """Which name an object in the JSON `data` has twice, and how to mend it; None where none.
+    """The name that an object in the JSON `data` has twice, and the remedy; None without one.
 
-    Where `data` cannot be looked through, why not.
+    Where `data` cannot be searched, the reason.
     """
     try:
         name = name_twice(data)

@@ -21,7 +21,7 @@ from suite.settings import METRICS, SETTINGS, Metric
 from suite.settings.metrics import LARGEST
 
 LARGEST_SEED = 2**63 - 1
-"""Tables and generators have no longer integers."""
+"""Tables and generators take no larger integer."""
 _LARGEST_COUNT = 2**53
 _MOST_ATTEMPTS = 10_000
 _DEEPEST_OPTION = 8
@@ -71,7 +71,10 @@ def _odd_metrics(record: Record) -> Iterator[str]:
 
 
 def odd_outcomes(record: Record, metric: str, scores: npt.NDArray[np.float64]) -> str | None:
-    """Why (step, task) `scores`, infinite where not finite, are not of its protocol, if so."""
+    """What in `scores`, (step, task), cannot be of the record's protocol; None where all can.
+
+    A score is infinite where the outcome is not finite.
+    """
     steps, tasks = record.protocol.steps + 1, record.protocol.tasks
     if len(scores) != steps:
         return f"per_task.{metric} has {len(scores)} rows, its protocol has {steps}: a row a step"
@@ -92,7 +95,7 @@ def odd_outcomes(record: Record, metric: str, scores: npt.NDArray[np.float64]) -
 
 
 def _metrics(record: Record) -> list[Metric]:
-    """The setting's; of a setting that this suite does not have, all that there are."""
+    """The setting's metric; every metric where this suite does not have the setting."""
     setting = SETTINGS.get(record.setting)
     return [setting.metric] if setting else list(METRICS.values())
 
@@ -133,8 +136,8 @@ def _odd_example(example: Example, name: str, steps: int) -> Iterator[str]:
 
 
 def _beyond(values: Sequence[float | None], low: float, high: float) -> bool:
-    """Whether one is neither zero, nor None, nor from `low` to `high`."""
-    # At the speed of C: as they are, which suffices for most, and else without zeros and None.
+    """Whether any value is neither zero, nor None, nor from `low` to `high`."""
+    # At the speed of C: first as they are, which decides for most, then without zeros and None.
     with contextlib.suppress(TypeError, ValueError):
         if low <= min(values) and max(values) <= high:  # type: ignore[type-var, operator]
             return False
@@ -143,7 +146,7 @@ def _beyond(values: Sequence[float | None], low: float, high: float) -> bool:
 
 
 def _odd_numbers(record: Record) -> Iterator[str]:
-    """The numbers of everything but outcomes, curve and examples."""
+    """What is odd in the numbers of everything but outcomes, curve and examples."""
     timing = msgspec.structs.asdict(record.timing)
     for name, value in timing.items():
         if value is not None and value < 0:
@@ -175,7 +178,7 @@ def _odd_numbers(record: Record) -> Iterator[str]:
 
 
 def _small(values: Iterable[float]) -> bool:
-    """Whether all together are less than any that is too large, which most are, and soon said."""
+    """Whether their sum is below what is too large for one: quickly known, and true of most."""
     try:
         return sum(map(abs, values)) <= _LARGEST_COUNT
     except OverflowError:

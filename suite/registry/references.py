@@ -62,7 +62,7 @@ class References(_Part, frozen=True, kw_only=True):
 
 class _File(References, frozen=True, kw_only=True):
     sha256: str
-    """Of all the rest, see `_digest`."""
+    """The sha256 of all other fields, see `_digest`."""
 
 
 def read_references(path: Path | str = DEFAULT_PATH) -> References:
@@ -81,8 +81,8 @@ def read_references(path: Path | str = DEFAULT_PATH) -> References:
         file = parsed(data, _File)
     except NotJson as error:
         strange = _version_reason(schema_of(data))
-        told = strange or f"not the references of a gate: {error}; {_RENEW}"
-        raise RegistryError(f"{path}: {told}") from error
+        message = strange or f"not the references of a gate: {error}; {_RENEW}"
+        raise RegistryError(f"{path}: {message}") from error
     found = References(gate=file.gate, verdicts=file.verdicts, schema=file.schema)
     reason = _version_reason(file.schema) or _fault(found)
     if not reason and _digest(_content(found)) != file.sha256:
@@ -95,7 +95,7 @@ def read_references(path: Path | str = DEFAULT_PATH) -> References:
 def write_references(references: References, path: Path | str = DEFAULT_PATH) -> None:
     """Write them, sorted and with a field a line, so that a diff can be read.
 
-    A `RegistryError` where nothing could be held to them, or they cannot be written.
+    A `RegistryError` where no score could be compared with them, or they cannot be written.
     """
     if reason := _fault(references):
         raise RegistryError(f"{path} is not written: {reason}")
@@ -119,7 +119,7 @@ def _digest(content: dict[str, Any]) -> str:
 
 
 def _fault(references: References) -> str | None:
-    """Why nothing can be held to them; None where all can."""
+    """Why no score can be compared with them; None where every one can."""
     for each in references.gate:
         name = f"the reference of {one_line(f'{each.setting} {each.method}')}"
         if len(each.means) < _LEAST_SEEDS:

@@ -102,7 +102,7 @@ class Timing(_Part, frozen=True, kw_only=True):
     environment_steps: int = 0
     """The steps that policies took in training."""
     train_joules: float | None = None
-    """What the device used, where its driver tells it; this run's share, as of the time."""
+    """What the device used, where its driver reports it; this run's share, as of the time."""
     evaluate_joules: float | None = None
 
 

@@ -66,8 +66,8 @@ def decode(data: bytes, name: str, *, known: bool = False) -> Record:
     try:
         record = parsed(data, Record)
     except NotJson as error:
-        told = _version_reason(schema_of(data)) or merge_leftover(data) or f"not a record: {error}"
-        raise _refusal(name, told) from error
+        known_reason = _version_reason(schema_of(data)) or merge_leftover(data)
+        raise _refusal(name, known_reason or f"not a record: {error}") from error
     reason = _version_reason(record.schema)
     if not (reason or known):
         reason = _edited(record) or repeated_name(data)
@@ -135,13 +135,13 @@ class Registry:
         self._lenient = lenient
 
     def path(self, record: Record) -> Path:
-        """Where `record` stands, or would."""
+        """Where `record` lies, or would lie."""
         suffix = f"-attempt{record.attempt}" if record.attempt else ""
         name = f"seed-{record.seed}-{record.key}{suffix}.json"
         return self.root / record.setting / record.method / name
 
     def exists(self) -> bool:
-        """Whether the registry has a folder; a `RegistryError` where that cannot be told."""
+        """Whether the registry has a folder; a `RegistryError` where that cannot be known."""
         try:
             self.root.lstat()
         except FileNotFoundError:
@@ -166,8 +166,8 @@ class Registry:
     def records(self) -> Iterator[Record]:
         """Every record, in the order of `paths`; checked are those that were not seen before.
 
-        At the first bad one they end, the others are looked at too, and a `RegistryError` names
-        all that are bad; a lenient registry goes on.
+        They end at the first bad one: the others are checked too, and a `RegistryError` names all
+        that are bad. A lenient registry goes on.
         """
         bad: list[RegistryError] = []
         seen = Seen(self.root)

@@ -1,4 +1,4 @@
-"""The numbers of a record that follow from its others: how they are made, and held to them.
+"""The numbers of a record that follow from its others: how they are made, and checked.
 
 `contradiction` is where a record is held to all that it must be, apart from its key.
 """
@@ -85,7 +85,7 @@ def contradiction(record: Record) -> str | None:
 
 
 def _differing(metric: MetricResult, expected: MetricResult, per_task: Outcomes) -> str | None:
-    """The first field in which they differ by more than the order of a sum."""
+    """The first field in which they differ by more than the order of additions explains."""
     greatest = max((abs(each) for row in per_task for each in row if each is not None), default=0.0)
     for name, value in msgspec.structs.asdict(expected).items():
         ours = getattr(metric, name)

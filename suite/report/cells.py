@@ -147,7 +147,7 @@ def train_hours(records: Iterable[Record]) -> float:
 
 
 def kilowatt_hours(records: Iterable[Record]) -> float:
-    """What the devices used for it, as far as their drivers told."""
+    """What the devices used for it, as far as their drivers report it."""
     joules = _spent(records, lambda each: (each.train_joules or 0.0, each.evaluate_joules or 0.0))
     return joules / 3.6e6
 
@@ -165,7 +165,7 @@ def _spent(records: Iterable[Record], of: Callable[[Timing], tuple[float, float]
 
 
 def differences(value: Config | Protocol, base: Config | Protocol) -> tuple[str, ...]:
-    """The fields in which `value` is not as `base`, as `name=value`; a name of its own is none."""
+    """The fields but `name` in which `value` differs from `base`, as `name=value`."""
     own, other = msgspec.structs.asdict(value), msgspec.structs.asdict(base)
     return tuple(
         f"{name}={own[name]}" for name in own if name != "name" and own[name] != other[name]

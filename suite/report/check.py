@@ -100,7 +100,7 @@ def check_versions(cells: Iterable[Cell]) -> list[Check]:
 
 
 def check_history(altered: Mapping[str, str]) -> list[Check]:
-    """A line on each record that is not as it was first committed: file to what befell it."""
+    """A line on each record that `altered` names: its file, and what was done to it."""
     return [
         Check(
             name=f"record {path}",
@@ -112,7 +112,7 @@ def check_history(altered: Mapping[str, str]) -> list[Check]:
 
 
 def check_unfinished(done: Iterable[str]) -> list[Check]:
-    """A line on each packed training of which a record stands by now: the files, by name."""
+    """A line on each file in `done`, a packed training of which a record stands by now."""
     detail = "a record of its training stands; remove it with: suite pack --unfinished"
     return [Check(name=f"unfinished {name}", status="left out", detail=detail) for name in done]
 

@@ -18,8 +18,8 @@ class Origins:
     rows: list[list[str]]
 
 
-def told(records: Sequence[Record]) -> str:
-    """All of the records, at least one, in a sentence."""
+def sentence(records: Sequence[Record]) -> str:
+    """One sentence on all records, of which there is at least one."""
     failed = sum(record.status == "failed" for record in records)
     days = sorted(record.provenance.started[:10] for record in records)
     return (
@@ -54,13 +54,13 @@ def _grouped(header: str, records: Sequence[Record], names: Sequence[str]) -> Or
     for name, record in zip(names, records, strict=True):
         groups.setdefault(name, []).append(record)
     energy = {name: kilowatt_hours(group) for name, group in groups.items()}
-    told = any(energy.values())
+    measured = any(energy.values())
     headers, rows = [header, "records", "hours"], []
     for name in sorted(groups):
         rows.append([name, str(len(groups[name])), f"{train_hours(groups[name]):.1f}"])
-        if told:
+        if measured:
             rows[-1].append(f"{energy[name]:.2f}" if energy[name] else NOTHING)
-    if told:
+    if measured:
         headers.append("kWh, of GPUs")
     return Origins(headers=tuple(headers), rows=rows)
 

@@ -58,7 +58,7 @@ def describe(record: Record) -> list[Line]:
         *_outcome(record),
         *_origin(record),
     ]
-    return [(one_line(name), one_line(told)) for name, told in lines]
+    return [(one_line(name), one_line(value)) for name, value in lines]
 
 
 def _ran(record: Record) -> Iterator[Line]:
@@ -136,12 +136,12 @@ def differing(first: Record, second: Record) -> list[Differing]:
         Differing(
             part=part,
             name=one_line(name),
-            first=one_line(ours.get(place, "")),
-            second=one_line(theirs.get(place, "")),
+            first=one_line(ours.get(field, "")),
+            second=one_line(theirs.get(field, "")),
         )
-        for place in dict.fromkeys([*ours, *theirs])
-        if ours.get(place) != theirs.get(place)
-        for part, name in [place]
+        for field in dict.fromkeys([*ours, *theirs])
+        if ours.get(field) != theirs.get(field)
+        for part, name in [field]
     ]
 
 

@@ -58,20 +58,20 @@ class Judged:
         return () if self.cell is None else tuple(record.seed for record in self.cell.records)
 
     @property
-    def told(self) -> str:
+    def words(self) -> str:
         """The verdict in words, with by how much ours is better where that is shown."""
-        words = self.verdict.outcome + (", wide" if self.verdict.wide else "")
+        verdict = self.verdict.outcome + (", wide" if self.verdict.wide else "")
         difference = self.verdict.difference
         metric = self.setting.metric
         gain = 0.0 if difference is None else metric.gain(difference)
         if not self.verdict.shown or gain <= 0.0:
-            return words
+            return verdict
         by = metric.number(gain, metric.digits(self.printed.value))
-        return f"{words}, better by {by}"
+        return f"{verdict}, better by {by}"
 
     @property
     def name(self) -> str:
-        """Tells it from all others, for `results/references.json` and the like."""
+        """What names it alone, for `results/references.json` and the like."""
         return f"{self.setting.id} {self.printed.method} {self.protocol.name} step {self.step}"
 
 
@@ -139,12 +139,12 @@ def render_summary(rows: Sequence[Judged]) -> list[str]:
     counts = Counter(row.verdict.outcome for row in rows)
     run = len(rows) - counts["not run"]
     wide = sum(row.verdict.wide for row in rows)
-    told = f" ({wide} of them wide)" if wide else ""
+    of_wide = f" ({wide} of them wide)" if wide else ""
     tested = sum(_seeds(row.cell) >= LEAST_SEEDS for row in rows)
     return [
         "## Summary",
         f"Of {len(rows)} published numbers {run} have runs at the paper's schedule: "
-        f"{counts['reproduced']} reproduced, {counts['consistent']} consistent{told}, "
+        f"{counts['reproduced']} reproduced, {counts['consistent']} consistent{of_wide}, "
         f"{counts['differs']} differ, {counts['not enough seeds']} have not enough seeds; "
         f"{counts['not run']} are not run. "
         "`suite list --missing` prints the commands that fill the rest.",
@@ -186,23 +186,23 @@ to within the margin, and whether it could be one more run of ours.
 def _row(row: Judged) -> list[str]:
     setting, outcome = row.setting, row.verdict.outcome
     method = method_label(row.cell, [row.cell]) if row.cell else row.printed.method
-    told = numbers(row)
+    shown = numbers(row)
     return [
-        ", ".join((setting.title, *steps_told(row))),
+        ", ".join((setting.title, *steps_shown(row))),
         method,
-        told.paper,
-        told.ours,
-        told.difference,
-        told.margin,
-        row.told.replace(outcome, f"**{outcome}**") if outcome in _SHOWN else row.told,
+        shown.paper,
+        shown.ours,
+        shown.difference,
+        shown.margin,
+        row.words.replace(outcome, f"**{outcome}**") if outcome in _SHOWN else row.words,
         str(_seeds(row.cell)),
-        told.sd_seeds,
-        told.sd_tasks,
-        told.next_seed,
+        shown.sd_seeds,
+        shown.sd_tasks,
+        shown.next_seed,
     ]
 
 
-def steps_told(row: Judged) -> tuple[str, ...]:
+def steps_shown(row: Judged) -> tuple[str, ...]:
     """The gradient steps of a number, where its setting prints several."""
     if not row.setting.metric.by_step:
         return ()

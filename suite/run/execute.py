@@ -14,7 +14,7 @@ from baselines.policy_method import PolicyMethod
 from suite.data.images import ImageData
 from suite.errors import SuiteError, UsageError, one_line
 from suite.machine.energy import Meter
-from suite.machine.failures import is_memory, of_the_machine, told
+from suite.machine.failures import is_memory, machine_error, of_the_machine
 from suite.machine.memory import give_back
 from suite.outer.snapshot import Snapshot, weights_sha256
 from suite.outer.state import TrainingState, unstack
@@ -150,7 +150,7 @@ def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> 
             raise
         except Exception as error:
             if of_the_machine(error) and (len(group) == 1 or not is_memory(error)):
-                raise told(error, _named(job, group), _TO_TRAIN) from error
+                raise machine_error(error, _named(job, group), _TO_TRAIN) from error
             apart = len(group) > 1
             if apart:
                 what = one_line(f"{type(error).__name__}: {error}")
@@ -207,7 +207,7 @@ def _score(job: _Job, run: Run, snapshot: Snapshot, together: int) -> None:
             raise
         except Exception as error:
             if of_the_machine(error):
-                raise told(error, _named(job, [run]), _TO_SCORE) from error
+                raise machine_error(error, _named(job, [run]), _TO_SCORE) from error
             _record_failure(job, run, error, snapshot)
             return
         path = job.registry.write(record)

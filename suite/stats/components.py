@@ -42,7 +42,7 @@ def variance_components(runs: Sequence[Outcomes], *, same_tasks: bool) -> Compon
 
 
 def _residual(values: np.ndarray) -> float:
-    """The mean square of what neither the seed nor the task explains, of `values` (seed, task)."""
+    """The mean square of what neither seed nor task explains in `values`, (seed, task)."""
     seeds, tasks = values.shape
     rest: np.ndarray = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()
     return float((rest**2).sum() / ((seeds - 1) * (tasks - 1)))

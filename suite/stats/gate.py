@@ -29,12 +29,12 @@ class Comparison:
 def compare(
     now: Outcomes, reference: Outcomes, margin: float, *, higher_is_better: bool
 ) -> Comparison:
-    """Compare the seeds' means of now with those of the reference; both hold one number a seed.
+    """Compare today's means with those of the reference; both hold one number a seed.
 
     `fell` where the mean is worse by more than `margin`, in the unit of the scores, and Welch's
     one-sided t test at `LEVEL` rejects that it is not worse. `rose` is the same upwards: a score
-    that is too good to be true has often seen the answers. Two seeds each are needed, else
-    `ValueError`. A mean that is not finite is worse than any that is.
+    that is too good to be true has often seen the answers. A mean that is not finite is worse than
+    any that is. Raises `ValueError` where either has fewer than two seeds.
     """
     ours, theirs = np.asarray(now, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if min(ours.size, theirs.size) < 2:

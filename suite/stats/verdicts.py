@@ -21,7 +21,7 @@ LEAST_SEEDS = 3
 SEEDS_TO_PREDICT = 5
 """The least number of seeds to predict one more run from."""
 WIDE = 5.0
-"""A prediction interval whose half-width is so many margins says little; tables call it wide."""
+"""Tables call a prediction interval wide whose half-width is more than so many margins."""
 LEVEL = 0.05
 """The level of each test. `docs/verdicts.md` has how often each verdict is said by chance."""
 
@@ -40,7 +40,7 @@ class Verdict:
     pi95: float | None = None
     """Half-width of the 95 % prediction interval for one more run of ours; None below two seeds."""
     wide: bool = False
-    """Whether the outcome is `consistent` by a prediction interval that says little; see `WIDE`."""
+    """Whether the outcome is `consistent` and the prediction interval is wide; see `WIDE`."""
 
     @property
     def shown(self) -> bool:

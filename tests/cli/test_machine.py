@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from suite.errors import DataError
-from suite.machine.failures import is_memory, of_the_machine, told
+from suite.machine.failures import is_memory, machine_error, of_the_machine
 from suite.registry import Registry
 from suite.run import supervised
 
@@ -52,7 +52,7 @@ OF_THE_RUN = [
 @pytest.mark.parametrize("error", MEMORY.values(), ids=MEMORY)
 def test_too_little_memory_is_known_by_any_name(error):
     assert is_memory(error)
-    message = str(told(error, "sinusoid maml seed 0", "do this"))
+    message = str(machine_error(error, "sinusoid maml seed 0", "do this"))
     assert message.startswith("sinusoid maml seed 0: memory does not suffice (")
     assert message.endswith("; do this")
     assert message.isprintable()
@@ -62,7 +62,7 @@ def test_too_little_memory_is_known_by_any_name(error):
 def test_other_circumstances(error):
     assert of_the_machine(error)
     assert not is_memory(error)
-    message = str(told(error, "seed 0", "do this"))
+    message = str(machine_error(error, "seed 0", "do this"))
     assert type(error).__name__ in message
     assert message.endswith("give the same command again")
 

@@ -97,7 +97,7 @@ def test_a_single_run_may_differ_from_our_mean_and_be_one_of_ours():
     records = [exactly(record, level) for record, level in zip(made, levels, strict=True)]
     found = row(*records)
     assert found.verdict.shown
-    assert found.told == "consistent, wide"
+    assert found.words == "consistent, wide"
     text = "\n".join(render_summary(judged(collect(records).cells)))
     assert "1 consistent (1 of them wide), 0 differ" in text
     assert "87.3 to 99.4" in text
@@ -105,8 +105,8 @@ def test_a_single_run_may_differ_from_our_mean_and_be_one_of_ours():
 
 
 def test_a_difference_in_our_favour_is_told_in_words():
-    assert row(*runs(0.9925)).told == "reproduced, better by 0.5"
-    assert row(*runs(0.9815)).told == "reproduced"
+    assert row(*runs(0.9925)).words == "reproduced, better by 0.5"
+    assert row(*runs(0.9815)).words == "reproduced"
 
 
 def test_methods_are_compared_on_the_seeds_that_both_have():

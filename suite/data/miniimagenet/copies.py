@@ -48,7 +48,7 @@ def find_copy(root: Path, expected: Expected) -> Copy | None:
         raise DataError(f"cannot look for mini-ImageNet in {root}: {error}") from error
 
 
-def told_elsewhere(root: Path) -> str:
+def hint(root: Path) -> str:
     """Where a copy seems to lie instead, or which archives are unopened; empty without a hint."""
     places = (root, *filter(looks_like(FOLDERS), folders_in(root)))
     return elsewhere(root, _has_parts) or unopened(ARCHIVED, *places)

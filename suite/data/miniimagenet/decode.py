@@ -127,7 +127,7 @@ def _report(
         for parts in where.values()
     )
     if counts:
-        text = ", ".join(f"{count} {place}" for place, count in sorted(counts.items()))
+        text = ", ".join(f"{count} {parts}" for parts, count in sorted(counts.items()))
         yield f"{what}, groups: {text}"
     across = [group for group, parts in where.items() if len(parts) > 1]
     for group in across[:SHOWN_GROUPS]:

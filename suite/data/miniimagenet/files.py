@@ -24,7 +24,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 _MOST_TABLE = 2**26
 _MOST_TAR = 2**31  # a class of ILSVRC-2012 has some 150 MB
 _MOST_MEMBERS = 10_000
-_TOLD_HEADER = 80
+_SHOWN_HEADER = 80
 _ALIASES = {"val": ("val", "validation")}
 
 Listing = dict[str, dict[str, list[Picture]]]
@@ -77,13 +77,13 @@ def _rows(text: str) -> Iterator[tuple[str, str]]:
     lines = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     header = [column.strip().lower() for column in next(lines, [])]
     if not {"filename", "label"} <= set(header):
-        told = one_line(",".join(header))[:_TOLD_HEADER]
-        raise ValueError(f"its header is '{told}', without the columns filename and label")
-    places = header.index("filename"), header.index("label")
+        shown = one_line(",".join(header))[:_SHOWN_HEADER]
+        raise ValueError(f"its header is '{shown}', without the columns filename and label")
+    columns = header.index("filename"), header.index("label")
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
-        name, label = (line[at].strip() if at < len(line) else "" for at in places)
+        name, label = (line[at].strip() if at < len(line) else "" for at in columns)
         if not name or not label:
             raise ValueError(f"half a line, the {number}th after its header")
         yield name, label

@@ -1,4 +1,4 @@
-"""The process that reads a stranger's pickle of mini-ImageNet, started by `mini_pickles`.
+"""The process that reads a stranger's pickle of mini-ImageNet, started by `pickles`.
 
 Its standard input is the file. It writes a line of JSON, then the pixels of each class in the order
 of the names; never a pickle. It can open no file and no connection and start no process, and its
@@ -25,7 +25,7 @@ MEMORY_FACTOR = 4  # text, bytes and array of one pickle of Python 2 are there a
 SECONDS = 600
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
-Places = dict[str, npt.NDArray[np.int64]]
+Indices = dict[str, npt.NDArray[np.int64]]
 
 
 class _Odd(Exception):
@@ -37,7 +37,7 @@ def main() -> None:
     _give_up_rights(os.fstat(sys.stdin.fileno()).st_size)
     out = sys.stdout.buffer
     try:
-        pixels, places = _content(load_plain(sys.stdin.buffer))
+        pixels, indices = _content(load_plain(sys.stdin.buffer))
     except Refused as error:
         _tell(
             out,
@@ -51,8 +51,8 @@ def main() -> None:
         advice = remedy(error) or "replace that copy"
         _tell(out, error=f"cannot be read ({type(error).__name__}: {reason}): {advice}")
     else:
-        _tell(out, counts={name: len(row) for name, row in places.items()})
-        for row in places.values():
+        _tell(out, counts={name: len(row) for name, row in indices.items()})
+        for row in indices.values():
             out.write(pixels[row].tobytes())
     out.flush()
 
@@ -80,12 +80,12 @@ def _tell(out: BinaryIO, **content: Any) -> None:
     out.write(json.dumps(content).encode() + b"\n")
 
 
-def _content(content: Any) -> tuple[npt.NDArray[np.uint8], Places]:
-    """(n, 84, 84, 3), and each class's ascending places in it, by name."""
+def _content(content: Any) -> tuple[npt.NDArray[np.uint8], Indices]:
+    """(n, 84, 84, 3), and each class's ascending indices in it, by name."""
     try:
         held = {_text(key): value for key, value in content.items()}
         pixels = held["image_data"]
-        places = {
+        indices = {
             _text(name): np.sort(np.asarray(row).astype(np.int64, casting="same_kind"))
             for name, row in sorted(held["class_dict"].items(), key=lambda item: _text(item[0]))
         }
@@ -97,14 +97,14 @@ def _content(content: Any) -> tuple[npt.NDArray[np.uint8], Places]:
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or _odd(pixels.shape):
         shape = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else "no array"
         raise _Odd(f"holds image_data that is {shape}, not uint8 (n, 84, 84, 3)")
-    if any(row.ndim != 1 for row in places.values()):
-        raise _Odd("has places of a class that are no list")
-    used = np.sort(np.concatenate([np.empty(0, np.int64), *places.values()]))
+    if any(row.ndim != 1 for row in indices.values()):
+        raise _Odd("has indices of a class that are no list")
+    used = np.sort(np.concatenate([np.empty(0, np.int64), *indices.values()]))
     if not np.array_equal(used, np.arange(len(pixels))):
         raise _Odd(
             f"has a class_dict that does not name each of the {len(pixels)} images exactly once"
         )
-    return pixels, places
+    return pixels, indices
 
 
 def _odd(shape: tuple[int, ...]) -> bool:

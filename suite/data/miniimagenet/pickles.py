@@ -1,6 +1,6 @@
 """The copies of mini-ImageNet that are three pickles, mini-imagenet-cache-{train,val,test}.pkl.
 
-Each is a dict: `image_data`, uint8 (n, 84, 84, 3), and `class_dict`, class -> places in it. A
+Each is a dict: `image_data`, uint8 (n, 84, 84, 3), and `class_dict`, class -> indices in it. A
 pickle can be made to do harm, so each is read in a process of its own (`pickle_child`).
 """
 
@@ -29,8 +29,8 @@ _MOST_HEADER = 2**20
 _SPARE = 4  # times the pixels that a file should have: Python 2 needs up to two bytes for one
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What the process writes first: one of the two."""
+class _Reply(msgspec.Struct, frozen=True):
+    """The first line that the process writes; it has one of the two fields."""
 
     error: str = ""
     counts: dict[str, int] | None = None
@@ -40,7 +40,7 @@ class _Told(msgspec.Struct, frozen=True):
 def pickle_rows(paths: Mapping[str, Path], expected: Expected) -> Iterator[npt.NDArray[np.uint8]]:
     """(image, channel, height, width) of each class in turn; one class is in memory at a time.
 
-    Images stand in the order of their places. Raises `DataError` where a file is not as above.
+    Images stand in the order of their indices. Raises `DataError` where a file is not as above.
     """
     size = expected.n_images * int(np.prod(_SHAPE))
     for part, path in paths.items():
@@ -91,23 +91,23 @@ def _reading(path: Path, limit: int) -> Iterator[IO[bytes]]:
 
 
 def _counts(path: Path, out: IO[bytes]) -> dict[str, int] | None:
-    """How many images each class has, as the process tells it; None where it died before."""
+    """How many images each class has, as the process says; None where it died before."""
     line = out.readline(_MOST_HEADER)
     if not line.endswith(b"\n"):
         return None
     try:
-        told = parsed(line, _Told)
+        reply = parsed(line, _Reply)
     except NotJson as error:
         raise DataError(f"{path} confused the process that read it ({error}): replace it") from None
-    if told.counts is None:
-        raise DataError(f"{path} {one_line(told.error)}")
-    return told.counts
+    if reply.counts is None:
+        raise DataError(f"{path} {one_line(reply.error)}")
+    return reply.counts
 
 
 def _search_path() -> str:
     """Where the process finds this package, which need not be installed."""
-    place = str(Path(__file__).parents[2])
-    return os.pathsep.join(filter(None, (place, os.environ.get("PYTHONPATH"))))
+    root = str(Path(__file__).parents[2])
+    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
 
 
 def _ending(code: int) -> str:

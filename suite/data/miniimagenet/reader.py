@@ -1,7 +1,8 @@
 """mini-ImageNet (Vinyals et al. 2016) with Ravi and Larochelle's split: 100 classes of 600 images.
 
 There is no official copy, and those that people have differ in their pixels; the fingerprint says
-which one it is. Where none is at hand a public one is fetched, and else told how to get one.
+which one it is. Where none is at hand a public one is fetched; where that fails, an error says how
+to get one.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from suite.data.cache import Source, cached
 from suite.data.download import fetch
 from suite.data.images import ImageData, Progress
-from suite.data.miniimagenet.copies import PICKLE, Copy, find_copy, told_elsewhere
+from suite.data.miniimagenet.copies import PICKLE, Copy, find_copy, hint
 from suite.data.miniimagenet.decode import content_of_copy, decode_copy
 from suite.data.miniimagenet.split import RAVI_LAROCHELLE, Expected, fixed_split
 from suite.errors import DataError
@@ -64,7 +65,7 @@ def _copy(root: Path | None, expected: Expected, progress: Progress | None) -> C
         _download(progress)
         found = find_copy(place, expected)
     if found is None:
-        raise DataError(f"no mini-ImageNet in {place}{told_elsewhere(place)}\n{HOW_TO}")
+        raise DataError(f"no mini-ImageNet in {place}{hint(place)}\n{HOW_TO}")
     return found
 
 

@@ -80,7 +80,7 @@ def _draw_curves(
 
 
 def _mean_curve(cell: Cell) -> dict[int, float]:
-    """Over the seeds, where all of them have a point."""
+    """The mean over the seeds at the points that all of them have."""
     curves = curves_of(cell)
     shared = set(curves[0]).intersection(*curves[1:])
     return {at: fmean(curve[at] for curve in curves) for at in sorted(shared)}

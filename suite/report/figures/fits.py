@@ -60,8 +60,8 @@ def _draw_fit(axes: Axes, *, record: Record) -> None:
     axes.plot(example.x, example.truth, **_TRUTH)
     fits = []
     for step, y in _fitted(example).items():
-        told, style = _STEPS[step]
-        axes.plot(example.x, y, color=tint, label=f"{name}, {told}", **style)
+        steps, style = _STEPS[step]
+        axes.plot(example.x, y, color=tint, label=f"{name}, {steps}", **style)
         fits += y
     axes.plot(example.support_x, example.support_y, label="an example given", zorder=5, **_GIVEN)
     # A fit that runs away is cut off at twice the truth.
@@ -73,7 +73,7 @@ def _draw_fit(axes: Axes, *, record: Record) -> None:
 
 
 def _fitted(example: Example) -> dict[str, list[float]]:
-    """What is drawn, by step; NaN where it is not finite."""
+    """The outputs to draw, by step; NaN where one is not finite."""
     return {
         step: [math.nan if value is None else value for value in example.by_step[step]]
         for step in _STEPS
@@ -82,7 +82,7 @@ def _fitted(example: Example) -> dict[str, list[float]]:
 
 
 def _fit_errors(record: Record) -> str:
-    """Over the inputs that are drawn, to three digits."""
+    """A sentence on the errors over the inputs that are drawn, to three digits."""
     truth = np.array(record.examples[0].truth)
     errors = []
     for step, y in _fitted(record.examples[0]).items():

@@ -19,9 +19,9 @@ from suite.settings import SETTINGS, Problem
 Lines = npt.NDArray[np.float64]
 
 CELLS_DRAWN = 12
-"""Of a panel."""
+"""The most cells of a panel."""
 POINTS_DRAWN = 100
-"""Of a line with more, so many of them, evenly spaced."""
+"""The most points of a line; of more, so many are drawn, evenly spaced."""
 ROUND = (1, 2, 5, 10)
 """What ticks are multiples of, and of their powers of ten."""
 SEED: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.38}
@@ -35,13 +35,13 @@ def datasets(problem: Problem | None = None) -> list[str]:
 
 
 def part_of(
-    panel: Panel, cells: Sequence[Cell], told: Callable[[Cell], str], draw: Callable[..., None]
+    panel: Panel, cells: Sequence[Cell], describe: Callable[[Cell], str], draw: Callable[..., None]
 ) -> Part:
-    """A panel of `cells`, each of which `told` describes."""
+    """A panel of `cells`, each with its sentence by `describe`."""
     return Part(
         title=panel.title,
         warning=panel.warning,
-        description=" ".join(f"{label(cell.method)}: {told(cell)}." for cell in cells),
+        description=" ".join(f"{label(cell.method)}: {describe(cell)}." for cell in cells),
         draw=partial(draw, panel=panel, cells=cells),
     )
 

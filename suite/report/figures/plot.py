@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from suite.report.figures.style import SOFT
 
 WIDTH, HEIGHT = 360.0, 256.0
-"""Of a panel, in points; one is a pixel of the page."""
+"""The size of a panel in points, each a pixel of the page."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 26.0, 40.0
 _INNER = (WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM)
 _GAP, _HEAD, _CAPTION, _WARNING, _KEYS = 20.0, 44.0, 20.0, 16.0, 24.0
@@ -29,7 +29,7 @@ class Part:
 
     title: str
     warning: str
-    """Where it shows no reproduction."""
+    """What is said where it shows no reproduction; else empty."""
     description: str
     """What can be seen, for those who do not see it."""
     draw: Callable[[Axes], None]
@@ -49,7 +49,7 @@ class Plot:
     """A figure, whatever it is drawn into."""
 
     name: str
-    """Of its file and of its section of the page."""
+    """The name of its file and of its section of the page."""
     title: str
     lead: str
     """How to read it."""
@@ -76,8 +76,8 @@ def panel_axes(figure: Figure, x: float = 0.0, y: float = 0.0) -> Axes:
     """
     width, height = figure.get_size_inches() * 72
     bottom = height - y - HEIGHT + _BOTTOM
-    place = ((x + _LEFT) / width, bottom / height, _INNER[0] / width, _INNER[1] / height)
-    axes = figure.add_axes(place)
+    box = ((x + _LEFT) / width, bottom / height, _INNER[0] / width, _INNER[1] / height)
+    axes = figure.add_axes(box)
     axes.xaxis.set_label_coords(0.5, -25 / _INNER[1])
     return axes
 
@@ -119,9 +119,9 @@ def drawn(plot: Plot, suffix: str) -> bytes:
     plot.draw(axes)
     for at, line in enumerate(reversed(keys)):
         handles = [Line2D([], [], label=key.label, **key.style) for key in line]
-        place = (_GAP / width, (_GAP / 2 + at * _KEYS) / height)
+        corner = (_GAP / width, (_GAP / 2 + at * _KEYS) / height)
         figure.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=place, ncols=len(line), borderpad=0
+            handles=handles, loc="lower left", bbox_to_anchor=corner, ncols=len(line), borderpad=0
         )
     buffer = io.BytesIO()
     figure.savefig(buffer, format=suffix[1:], metadata=_METADATA[suffix], facecolor="white")

@@ -19,7 +19,7 @@ COLOURS = {
     "spare-1": ("#7d7500", "#c9c04a"),
     "spare-2": ("#a3304f", "#ef829d"),
 }
-"""By name, on light and on dark ground. Files have the first; the page has both, as variables."""
+"""Colours by name, on light and dark ground. Files have the first, the page both, as variables."""
 PAPER, INK, SOFT, LINE, TRUTH = (
     COLOURS[name][0] for name in ("paper", "ink", "soft", "line", "truth")
 )
@@ -68,16 +68,16 @@ for _axis in ("xtick", "ytick"):
 
 @contextmanager
 def styled(*, plots: bool = True) -> Iterator[None]:
-    """Within, figures look as the suite's do, whatever the user's own matplotlib settings.
+    """Give figures the suite's look, whatever matplotlib settings the user has.
 
-    That is as plots of scores do, or else as pictures of policies.
+    It is the look of plots of scores, or without `plots` that of pictures of policies.
     """
     with matplotlib.style.context(_PLOTS if plots else _PICTURES, after_reset=True):
         yield
 
 
 def colour(method: str, methods: Sequence[str] = ()) -> str:
-    """The colour of a method; one that has none gets a spare by its place among `methods`."""
+    """The colour of a method; one that has none gets a spare by its index among `methods`."""
     if method in COLOURS:
         return COLOURS[method][0]
     unknown = sorted({method, *methods}.difference(COLOURS))

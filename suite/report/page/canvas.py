@@ -97,9 +97,9 @@ class _Canvas(RendererBase):
             super().draw_markers(gc, marker_path, marker_trans, path, trans, face)
             return
         radius = float(marker_path.get_extents(marker_trans).width) / 2
-        places = (trans + self._flip).transform(path.vertices)
+        points = (trans + self._flip).transform(path.vertices)
         circles = [
-            element("circle", cx=x, cy=y, r=radius) for x, y in places if math.isfinite(x + y)
+            element("circle", cx=x, cy=y, r=radius) for x, y in points if math.isfinite(x + y)
         ]
         paint = {"fill": _colour(face)}
         self.parts.append(element("g", "".join(circles), **paint))

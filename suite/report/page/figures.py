@@ -38,11 +38,11 @@ def _panel(part: Part, figure: Figure, name: str) -> str:
     caption = element("figcaption", element("b", escape(part.title)) + warning)
     drawn, attributes = svg(figure)
     title = f"{part.title} {part.warning}".strip()
-    told = element("title", escape(title), id=f"{name}-title")
-    told += element("desc", escape(part.description), id=f"{name}-text")
+    words = element("title", escape(title), id=f"{name}-title")
+    words += element("desc", escape(part.description), id=f"{name}-text")
     named = {"role": "img", "aria_labelledby": f"{name}-title {name}-text"}
     return element(
-        "figure", caption + element("svg", told + drawn, **attributes, **named), class_="panel"
+        "figure", caption + element("svg", words + drawn, **attributes, **named), class_="panel"
     )
 
 

@@ -13,7 +13,7 @@ from suite.report.page.markup import element, escape, path
 from suite.report.page.section import Section, legend
 from suite.report.tables import text
 from suite.report.tables.notes import method_label
-from suite.report.verdicts import Judged, Numbers, numbers, steps_told
+from suite.report.verdicts import Judged, Numbers, numbers, steps_shown
 
 REACH = 3.0
 """Margins to either side; what lies beyond is an arrow."""
@@ -52,9 +52,9 @@ def forest(rows: Sequence[Judged]) -> Section:
     return Section(id="numbers", title="Paper against ours", content=lead + legend(items) + content)
 
 
-def verdict_mark(outcome: str, told: str) -> str:
-    """The verdict in words with a sign before it, so that colour is not all that tells it."""
-    return element("span", escape(told), class_=f"verdict {verdict_class(outcome)}")
+def verdict_mark(outcome: str, words: str) -> str:
+    """The verdict in words with a sign before it, so that colour alone does not say it."""
+    return element("span", escape(words), class_=f"verdict {verdict_class(outcome)}")
 
 
 def verdict_class(outcome: str) -> str:
@@ -76,21 +76,21 @@ def _head() -> str:
 
 
 def _row(row: Judged) -> str:
-    told = numbers(row)
+    shown = numbers(row)
     name = label(row.printed.method)
     if row.cell is not None and name == row.printed.method:
         name = method_label(row.cell, [row.cell])
-    name = ", ".join((name, *steps_told(row)))
+    name = ", ".join((name, *steps_shown(row)))
     seeds = 0 if row.cell is None else len(row.cell.records)
     count = f"{seeds} seed{'' if seeds == 1 else 's'}" if seeds else ""
-    verdict = verdict_mark(row.verdict.outcome, row.told) + element("small", count)
+    verdict = verdict_mark(row.verdict.outcome, row.words) + element("small", count)
     cells = [
         element("th", escape(name), role="rowheader", scope="row", class_="name"),
-        element("td", _strip(row, name, told), role="cell", class_="strip"),
-        _number("paper", told.paper),
-        _number("ours", told.ours),
-        _number("difference", told.difference),
-        _number("margin", told.margin),
+        element("td", _strip(row, name, shown), role="cell", class_="strip"),
+        _number("paper", shown.paper),
+        _number("ours", shown.ours),
+        _number("difference", shown.difference),
+        _number("margin", shown.margin),
         element("td", verdict, role="cell", class_="outcome"),
     ]
     style = verdict_class(row.verdict.outcome)
@@ -118,7 +118,7 @@ def _scale() -> str:
     return unseen + element("svg", "".join(marks), viewBox=view, aria_hidden="true")
 
 
-def _strip(row: Judged, name: str, told: Numbers) -> str:
+def _strip(row: Judged, name: str, shown: Numbers) -> str:
     zone = element("rect", class_="zone", x=_x(-1), y=0, width=_x(1) - _x(-1), height=_HEIGHT)
     middle = element("path", class_="middle", d=path([(_x(0), 0), (_x(0), _HEIGHT)]))
     printed = row.printed.ci95_tasks
@@ -126,8 +126,8 @@ def _strip(row: Judged, name: str, told: Numbers) -> str:
     x, y, size = _x(0), _PAPER_Y, 4.5
     diamond = path([(x, y - size), (x + size, y), (x, y + size), (x - size, y)]) + "Z"
     theirs = element("g", paper + element("path", class_="diamond", d=diamond), class_="paper")
-    title = f"{row.setting.title}, {name}: {row.told}"
-    outcome = f"Paper {told.paper}; ours {told.ours}; margin {told.margin}."
+    title = f"{row.setting.title}, {name}: {row.words}"
+    outcome = f"Paper {shown.paper}; ours {shown.ours}; margin {shown.margin}."
     ident = f"strip-{row_id(row)}"
     return element(
         "svg",

@@ -44,7 +44,7 @@ def coordinate(value: float) -> str:
 
 
 def path(points: Iterable[tuple[float, float]]) -> str:
-    """The commands of a line through places in a drawing."""
+    """The commands of a line through points of a drawing."""
     return "M" + "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in points)
 
 

@@ -12,7 +12,7 @@ from suite.registry import Record
 from suite.report.cells import Contents, collect
 from suite.report.figures import FIGURES
 from suite.report.figures.style import styled
-from suite.report.origins import NO_RECORDS, origins, told
+from suite.report.origins import NO_RECORDS, origins, sentence
 from suite.report.page.canvas import variables
 from suite.report.page.figures import figure_section
 from suite.report.page.forest import forest
@@ -122,12 +122,12 @@ def _origins(contents: Contents) -> Section:
             )
             for each in origins(records)
         ]
-        content = "\n".join((element("p", escape(told(records)), class_="lead"), *tables))
+        content = "\n".join((element("p", escape(sentence(records)), class_="lead"), *tables))
     return Section(id="origins", title="Where the runs come from", content=content)
 
 
 def _code(text: str) -> str:
-    """Escaped, with what stands between backticks as code."""
+    """`text` escaped, with what stands between backticks as code."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return escape(text)

@@ -21,8 +21,8 @@ _FAILURE_LENGTH = 240
 def records_json(contents: Contents, results_link: str) -> str:
     """JSON that may stand within a `script` element: no `<` is in it.
 
-    `base` leads to the registry; each column has `values`, or `names` and for each row the place
-    `at` which its name stands.
+    `base` leads to the registry; each column has `values`, or `names` and `at`, for each row the
+    index of its name.
     """
     records = contents.records
     kinds = _kinds(contents)
@@ -59,12 +59,12 @@ def _column(name: str, found: Sequence[str | int], **flags: bool) -> dict[str, A
     names = list(dict.fromkeys(values))
     if len(names) > len(values) // 2:
         return {"name": name, "values": values, **flags}
-    places = {value: at for at, value in enumerate(names)}
-    return {"name": name, "names": names, "at": [places[value] for value in values], **flags}
+    indices = {value: at for at, value in enumerate(names)}
+    return {"name": name, "names": names, "at": [indices[value] for value in values], **flags}
 
 
 def _kinds(contents: Contents) -> Mapping[tuple[str, int], str]:
-    """The place of each run in the tables, by key and attempt, or else the name of its schedule."""
+    """The category of each run in the tables, else its schedule's name, by key and attempt."""
     kinds: dict[tuple[str, int], str] = {
         (each.key, each.attempt): each.schedule.name for each in contents.records
     }

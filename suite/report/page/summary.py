@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from suite.report.page.forest import row_id, verdict_class
 from suite.report.page.markup import element, escape
-from suite.report.verdicts import Judged, steps_told
+from suite.report.verdicts import Judged, steps_shown
 from suite.stats.verdicts import Outcome
 
 _OUTCOMES: tuple[Outcome, ...] = (
@@ -44,8 +44,8 @@ def _rank(row: Judged) -> int:
 
 
 def _square(row: Judged) -> str:
-    parts = (row.setting.title, row.printed.method, *steps_told(row))
-    told = f"{', '.join(parts)}: {row.told}"
-    seen = element("span", escape(told), class_="unseen")
-    link = element("a", seen, href=f"#{row_id(row)}", title=told)
+    parts = (row.setting.title, row.printed.method, *steps_shown(row))
+    text = f"{', '.join(parts)}: {row.words}"
+    seen = element("span", escape(text), class_="unseen")
+    link = element("a", seen, href=f"#{row_id(row)}", title=text)
     return element("li", link, class_=verdict_class(row.verdict.outcome))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from suite.escape import markdown, marked
 from suite.registry import Record
 from suite.report.cells import Contents, collect
-from suite.report.origins import NO_RECORDS, origins, told
+from suite.report.origins import NO_RECORDS, origins, sentence
 from suite.report.tables import text
 from suite.report.tables.paired import render_paired
 from suite.report.tables.protocols import render_protocols
@@ -70,7 +70,7 @@ def _provenance(contents: Contents, results_link: str) -> list[str]:
     if not records:
         return [NO_RECORDS]
     blocks = [
-        markdown(told(records)),
+        markdown(sentence(records)),
         *(
             text.table(list(each.headers), [[*map(marked, row)] for row in each.rows])
             for each in origins(records)

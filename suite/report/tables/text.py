@@ -71,10 +71,10 @@ def seed_links(cell: Cell, results_link: str, weights: Mapping[str, str]) -> str
 
 def _seed_link(record: Record, results_link: str, weights: Mapping[str, str]) -> str:
     shown = link(record, str(record.seed), results_link)
-    place = path_of_weights(record, weights)
-    if place is None:
+    path = path_of_weights(record, weights)
+    if path is None:
         return shown
-    return f"{shown} ([weights]({escape.link(Path(results_link) / place)}))"
+    return f"{shown} ([weights]({escape.link(Path(results_link) / path)}))"
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
