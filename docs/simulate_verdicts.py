@@ -22,16 +22,16 @@ TASKS = 600
 
 _PAGE = """# How often each verdict is said
 
-Written by `python docs/simulate_verdicts.py`. All is in margins: the margin is 1. A training run of
-ours has our mean plus normal noise of **sd of seeds**, and is scored with normal noise of a 95 %
-interval of {ci:g} margins over its tasks; the printed run is scored with the same noise. Ours are
-**seeds** runs. Shares of {count:,} experiments, in percent.
+Written by `python docs/simulate_verdicts.py`. Lengths are in margins: the margin is 1. A
+training run of ours has our mean plus normal noise of **sd of seeds**, and is scored with normal
+noise of a 95 % interval of {ci:g} margins over its tasks; the printed run is scored with the same
+noise. We have **seeds** runs. Shares of {count:,} experiments, in percent.
 
 ## The printed run
 
-Here **difference** is between our mean and what the printed model would score on all tasks. This is
-what *reproduced* is about. With one margin it is wrong, and it is said in {wrong:.1f} of 100
-experiments at most.
+Here **difference** is between our mean and what the printed model would score on all tasks.
+This is what *reproduced* is about. With a difference of a margin it is wrong, and it is said in
+{wrong:.1f} of 100 experiments at most.
 
 {of_run}
 
@@ -42,7 +42,7 @@ printed, with the same sd of seeds. This is what *differs* is about. With a diff
 wrong, and it is said in {false:.1f} of 100 experiments at most. A difference of three margins is
 found where seeds spread less than that. Where they spread as much, a printed run so far off is one
 that our own method gives too, and more seeds do not change that. What was printed may also lie near
-our mean by chance although the methods differ: nothing but a second printed run could tell.
+our mean by chance although the methods differ: only a second printed run could show that.
 
 {of_method}
 """

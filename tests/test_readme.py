@@ -1,5 +1,6 @@
 """The README says what is so: its table is the report's, its pictures, files and commands exist."""
 
+import pkgutil
 import re
 import runpy
 from pathlib import Path
@@ -10,7 +11,7 @@ from suite.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 USING = (ROOT / "docs/using.md").read_text(encoding="utf-8")
 
 
@@ -38,6 +39,15 @@ def test_the_example_analysis_runs(monkeypatch, capsys):
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(((?!http)[^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_files_and_names_of_code_exist(page):
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r"`((?:suite|baselines|tests|docs|examples)/[\w./-]*)`", text)
+    assert [file for file in files if not (ROOT / file).exists()] == []
+    for name in re.findall(r"`(suite(?:\.\w+)+)(?:\(\))?`", text):
+        pkgutil.resolve_name(name)
 
 
 @pytest.mark.parametrize("session", sorted(set(re.findall(r"nox -s ([a-z-]+)", README + USING))))

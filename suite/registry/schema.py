@@ -123,7 +123,7 @@ class Provenance(_Part, frozen=True, kw_only=True):
     host: str
     threads: int
     weights_sha256: str | None
-    """The sha256 of the weights that were scored; see `suite.run.checkpoint.weights_sha256`."""
+    """The sha256 of the weights that were scored; see `suite.outer.snapshot.weights_sha256`."""
     best_weights_sha256: str | None = None
     """The sha256 of the weights of the best point of the curve, where they were kept."""
     training_commits: tuple[str, ...] = ()
