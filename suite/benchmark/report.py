@@ -13,7 +13,7 @@ from suite.benchmark.speed import (
     OURS_TOGETHER,
     REFERENCE,
     Growth,
-    Timing,
+    Timed,
     growth,
     rivals,
     timing,
@@ -98,7 +98,7 @@ def _timings(
     compiled: Sequence[str],
     peaks: Mapping[str, Peaks],
     left_out: Sequence[str],
-) -> Iterator[Timing]:
+) -> Iterator[Timed]:
     for setting in settings:
         too_large = [name for name, peak in peaks.get(setting, {}).items() if peak is None]
         if REFERENCE in too_large:
@@ -117,7 +117,7 @@ def _timings(
             )
 
 
-def _variants(timings: Sequence[Timing]) -> list[str]:
+def _variants(timings: Sequence[Timed]) -> list[str]:
     return list(dict.fromkeys(name for each in timings for name in each.rounds))
 
 
@@ -129,7 +129,7 @@ def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:,.1f}"
 
 
-def _speed_table(timings: Sequence[Timing]) -> str:
+def _speed_table(timings: Sequence[Timed]) -> str:
     names = _variants(timings)
     rows = [
         [each.setting, each.order]
@@ -140,10 +140,10 @@ def _speed_table(timings: Sequence[Timing]) -> str:
     return _table(rows, ("setting", "order", *names, "rounds"))
 
 
-def _ratio_table(timings: Sequence[Timing]) -> str:
+def _ratio_table(timings: Sequence[Timed]) -> str:
     names = [name for name in _variants(timings) if name != REFERENCE]
 
-    def ratio(each: Timing, name: str) -> str:
+    def ratio(each: Timed, name: str) -> str:
         if name not in each.rounds:
             return ""
         median, least, greatest = each.ratio(name)
@@ -153,7 +153,7 @@ def _ratio_table(timings: Sequence[Timing]) -> str:
     return _table(rows, ("setting", "order", *names))
 
 
-def _floor_table(timings: Sequence[Timing]) -> str:
+def _floor_table(timings: Sequence[Timed]) -> str:
     rows = []
     for each in timings:
         best = min(

@@ -41,7 +41,7 @@ _METHOD = {"second": Maml, "first": Fomaml}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
+class Timed:
     """Seconds a meta-gradient of one seed, by variant; rounds in order."""
 
     setting: str
@@ -157,7 +157,7 @@ def timing(
     budget: float,
     compiled: bool,
     without: Collection[str] = (),
-) -> Timing:
+) -> Timed:
     """Time the variants in turns: as many rounds as about `budget` seconds hold, three at least."""
     config = SETTINGS[setting].config
     work = variants(config, device, order, compiled=compiled, without=without)
@@ -166,7 +166,7 @@ def timing(
     for name in rounds:
         if name.endswith(OURS_TOGETHER):
             rounds[name] = [each / TOGETHER for each in rounds[name]]
-    return Timing(setting=setting, order=order, rounds=rounds, floor=least)
+    return Timed(setting=setting, order=order, rounds=rounds, floor=least)
 
 
 def interleaved(

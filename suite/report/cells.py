@@ -37,7 +37,7 @@ class Cell:
 
     @cached_property
     def summaries(self) -> dict[int, Any]:
-        """What `suite.report.numbers.summarise` has found already, by gradient step."""
+        """What `suite.report.numbers.summary_of` has found already, by gradient step."""
         return {}
 
     @cached_property

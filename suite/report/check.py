@@ -15,7 +15,7 @@ from suite.report.verdicts import Judged
 from suite.settings import get_setting
 from suite.stats import compare
 
-Status = Literal["passed", "failed", "missing", "left out"]
+CheckStatus = Literal["passed", "failed", "missing", "left out"]
 
 PASSED, REGRESSED, UNKNOWN = 0, 1, 2
 _MOVES = {"fell": "fell", "rose": "rose (too good to be true? else renew the reference)"}
@@ -26,7 +26,7 @@ class Check:
     """One line of the gate."""
 
     name: str
-    status: Status
+    status: CheckStatus
     detail: str
 
 
@@ -82,7 +82,7 @@ def check_verdicts(references: References, rows: Iterable[Judged]) -> list[Check
     checks = []
     for name, before in references.verdicts.items():
         outcome = now.get(name, "not run")
-        status: Status = "passed"
+        status: CheckStatus = "passed"
         if before != "not run" and outcome == "not run":
             status = "missing"
         elif before == "reproduced" != outcome:

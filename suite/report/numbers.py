@@ -50,7 +50,7 @@ class _Run:
     tasks: int
 
 
-def summarise(cell: Cell, step: int) -> Summary | None:
+def summary_of(cell: Cell, step: int) -> Summary | None:
     """The cell after `step` gradient steps; None where its runs were not scored there."""
     if step not in cell.summaries:
         cell.summaries[step] = _summary(cell, step)

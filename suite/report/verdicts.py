@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from suite.report.cells import Cell
-from suite.report.numbers import Summary, outcomes, summarise
+from suite.report.numbers import Summary, outcomes, summary_of
 from suite.report.tables import text
 from suite.report.tables.notes import method_label
 from suite.settings import SETTINGS, PaperNumber, Protocol, Setting
@@ -105,7 +105,7 @@ def _judge(
     setting: Setting, protocol: Protocol, step: int, printed: PaperNumber, cell: Cell | None
 ) -> Judged:
     margin = setting.metric.margin(setting.margin, printed.value)
-    summary = None if cell is None else summarise(cell, step)
+    summary = None if cell is None else summary_of(cell, step)
     verdict, components = NOT_RUN, None
     if cell is not None and summary is not None:
         scores = [outcomes(record, setting.metric.name, step) for record in cell.records]

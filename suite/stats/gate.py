@@ -9,7 +9,7 @@ from scipy import stats
 
 from suite.stats.intervals import Outcomes
 
-Status = Literal["passed", "fell", "rose"]
+Move = Literal["passed", "fell", "rose"]
 
 LEVEL = 0.01
 """The level of each one-sided test."""
@@ -19,7 +19,7 @@ LEVEL = 0.01
 class Comparison:
     """A method's scores now against those of the reference."""
 
-    status: Status
+    status: Move
     difference: float
     """Now minus the reference, in the unit of the scores."""
     p: float
@@ -45,7 +45,7 @@ def compare(
         return Comparison(status="fell", difference=math.nan, p=0.0)
     difference = float(ours.mean() - theirs.mean())
     p = _welch(ours, theirs, difference)
-    status: Status = "passed"
+    status: Move = "passed"
     if abs(difference) > margin and p < LEVEL:
         status = "rose" if (difference > 0.0) == higher_is_better else "fell"
     return Comparison(status=status, difference=difference, p=p)

@@ -94,7 +94,7 @@ def test_a_timing_is_interleaved_and_its_ratio_lies_between_its_extremes():
     work = {name: (lambda name=name: calls.append(name)) for name in (speed.REFERENCE, "b")}
     rounds = speed.interleaved(work, CPU, budget=0.0)
     assert calls == [speed.REFERENCE, "b"] * 4  # the first round does not count
-    timing = speed.Timing(setting="s", order="first", rounds=rounds, floor=1e-9)
+    timing = speed.Timed(setting="s", order="first", rounds=rounds, floor=1e-9)
     median, least, greatest = timing.ratio("b")
     assert 0 < least <= median <= greatest
 

@@ -11,7 +11,7 @@ from suite.errors import RegistryError
 from suite.registry import run_key
 from suite.registry.key import canonical
 from suite.report.cells import collect, kilowatt_hours, train_hours
-from suite.report.numbers import best_trained, summarise
+from suite.report.numbers import best_trained, summary_of
 from suite.report.origins import origins
 from suite.report.tables.text import NOTHING
 from suite.settings import get_setting
@@ -23,19 +23,19 @@ def test_mean_and_both_intervals_of_three_seeds() -> None:
     (cell,) = collect(records).cells
     means = [record.metrics["mse"].by_step[5] for record in records]
     widths = sorted(ci95_tasks(record.per_task["mse"][5]) or 0.0 for record in records)
-    summary = summarise(cell, 5)
+    summary = summary_of(cell, 5)
     assert summary is not None
     assert summary.mean == pytest.approx(sum(means) / 3)
     assert summary.ci95_seeds == pytest.approx(ci95_seeds(means))
     assert summary.ci95_tasks == pytest.approx(widths[1])
     assert (summary.diverged, summary.tasks) == (0, 1800)
-    assert summarise(cell, 11) is None
+    assert summary_of(cell, 11) is None
 
 
 def test_one_diverged_task_leaves_no_mean_and_a_finite_median() -> None:
     records = [make_record("sinusoid", "maml", seed, level=0.4, diverged=seed) for seed in range(2)]
     (cell,) = collect(records).cells
-    summary = summarise(cell, 10)
+    summary = summary_of(cell, 10)
     assert summary is not None
     assert summary.mean is None
     assert summary.ci95_seeds is None
@@ -47,7 +47,7 @@ def test_one_diverged_task_leaves_no_mean_and_a_finite_median() -> None:
 def test_half_of_the_tasks_diverged_leaves_no_median() -> None:
     record = make_record("sinusoid", "maml", 0, level=0.4, diverged=450)
     (cell,) = collect([record]).cells
-    summary = summarise(cell, 10)
+    summary = summary_of(cell, 10)
     assert summary is not None
     assert summary.median is None
 
@@ -59,7 +59,7 @@ def test_a_mean_that_a_few_tasks_carry_is_heavy_tailed() -> None:
     metric = msgspec.structs.replace(record.metrics["mse"], mean=by_step[10], by_step=by_step)
     record = msgspec.structs.replace(record, per_task={"mse": rows}, metrics={"mse": metric})
     (cell,) = collect([record]).cells
-    summary = summarise(cell, 10)
+    summary = summary_of(cell, 10)
     assert summary is not None
     assert summary.heavy_tailed
 
@@ -68,7 +68,7 @@ def test_a_completed_record_without_its_metric_is_refused() -> None:
     record = msgspec.structs.replace(make_record("sinusoid", "maml", 0, level=0.4), metrics={})
     (cell,) = collect([record]).cells
     with pytest.raises(RegistryError, match="has no mse"):
-        summarise(cell, 10)
+        summary_of(cell, 10)
 
 
 def test_a_changed_protocol_is_a_variant() -> None:

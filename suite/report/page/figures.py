@@ -6,12 +6,12 @@ from matplotlib.lines import Line2D
 from suite.report.figures.plot import HEIGHT, WIDTH, Key, Part, Plot, panel_axes
 from suite.report.page.canvas import svg
 from suite.report.page.markup import element, escape
-from suite.report.page.section import Section, legend
+from suite.report.page.section import PageSection, legend
 
 _SWATCH = (18.0, 12.0)
 
 
-def figure_section(plot: Plot) -> Section:
+def figure_section(plot: Plot) -> PageSection:
     """The section of `plot`."""
     figures = [_figure(WIDTH, HEIGHT) for _ in plot.parts]
     plot.draw([panel_axes(figure) for figure in figures])
@@ -25,7 +25,7 @@ def figure_section(plot: Plot) -> Section:
         legend(_swatch(key) + escape(key.label) for key in plot.keys),
         element("div", "\n".join(panels), class_=grid),
     )
-    return Section(id=plot.name, title=plot.title, content="\n".join(parts))
+    return PageSection(id=plot.name, title=plot.title, content="\n".join(parts))
 
 
 def _figure(width: float, height: float) -> Figure:

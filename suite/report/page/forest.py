@@ -10,7 +10,7 @@ from itertools import groupby
 
 from suite.report.figures.style import label
 from suite.report.page.markup import element, escape, path
-from suite.report.page.section import Section, legend
+from suite.report.page.section import PageSection, legend
 from suite.report.tables import text
 from suite.report.tables.notes import method_label
 from suite.report.verdicts import Judged, Numbers, numbers, steps_shown
@@ -30,7 +30,7 @@ _LEAD = (
 )
 
 
-def forest(rows: Sequence[Judged]) -> Section:
+def forest(rows: Sequence[Judged]) -> PageSection:
     """The section: a table whose rows are grouped by setting."""
     parts = [_head()]
     for _, group in groupby(rows, key=lambda row: row.setting.id):
@@ -49,7 +49,9 @@ def forest(rows: Sequence[Judged]) -> Section:
     ]
     items = (element("span", class_=f"swatch {style}") + escape(meaning) for style, meaning in key)
     lead = element("p", escape(_LEAD), class_="lead")
-    return Section(id="numbers", title="Paper against ours", content=lead + legend(items) + content)
+    return PageSection(
+        id="numbers", title="Paper against ours", content=lead + legend(items) + content
+    )
 
 
 def verdict_mark(outcome: str, words: str) -> str:

@@ -18,7 +18,7 @@ from suite.report.page.figures import figure_section
 from suite.report.page.forest import forest
 from suite.report.page.markup import element, escape, table
 from suite.report.page.records import records_json
-from suite.report.page.section import Section
+from suite.report.page.section import PageSection
 from suite.report.page.summary import summary
 from suite.report.verdicts import judged
 
@@ -73,12 +73,12 @@ def _hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-def _navigation(sections: Sequence[Section]) -> str:
+def _navigation(sections: Sequence[PageSection]) -> str:
     links = [element("a", escape(each.title), href=f"#{each.id}") for each in sections]
     return "".join(element("li", link) for link in links)
 
 
-def _drawn(section: Section) -> str:
+def _drawn(section: PageSection) -> str:
     heading = element("h2", escape(section.title), id=f"{section.id}-heading")
     return element(
         "section",
@@ -88,7 +88,7 @@ def _drawn(section: Section) -> str:
     )
 
 
-def _records(contents: Contents, results_link: str) -> Section:
+def _records(contents: Contents, results_link: str) -> PageSection:
     """The frame of the table; its rows are made by the script."""
     link = element("a", escape(results_link), href=target(PurePath(results_link)))
     parts = (
@@ -106,10 +106,10 @@ def _records(contents: Contents, results_link: str) -> Section:
         ),
         element("div", id="pages", class_="pages"),
     )
-    return Section(id="records", title="All records", content="\n".join(parts))
+    return PageSection(id="records", title="All records", content="\n".join(parts))
 
 
-def _origins(contents: Contents) -> Section:
+def _origins(contents: Contents) -> PageSection:
     records = contents.records
     if not records:
         content = element("p", NO_RECORDS)
@@ -123,7 +123,7 @@ def _origins(contents: Contents) -> Section:
             for each in origins(records)
         ]
         content = "\n".join((element("p", escape(sentence(records)), class_="lead"), *tables))
-    return Section(id="origins", title="Where the runs come from", content=content)
+    return PageSection(id="origins", title="Where the runs come from", content=content)
 
 
 def _code(text: str) -> str:

@@ -7,7 +7,7 @@ from suite.report.page.markup import element
 
 
 @dataclass(frozen=True, kw_only=True)
-class Section:
+class PageSection:
     """A heading and what stands below it."""
 
     id: str

@@ -7,7 +7,7 @@ from tabulate import tabulate
 from suite.errors import one_line
 from suite.registry import Record
 from suite.report.cells import collect
-from suite.report.numbers import paper_number, summarise
+from suite.report.numbers import paper_number, summary_of
 from suite.report.tables import text
 
 _HEADINGS = ("setting", "protocol", "method", "iterations", "seeds", "ours ± over seeds", "paper")
@@ -18,7 +18,7 @@ def render_overview(records: Iterable[Record]) -> str:
     rows = []
     for cell in collect(records).cells:
         setting, protocol = cell.setting, cell.protocol
-        summary = summarise(cell, protocol.report_step)
+        summary = summary_of(cell, protocol.report_step)
         printed = paper_number(setting, cell.method, protocol, protocol.report_step)
         label = " ".join((cell.method, *cell.changes))
         length = f"{cell.schedule.iterations:,}"

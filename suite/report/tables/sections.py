@@ -6,7 +6,7 @@ from functools import cached_property
 
 from suite.escape import code, markdown
 from suite.report.cells import Category, Cell, Contents, method_order
-from suite.report.numbers import best_trained, paper_number, step_means, summarise
+from suite.report.numbers import best_trained, paper_number, step_means, summary_of
 from suite.report.tables import notes, text
 from suite.settings import SETTINGS, Problem, Protocol, Setting
 
@@ -137,7 +137,7 @@ def _accuracies(section: Section) -> list[str]:
             for method, cell in _rows_of(section, setting, protocol):
                 step = protocol.report_step
                 printed = paper_number(setting, method, protocol, step)
-                summary = summarise(cell, step) if cell else None
+                summary = summary_of(cell, step) if cell else None
                 paper = text.paper_cell(printed, setting)
                 difference = text.difference_cell(summary, printed, setting)
                 rows.append(
@@ -228,7 +228,7 @@ def _step_rows(
         paper_rows.append([*plain, run.label, *theirs, *empty])
     if cell is None:
         return [*paper_rows, [*head, _OURS, *[text.NOT_RUN] * len(steps), *section.tail(None)]]
-    summaries = [summarise(cell, step) for step in steps]
+    summaries = [summary_of(cell, step) for step in steps]
     ours = [text.our_cell(summary, setting) for summary in summaries]
     tasks = [text.tasks_cell(summary, setting) for summary in summaries]
     rows = [
@@ -256,7 +256,7 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
     rows = []
     for cell in cells:
         steps = steps_of(cell.setting) if by_step else (cell.protocol.report_step,)
-        summaries = [summarise(cell, step) for step in steps]
+        summaries = [summary_of(cell, step) for step in steps]
         rows.append(
             [
                 *(_head(cell, name) for name in heads),

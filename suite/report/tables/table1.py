@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from suite.escape import markdown
 from suite.report.cells import Cell
-from suite.report.numbers import paper_number, summarise
+from suite.report.numbers import paper_number, summary_of
 from suite.report.tables import text
 from suite.settings import SETTINGS, Protocol, Setting
 
@@ -73,7 +73,7 @@ def render_table1(cells: Sequence[Cell]) -> list[str]:
             empty = [("", "")] * (len(half.columns) - len(found))
             paper, ours = zip(*found, *empty, strict=True)
             rows += [[markdown(label), "paper", *paper], ["", "ours", *ours]]
-        blocks += [f"### {half.title}", text.table([half.title, "", *half.columns], rows)]
+        blocks.append(text.table([half.title, "", *half.columns], rows))
     return blocks
 
 
@@ -90,7 +90,7 @@ def _ours(cells: Sequence[Cell], setting: Setting, method: str, protocol: Protoc
     for cell in cells:
         same = cell.setting is setting and cell.method == method and cell.protocol == protocol
         if same and cell.category == "paper":
-            summary = summarise(cell, protocol.report_step)
+            summary = summary_of(cell, protocol.report_step)
             count = len(cell.records)
             return f"{text.our_cell(summary, setting)} ({count} seed{'s' * (count > 1)})"
     return text.NOT_RUN
