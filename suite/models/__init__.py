@@ -1,7 +1,13 @@
 """The paper's networks, task-batched: every weight carries a leading task axis."""
 
 from suite.models.block import Way
-from suite.models.classifier import Classifier, classifier_network
+from suite.models.classifier import (
+    Classifier,
+    Embedding,
+    classifier_network,
+    embedding_network,
+    feature_count,
+)
 from suite.models.conv import conv_network, first_way
 from suite.models.layers import normalise_by_first
 from suite.models.mlp import mlp_network
@@ -10,11 +16,14 @@ from suite.settings import Config
 
 __all__ = [
     "Classifier",
+    "Embedding",
     "Network",
     "Params",
     "Way",
     "build_network",
     "classifier_network",
+    "embedding_network",
+    "feature_count",
     "first_way",
     "mlp_network",
     "normalise_by_first",

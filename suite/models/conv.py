@@ -5,7 +5,6 @@ A convolution has no bias: the batch statistics behind it would cancel it.
 
 import functools
 import itertools
-from collections.abc import Callable
 from typing import get_args
 
 import torch
@@ -17,14 +16,11 @@ from suite.models.convolution import conv2d
 from suite.models.init import INITIALISERS
 from suite.models.layers import Statistics, linear, normalise, operand_dtype
 from suite.models.maps import by_place, by_task, kernels_last
-from suite.models.network import Network, Params, Ways
+from suite.models.network import Network, Params, Rest, Ways
 from suite.settings import Config
 from suite.settings.datasets import IMAGE_SHAPE
 
 _APART = ("separate", "separate-products")
-
-Rest = Callable[[str, Tensor], Tensor]
-"""What follows the convolution of that name: its result to the input of the next."""
 
 
 def conv_feature_count(config: Config) -> int:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from suite.models.init import INITIALISERS
 from suite.models.layers import Statistics, linear, normalise, operand_dtype
-from suite.models.network import Network, Normalise, Params
+from suite.models.network import Network, Params, Rest
 from suite.settings import Config
 from suite.settings.datasets import IMAGE_SHAPE
 
@@ -24,14 +24,16 @@ def mlp_weights(config: Config, inputs: int, generator: torch.Generator) -> Para
     }
 
 
-def mlp_features(config: Config, params: Params, inputs: Tensor, normalised: Normalise) -> Tensor:
-    """What the last layer of an `mlp-bn` sees: (task, batch, *input) to (task, batch, feature)."""
+def mlp_features(config: Config, params: Params, inputs: Tensor, rest: Rest) -> Tensor:
+    """What the last layer of an `mlp-bn` sees: (task, batch, *input) to (task, batch, feature).
+
+    `rest` works on (batch, task*unit).
+    """
     x = inputs.flatten(2)
     for layer in range(len(config.hidden)):
         x = linear(x, params[f"layer{layer}.weight"], rounded=operand_dtype(config))
         x = x.transpose(0, 1)  # (batch, task, unit)
-        x = normalised(f"layer{layer}", x.flatten(1)).view_as(x).transpose(0, 1)
-        x = F.relu(x)
+        x = rest(f"layer{layer}", x.flatten(1)).view_as(x).transpose(0, 1)
     return x
 
 
@@ -60,7 +62,7 @@ def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
         params: Params, inputs: Tensor, /, *, statistics: Statistics = normalise
     ) -> Tensor:
         def by_batch(layer: str, x: Tensor) -> Tensor:
-            return statistics(x) + params[f"{layer}.beta"].flatten()
+            return F.relu(statistics(x) + params[f"{layer}.beta"].flatten())
 
         if normalised:
             return mlp_features(config, params, inputs, by_batch)

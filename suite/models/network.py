@@ -88,8 +88,9 @@ def without_head(network: Network) -> Network:
     )
 
 
-Normalise = Callable[[str, Tensor], Tensor]
-"""Batch normalisation of the layer of that name, (batch, task*channel, ...), with its offset."""
+Rest = Callable[[str, Tensor], Tensor]
+"""What follows the product of the layer of that name, (batch, task*channel, ...): its result to the
+input of the next."""
 
 
 def per_task(params: Params, tasks: int) -> Params:
