@@ -51,13 +51,17 @@ def row_keys(key: int | Tensor, rows: Tensor) -> Tensor:
     return mix(mix((rows + 1) * _GAMMA ^ key) ^ _MIX_1)
 
 
-def uniform(key: int | Tensor, rows: Tensor, columns: int) -> Tensor:
-    """Uniform numbers in [0, 1) that depend on (key, row, column) alone.
+def words(key: int | Tensor, rows: Tensor, columns: int) -> Tensor:
+    """64 random bits each, as int64, that depend on (key, row, column) alone.
 
     `rows` are int64 positions in a stream, of any shape; keys may be int64 of a shape that
-    broadcasts with it. The result is float64 of shape (*rows, columns), on the device of `rows`.
+    broadcasts with it. The result is of shape (*rows, columns), on the device of `rows`.
     """
     start = mix((rows + 1) * _GAMMA ^ key)
     column = torch.arange(1, columns + 1, device=rows.device) * _GAMMA
-    bits = mix(start[..., None] + column)
-    return _shift_right(bits, 11).to(torch.float64) * 2.0**-53
+    return mix(start[..., None] + column)
+
+
+def uniform(key: int | Tensor, rows: Tensor, columns: int) -> Tensor:
+    """Uniform numbers in [0, 1), float64, of what `words` gives."""
+    return _shift_right(words(key, rows, columns), 11).to(torch.float64) * 2.0**-53
