@@ -4,3 +4,8 @@ WITH_CLASSIFIER = frozenset(
     {"adapt_beta", "k_shot", "n_query", "inner_lr", "inner_steps", "tasks_per_batch"}
 )
 """Where a classifier of all training classes is trained, which all settings of its data share."""
+
+WITH_EMBEDDING = frozenset(
+    {"adapt_beta", "head_init", "inner_lr", "inner_steps", "images_per_batch"}
+)
+"""Where an embedding is trained on tasks: it has no last layer and takes no inner step."""

@@ -26,4 +26,4 @@ def random_batch(
         labels = torch.arange(config.n_way, device=device).repeat_interleave(each)
         parts[f"{part}_x"] = x
         parts[f"{part}_y"] = x.sin() if config.problem == "regression" else labels.expand(tasks, -1)
-    return TaskBatch(**parts)
+    return TaskBatch(**parts, keys=torch.arange(tasks, device=device))

@@ -80,4 +80,12 @@ METHODS: dict[str, MethodEntry] = {
         policies="baselines.policies.InformedPolicy",
         compared=False,
     ),
+    "siamese-nets": MethodEntry(
+        label="Siamese nets",
+        classification="baselines.siamese_nets.SiameseNets",
+    ),
+    "matching-networks": MethodEntry(
+        label="matching networks",
+        classification="baselines.matching_networks.MatchingNetworks",
+    ),
 }

@@ -19,6 +19,7 @@ _CONV_FOOTNOTES = (
 )
 _METHODS = ("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
 _BASELINES = ("baselines", "baselines-omniglot", "fine-tuning", "nearest-neighbour", "linear-head")
+_RIVALS = ("vinyals-protocol", "siamese-nets", "matching-networks")
 _MLP_FOOTNOTES = tuple(note for note in _CONV_FOOTNOTES if note != "conv-mirror")
 
 _SOURCES = {
@@ -125,7 +126,12 @@ def _setting(
         methods=_METHODS + rivals_of(config),
         paper=(*paper, *rival_numbers(config)),
         margin=0.01 if conv else 0.02,
-        footnotes=footnotes + (("fomaml-omniglot",) if fomaml else ()) + _BASELINES,
+        footnotes=(
+            *footnotes,
+            *(("fomaml-omniglot",) if fomaml else ()),
+            *_BASELINES,
+            *(_RIVALS if conv else ()),
+        ),
         sources=_SOURCES,
         recipes=image_recipes(config, short_iterations=3_000) | rival_recipes(config),
     )
@@ -156,7 +162,7 @@ GLYPHS = Setting(
     margin=0.02,
     footnotes=(
         *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
-        *_BASELINES,
+        *(*_BASELINES, "siamese-nets", "matching-networks"),
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
     recipes=image_recipes(_GLYPHS, short_iterations=200) | rival_recipes(_GLYPHS),

@@ -47,7 +47,7 @@ OTHER = {
     "n_way": (4,),
     "k_shot": (3, 4),
     "n_query": (3, 4),
-    "rotations": (False,),
+    "rotations": (False, True),
     "loss_scale": ("mean", "sum-over-k"),
     "inner_lr": (0.03,),
     "inner_steps": (2,),
@@ -63,7 +63,7 @@ OTHER = {
     "later_step_share": (0.1,),
     "activation": ("relu", "tanh"),
     "split": ("vinyals",),
-    "rotated_classes": (True,),
+    "rotated_classes": (True, False),
 }
 
 
@@ -82,6 +82,9 @@ def fields(setting_id: str, method: str) -> list[str]:
     ):
         # It would train a classifier of what is none.
         found.remove("images_per_batch")
+    if setting.recipe(method).config.rotated_classes:
+        # Together they are refused.
+        found.remove("rotations")
     return found
 
 

@@ -7,6 +7,7 @@ papers that were not at hand carry "from memory" in their source.
 
 from typing import Protocol as Interface
 
+from suite.settings.rivals import matching_networks, siamese_nets
 from suite.settings.schema import Config, PaperNumber, Recipe
 
 
@@ -22,7 +23,10 @@ class Rival(Interface):
         ...
 
 
-RIVALS: dict[str, Rival] = {}
+RIVALS: dict[str, Rival] = {
+    "siamese-nets": siamese_nets,
+    "matching-networks": matching_networks,
+}
 """Method to its module, in the order of the paper's table."""
 
 
