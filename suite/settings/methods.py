@@ -88,4 +88,8 @@ METHODS: dict[str, MethodEntry] = {
         label="matching networks",
         classification="baselines.matching_networks.MatchingNetworks",
     ),
+    "matching-networks-ravi": MethodEntry(
+        label="matching networks, Ravi and Larochelle",
+        classification="baselines.matching_ravi.RaviMatching",
+    ),
 }

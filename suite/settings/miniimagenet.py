@@ -128,6 +128,7 @@ def _setting(k_shot: int) -> Setting:
             "fine-tuning",
             "nearest-neighbour",
             "linear-head",
+            "matching-ravi",
         )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,

@@ -9,6 +9,7 @@ from embedding_cases import GLYPHS, config_for, learner_for, random_tasks
 
 from baselines import method_of
 from baselines.matching_networks import MatchingNetworks
+from baselines.matching_ravi import RaviMatching
 from baselines.siamese_nets import SiameseNets
 from suite.data.images import load_image_data
 from suite.errors import Stopped
@@ -22,7 +23,7 @@ from suite.run.request import Request
 from suite.run.train import Hooks, train
 from suite.settings import Schedule
 
-METHODS = [MatchingNetworks(), SiameseNets()]
+METHODS = [MatchingNetworks(), RaviMatching(), SiameseNets()]
 NAMES = [method.name for method in METHODS]
 CPU = torch.device("cpu")
 

@@ -7,7 +7,7 @@ papers that were not at hand carry "from memory" in their source.
 
 from typing import Protocol as Interface
 
-from suite.settings.rivals import matching_networks, siamese_nets
+from suite.settings.rivals import matching_networks, matching_ravi, siamese_nets
 from suite.settings.schema import Config, PaperNumber, Recipe
 
 
@@ -26,6 +26,7 @@ class Rival(Interface):
 RIVALS: dict[str, Rival] = {
     "siamese-nets": siamese_nets,
     "matching-networks": matching_networks,
+    "matching-networks-ravi": matching_ravi,
 }
 """Method to its module, in the order of the paper's table."""
 
