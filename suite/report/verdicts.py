@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from suite.report.cells import Cell
 from suite.report.numbers import Summary, outcomes, summary_of
 from suite.report.tables import text
-from suite.report.tables.notes import method_label
+from suite.report.tables.notes import Numbering, footnotes, mark, method_label
 from suite.settings import SETTINGS, PaperNumber, Protocol, Setting
 from suite.stats import (
     NOT_RUN,
@@ -141,6 +141,8 @@ def render_summary(rows: Sequence[Judged]) -> list[str]:
     wide = sum(row.verdict.wide for row in rows)
     of_wide = f" ({wide} of them wide)" if wide else ""
     tested = sum(_seeds(row.cell) >= LEAST_SEEDS for row in rows)
+    numbering: Numbering = {}
+    lines = [_row(row, numbering) for row in rows]
     return [
         "## Summary",
         f"Of {len(rows)} published numbers {run} have runs at the paper's schedule: "
@@ -148,7 +150,8 @@ def render_summary(rows: Sequence[Judged]) -> list[str]:
         f"{counts['differs']} differ, {counts['not enough seeds']} have not enough seeds; "
         f"{counts['not run']} are not run. "
         "`suite list --missing` prints the commands that fill the rest.",
-        text.table(_HEADERS, [_row(row) for row in rows]),
+        text.table(_HEADERS, lines),
+        *(["\n".join(footnotes(numbering))] if numbering else []),
         _READING,
         f"Expected false alarms: {tested} numbers have {LEAST_SEEDS} seeds or more. Were each of "
         f"them one more run of ours, at most {LEVEL * tested:.1f} would be said to differ, by "
@@ -183,13 +186,13 @@ to within the margin, and whether it could be one more run of ours.
   prediction interval, which takes seeds to be normal."""
 
 
-def _row(row: Judged) -> list[str]:
+def _row(row: Judged, numbering: Numbering) -> list[str]:
     setting, outcome = row.setting, row.verdict.outcome
     method = method_label(row.cell, [row.cell]) if row.cell else row.printed.method
     shown = numbers(row)
     return [
         ", ".join((setting.title, *steps_shown(row))),
-        method,
+        method + mark(numbering, setting, row.printed.method, None),
         shown.paper,
         shown.ours,
         shown.difference,

@@ -1,5 +1,7 @@
 """Every published number is judged, by runs at the paper's schedule and by no others."""
 
+import re
+
 import pytest
 from make_golden import make_record
 from msgspec import structs
@@ -8,8 +10,10 @@ from suite.launch.missing import missing_jobs
 from suite.registry import run_key
 from suite.report.cells import collect
 from suite.report.tables.paired import render_paired
+from suite.report.tables.table1 import render_table1
 from suite.report.verdicts import judged, render_summary
 from suite.settings import SETTINGS
+from suite.settings.footnotes import FOOTNOTES
 
 OMNIGLOT = "omniglot-5way-1shot"
 
@@ -86,9 +90,21 @@ def test_a_mean_that_is_not_finite_differs_and_is_shown():
 
 def test_the_summary_counts():
     text = "\n".join(render_summary(judged(collect(runs(0.987)).cells)))
-    assert "89 published numbers 1 have runs" in text
-    assert "1 reproduced, 0 consistent, 0 differ, 0 have not enough seeds; 88 are not run" in text
+    printed = sum(len(setting.paper) for setting in SETTINGS.values())
+    assert f"{printed} published numbers 1 have runs" in text
+    left = f"{printed - 1} are not run"
+    assert f"1 reproduced, 0 consistent, 0 differ, 0 have not enough seeds; {left}" in text
     assert "1 numbers have 3 seeds or more" in text
+
+
+def test_notes_on_printed_numbers_stand_in_the_summary_and_in_table_1():
+    for blocks in (render_summary(judged([])), render_table1([])):
+        text = "\n".join(blocks)
+        numbers = set(re.findall(r"(?:siamese-nets|Siamese nets \(Koch, 2015\)) <sup>(\d+)", text))
+        (number,) = numbers
+        assert f"<sup>{number}</sup> {FOOTNOTES['siamese-nets'].text}" in text
+        # Others are on how we train, and stand beside runs.
+        assert FOOTNOTES["matching-networks"].text not in text
 
 
 def test_a_single_run_may_differ_from_our_mean_and_be_one_of_ours():

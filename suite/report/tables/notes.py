@@ -15,7 +15,10 @@ Numbering = dict[str, int]
 
 
 def mark(numbering: Numbering, setting: Setting, method: str, cell: Cell | None) -> str:
-    """The footnote marks of a row, `cell` being its runs; new ones are added to `numbering`."""
+    """The footnote marks of a row, `cell` being its runs; new ones are added to `numbering`.
+
+    Without runs, those on the printed number alone.
+    """
     keys = [key for key in setting.footnotes if _is_due(FOOTNOTES[key], method, cell)]
     numbers = [numbering.setdefault(key, len(numbering) + 1) for key in keys]
     return f" <sup>{' '.join(str(number) for number in sorted(numbers))}</sup>" if numbers else ""

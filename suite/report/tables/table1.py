@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from suite.escape import markdown
 from suite.report.cells import Cell
 from suite.report.numbers import paper_number, summary_of
-from suite.report.tables import text
+from suite.report.tables import notes, text
 from suite.settings import SETTINGS, Protocol, Setting
 
 _CONVOLUTIONAL = tuple(f"omniglot-{way}way-{shot}shot" for way in (5, 20) for shot in (1, 5))
@@ -48,7 +48,7 @@ _HALVES = (
         rows=(
             ("fine-tuning baseline", "fine-tuning", _MINI),
             ("nearest neighbor baseline", "nearest-neighbour", _MINI),
-            ("matching nets (Vinyals et al., 2016)", "matching-networks", _MINI),
+            ("matching nets (Vinyals et al., 2016)", "matching-networks-ravi", _MINI),
             ("meta-learner LSTM (Ravi & Larochelle, 2017)", "meta-learner-lstm", _MINI),
             ("MAML, first order approx.", "fomaml", _MINI),
             ("MAML", "maml", _MINI),
@@ -66,15 +66,17 @@ def render_table1(cells: Sequence[Cell]) -> list[str]:
         "elsewhere, with the protocols of their sources: the sections below say on which tasks "
         "each was tested.",
     ]
+    numbering: notes.Numbering = {}
     for half in _HALVES:
         rows = []
         for label, method, settings in half.rows:
             found = [_numbers(cells, SETTINGS[name], method) for name in settings]
             empty = [("", "")] * (len(half.columns) - len(found))
             paper, ours = zip(*found, *empty, strict=True)
-            rows += [[markdown(label), "paper", *paper], ["", "ours", *ours]]
+            mark = notes.mark(numbering, SETTINGS[settings[0]], method, None)
+            rows += [[markdown(label) + mark, "paper", *paper], ["", "ours", *ours]]
         blocks.append(text.table([half.title, "", *half.columns], rows))
-    return blocks
+    return blocks + (["\n".join(notes.footnotes(numbering))] if numbering else [])
 
 
 def _numbers(cells: Sequence[Cell], setting: Setting, method: str) -> tuple[str, str]:
