@@ -92,4 +92,8 @@ METHODS: dict[str, MethodEntry] = {
         label="matching networks, Ravi and Larochelle",
         classification="baselines.matching_ravi.RaviMatching",
     ),
+    "meta-learner-lstm": MethodEntry(
+        label="meta-learner LSTM",
+        classification="baselines.meta_learner_lstm.MetaLearnerLSTM",
+    ),
 }

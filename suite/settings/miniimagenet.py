@@ -129,6 +129,7 @@ def _setting(k_shot: int) -> Setting:
             "nearest-neighbour",
             "linear-head",
             "matching-ravi",
+            "meta-learner-lstm",
         )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,

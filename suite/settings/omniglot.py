@@ -162,7 +162,8 @@ GLYPHS = Setting(
     margin=0.02,
     footnotes=(
         *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
-        *(*_BASELINES, "siamese-nets", "matching-networks", "matching-ravi"),
+        *_BASELINES,
+        *("siamese-nets", "matching-networks", "matching-ravi", "meta-learner-lstm"),
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
     recipes=image_recipes(_GLYPHS, short_iterations=200) | rival_recipes(_GLYPHS),

@@ -7,7 +7,12 @@ papers that were not at hand carry "from memory" in their source.
 
 from typing import Protocol as Interface
 
-from suite.settings.rivals import matching_networks, matching_ravi, siamese_nets
+from suite.settings.rivals import (
+    matching_networks,
+    matching_ravi,
+    meta_learner_lstm,
+    siamese_nets,
+)
 from suite.settings.schema import Config, PaperNumber, Recipe
 
 
@@ -27,6 +32,7 @@ RIVALS: dict[str, Rival] = {
     "siamese-nets": siamese_nets,
     "matching-networks": matching_networks,
     "matching-networks-ravi": matching_ravi,
+    "meta-learner-lstm": meta_learner_lstm,
 }
 """Method to its module, in the order of the paper's table."""
 
