@@ -92,6 +92,10 @@ METHODS: dict[str, MethodEntry] = {
         label="matching networks, Ravi and Larochelle",
         classification="baselines.matching_ravi.RaviMatching",
     ),
+    "neural-statistician": MethodEntry(
+        label="neural statistician",
+        classification="baselines.neural_statistician.NeuralStatistician",
+    ),
     "meta-learner-lstm": MethodEntry(
         label="meta-learner LSTM",
         classification="baselines.meta_learner_lstm.MetaLearnerLSTM",

@@ -19,7 +19,10 @@ _CONV_FOOTNOTES = (
 )
 _METHODS = ("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
 _BASELINES = ("baselines", "baselines-omniglot", "fine-tuning", "nearest-neighbour", "linear-head")
-_RIVALS = ("vinyals-protocol", "siamese-nets", "matching-networks")
+_RIVALS = (
+    *("vinyals-protocol", "siamese-nets", "matching-networks"),
+    "neural-statistician",
+)
 _MLP_FOOTNOTES = tuple(note for note in _CONV_FOOTNOTES if note != "conv-mirror")
 
 _SOURCES = {
@@ -163,7 +166,8 @@ GLYPHS = Setting(
     footnotes=(
         *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
         *_BASELINES,
-        *("siamese-nets", "matching-networks", "matching-ravi", "meta-learner-lstm"),
+        *("siamese-nets", "matching-networks", "matching-ravi", "neural-statistician"),
+        "meta-learner-lstm",
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
     recipes=image_recipes(_GLYPHS, short_iterations=200) | rival_recipes(_GLYPHS),

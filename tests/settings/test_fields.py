@@ -112,7 +112,7 @@ def test_every_method_can_be_changed_in_some_way(pair):
     setting, method = pair
     unheeded = method_of(setting, method).unheeded
     assert unheeded <= set(FIELDS)
-    assert "hidden" in settable(setting, unheeded)
+    assert {"hidden", "n_way"} & set(settable(setting, unheeded))
 
 
 def test_the_bounds_are_those_of_the_data():
@@ -229,7 +229,10 @@ def test_what_is_accepted_can_be_trained(case):
     context = torch.rand(tasks, 2) if setting.problem == "regression" else None
     learner = Learner(config=config, network=network, params=params)
     if METHODS[name].trains:
-        losses, _ = method.objective(learner, dataclasses.replace(batch, context=context))
+        keys = torch.arange(tasks)
+        losses, _ = method.objective(
+            learner, dataclasses.replace(batch, context=context, keys=keys)
+        )
         assert losses.shape == (tasks,)
 
 

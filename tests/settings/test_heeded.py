@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from baselines import method_of
+from baselines import method_of, neural_statistician
 from baselines.fine_tuning import FineTuning
+from baselines.neural_statistician import NeuralStatistician
 from baselines.policies import PretrainedPolicy
 from suite.data.images import ImageData
 from suite.registry import Record, Registry
@@ -22,6 +23,7 @@ from suite.settings.fields import rules
 ITERATIONS = 2
 CHOICE = {"step_sizes": (0.1, 0.01), "validation_tasks": 4}
 QUICK = {**CHOICE, "decays": (0.0,), "updates": 2}
+NARROW = NeuralStatistician(sets=4, filters=(2, 3, 4), units=6, context=5, latent=3)
 
 SMALL = {
     "sinusoid": {"hidden": (6,), "tasks_per_batch": 3},
@@ -136,6 +138,7 @@ def recorded(drawings, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FineTuning, "on", lambda self, _: dataclasses.replace(self, **QUICK))
+        patch.setattr(neural_statistician, "NeuralStatistician", lambda: NARROW)
         patch.setattr(PretrainedPolicy, "on", lambda self, _: dataclasses.replace(self, **CHOICE))
         yield run
 

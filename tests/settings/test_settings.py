@@ -95,6 +95,10 @@ TABLE_1 = {
     ("omniglot-20way-5shot", "matching-networks"): (98.5, None),
     ("miniimagenet-5way-1shot", "matching-networks-ravi"): (43.56, 0.84),
     ("miniimagenet-5way-5shot", "matching-networks-ravi"): (55.31, 0.73),
+    ("omniglot-5way-1shot", "neural-statistician"): (98.1, None),
+    ("omniglot-5way-5shot", "neural-statistician"): (99.5, None),
+    ("omniglot-20way-1shot", "neural-statistician"): (93.2, None),
+    ("omniglot-20way-5shot", "neural-statistician"): (98.1, None),
     ("miniimagenet-5way-1shot", "meta-learner-lstm"): (43.44, 0.77),
     ("miniimagenet-5way-5shot", "meta-learner-lstm"): (60.60, 0.71),
 }

@@ -11,6 +11,7 @@ from suite.settings.rivals import (
     matching_networks,
     matching_ravi,
     meta_learner_lstm,
+    neural_statistician,
     siamese_nets,
 )
 from suite.settings.schema import Config, PaperNumber, Recipe
@@ -32,6 +33,7 @@ RIVALS: dict[str, Rival] = {
     "siamese-nets": siamese_nets,
     "matching-networks": matching_networks,
     "matching-networks-ravi": matching_ravi,
+    "neural-statistician": neural_statistician,
     "meta-learner-lstm": meta_learner_lstm,
 }
 """Method to its module, in the order of the paper's table."""
