@@ -8,7 +8,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -134,10 +134,8 @@ def initial(sizes: Sizes, generator: torch.Generator) -> Params:
     return params
 
 
-class Convolution(Protocol):
-    """Torch's convolution or transposed convolution."""
-
-    def __call__(self, x: Tensor, weight: Tensor, /, *, groups: int, **options: int) -> Tensor: ...
+Convolution = Callable[..., Tensor]
+"""Torch's convolution or transposed convolution."""
 
 
 @dataclass
@@ -254,7 +252,8 @@ class Statistician:
     def _normalised(self, name: str, x: Tensor) -> Tensor:
         """(seed, row, unit) to the same."""
         y = self._by_unit(name, x.transpose(0, 1).flatten(1))
-        return y.unflatten(1, (len(x), -1)).transpose(0, 1)
+        by_row: Tensor = y.unflatten(1, (len(x), -1))
+        return by_row.transpose(0, 1)
 
     def _by_unit(self, name: str, x: Tensor, *, eps: float = 1e-5, momentum: float = 0.1) -> Tensor:
         """Batch normalisation of (row, seed*unit, ...)."""

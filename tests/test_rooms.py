@@ -67,7 +67,7 @@ def test_a_module_imports_only_rooms_before_its_own(path):
     assert later == []
 
 
-def tested_in(path: Path) -> str:
+def folder_room(path: Path) -> str:
     """The package that the tests in the folder of `path` are of."""
     folders = path.parent.relative_to(ROOT / "tests").parts
     return ".".join(folders if folders[0] in ("baselines", "examples") else ("suite", *folders))
@@ -80,7 +80,7 @@ def test_every_room_has_a_folder_of_tests():
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_a_test_lies_in_the_folder_of_what_it_tests(path):
-    package = tested_in(path)
+    package = folder_room(path)
     if package == "examples":
         return
     assert package in MODULES
