@@ -3,7 +3,7 @@
 import torch
 
 from suite.data.tasks import TaskBatch
-from suite.rng import generator
+from suite.rng import generator, row_keys
 from suite.settings import Config
 from suite.settings.datasets import IMAGE_SHAPE
 
@@ -26,4 +26,5 @@ def random_batch(
         labels = torch.arange(config.n_way, device=device).repeat_interleave(each)
         parts[f"{part}_x"] = x
         parts[f"{part}_y"] = x.sin() if config.problem == "regression" else labels.expand(tasks, -1)
-    return TaskBatch(**parts, keys=torch.arange(tasks, device=device))
+    keys = row_keys(0, torch.arange(tasks, device=device))
+    return TaskBatch(**parts, keys=keys)

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-OuterOptimizer = torch.optim.Adam | torch.optim.SGD
+OuterOptimizer = torch.optim.Adam | torch.optim.SGD | torch.optim.RMSprop
 """What can take outer steps: what a checkpoint can hold the state of."""
 
 

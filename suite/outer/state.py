@@ -46,14 +46,14 @@ def stack(
     )
     first, second = stacked("first_moments"), stacked("second_moments")
     for name, value in params.items():
+        step = {"step": torch.tensor(float(iteration), device=device)}
         if isinstance(optimizer, torch.optim.SGD):
-            optimizer.state[value] = {"momentum_buffer": first[name]}
+            kept = {"momentum_buffer": first[name]}
+        elif isinstance(optimizer, torch.optim.RMSprop):
+            kept = step | {"momentum_buffer": first[name], "square_avg": second[name]}
         else:
-            optimizer.state[value] = {
-                "step": torch.tensor(float(iteration), device=device),
-                "exp_avg": first[name],
-                "exp_avg_sq": second[name],
-            }
+            kept = step | {"exp_avg": first[name], "exp_avg_sq": second[name]}
+        optimizer.state[value] = kept
     return TrainingState(
         params=params,
         optimizer=optimizer,
@@ -79,7 +79,7 @@ def unstack(state: TrainingState) -> list[Snapshot]:
     groups = {
         "params": {name: value.detach().cpu() for name, value in state.params.items()},
         "first_moments": moments("exp_avg", "momentum_buffer"),
-        "second_moments": moments("exp_avg_sq"),
+        "second_moments": moments("exp_avg_sq", "square_avg"),
     }
     sums = state.sums.cpu()
     return [

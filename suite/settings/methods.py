@@ -100,4 +100,8 @@ METHODS: dict[str, MethodEntry] = {
         label="meta-learner LSTM",
         classification="baselines.meta_learner_lstm.MetaLearnerLSTM",
     ),
+    "mann": MethodEntry(
+        label="MANN, no conv",
+        classification="baselines.mann.Mann",
+    ),
 }

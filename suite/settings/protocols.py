@@ -4,6 +4,10 @@ from msgspec.structs import replace
 
 from suite.settings.schema import Protocol, Setting
 
+BY_PRESENTATION = "by-presentation"
+"""The name of a protocol whose steps are not gradient steps: at step s each class is shown for the
+(s + 1)-th time. The query is what is shown last."""
+
 _MORE_TASKS = 6_000
 _MORE_QUERIES = 15
 _MOST_STEPS = 10
@@ -23,12 +27,13 @@ def protocols_by_name(setting: Setting, method: str) -> dict[str, Protocol]:
     }
     if setting.config.problem != "policies":
         variants["6000-tasks"] = replace(first, tasks=_MORE_TASKS)
-    if setting.config.problem == "classification":
+    presented = first.name == BY_PRESENTATION
+    if setting.config.problem == "classification" and not presented:
         variants["15-queries"] = replace(first, n_query=_MORE_QUERIES)
     if first.batch_norm == "batch-statistics":
         variants["support-statistics"] = replace(first, batch_norm="support-statistics")
         variants["one-query"] = replace(first, batch_norm="one-query")
-    if first.steps:
+    if first.steps and not presented:
         for steps in range(1, _MOST_STEPS + 1):
             plural = "" if steps == 1 else "s"
             variants[f"{steps}-step{plural}"] = replace(first, steps=steps, report_step=steps)

@@ -8,6 +8,7 @@ papers that were not at hand carry "from memory" in their source.
 from typing import Protocol as Interface
 
 from suite.settings.rivals import (
+    mann,
     matching_networks,
     matching_ravi,
     meta_learner_lstm,
@@ -30,6 +31,7 @@ class Rival(Interface):
 
 
 RIVALS: dict[str, Rival] = {
+    "mann": mann,
     "siamese-nets": siamese_nets,
     "matching-networks": matching_networks,
     "matching-networks-ravi": matching_ravi,
