@@ -18,9 +18,11 @@ class MakeOptimizer(Protocol):
         ...
 
 
-def adam(params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
-    """Adam with torch's betas and eps.
+def adam(
+    params: Sequence[Tensor], lr: float, *, capturable: bool, eps: float = 1e-8
+) -> OuterOptimizer:
+    """Adam with torch's betas.
 
     Where `capturable`, its count of steps is on the device.
     """
-    return torch.optim.Adam(params, lr=lr, fused=True, capturable=capturable)
+    return torch.optim.Adam(params, lr=lr, eps=eps, fused=True, capturable=capturable)

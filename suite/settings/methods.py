@@ -104,4 +104,8 @@ METHODS: dict[str, MethodEntry] = {
         label="MANN, no conv",
         classification="baselines.mann.Mann",
     ),
+    "memory-module": MethodEntry(
+        label="memory module",
+        classification="baselines.memory_module.MemoryModule",
+    ),
 }

@@ -21,7 +21,7 @@ _METHODS = ("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
 _BASELINES = ("baselines", "baselines-omniglot", "fine-tuning", "nearest-neighbour", "linear-head")
 _RIVALS = (
     *("vinyals-protocol", "siamese-nets", "matching-networks"),
-    "neural-statistician",
+    *("neural-statistician", "memory-module"),
 )
 _MLP_FOOTNOTES = tuple(note for note in _CONV_FOOTNOTES if note != "conv-mirror")
 
@@ -167,7 +167,7 @@ GLYPHS = Setting(
         *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
         *_BASELINES,
         *("siamese-nets", "matching-networks", "matching-ravi", "neural-statistician"),
-        *("meta-learner-lstm", "mann"),
+        *("meta-learner-lstm", "mann", "memory-module"),
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
     recipes=image_recipes(_GLYPHS, short_iterations=200) | rival_recipes(_GLYPHS),

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from baselines import method_of
+from baselines.memory_module import MemoryModule
 from suite.data import glyphs, omniglot
 from suite.data.miniimagenet.split import N_IMAGES, RAVI_LAROCHELLE
 from suite.data.synthetic import random_batch
@@ -220,7 +221,8 @@ def test_what_is_accepted_can_be_trained(case):
         outputs = network.forward(params, torch.rand(1, 3, params["layer0.weight"].shape[-1]))
         assert outputs.shape == (1, 3, 2)
         return
-    tasks = min(2, config.tasks_per_batch)
+    shared = isinstance(trainer, MemoryModule)  # one memory for all tasks of a batch
+    tasks = config.tasks_per_batch if shared else min(2, config.tasks_per_batch)
     batch = random_batch(msgspec.structs.replace(config, tasks_per_batch=tasks), CPU)
     if isinstance(network, Classifier):
         outputs, _ = network.train(params, batch.support_x[:1])

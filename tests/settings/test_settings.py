@@ -103,6 +103,10 @@ TABLE_1 = {
     ("miniimagenet-5way-5shot", "meta-learner-lstm"): (60.60, 0.71),
     ("omniglot-5way-1shot-mlp", "mann"): (82.8, None),
     ("omniglot-5way-5shot-mlp", "mann"): (94.9, None),
+    ("omniglot-5way-1shot", "memory-module"): (98.4, None),
+    ("omniglot-5way-5shot", "memory-module"): (99.6, None),
+    ("omniglot-20way-1shot", "memory-module"): (95.0, None),
+    ("omniglot-20way-5shot", "memory-module"): (98.6, None),
 }
 
 # Method and gradient step: settings.md 3.4.

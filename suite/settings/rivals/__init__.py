@@ -11,6 +11,7 @@ from suite.settings.rivals import (
     mann,
     matching_networks,
     matching_ravi,
+    memory_module,
     meta_learner_lstm,
     neural_statistician,
     siamese_nets,
@@ -36,6 +37,7 @@ RIVALS: dict[str, Rival] = {
     "matching-networks": matching_networks,
     "matching-networks-ravi": matching_ravi,
     "neural-statistician": neural_statistician,
+    "memory-module": memory_module,
     "meta-learner-lstm": meta_learner_lstm,
 }
 """Method to its module, in the order of the paper's table."""
