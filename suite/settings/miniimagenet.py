@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from suite.settings.metrics import ACCURACY
 from suite.settings.recipes import PROTOCOL_NAME, image_recipes
-from suite.settings.rivals import rival_numbers, rival_recipes, rivals_of
+from suite.settings.rivals import rival_footnotes, rival_numbers, rival_recipes, rivals_of
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _SOURCES = {
@@ -128,8 +128,7 @@ def _setting(k_shot: int) -> Setting:
             "fine-tuning",
             "nearest-neighbour",
             "linear-head",
-            "matching-ravi",
-            "meta-learner-lstm",
+            *rival_footnotes(config),
         )
         + (("mini-batch",) if k_shot == 5 else ()),
         sources=_SOURCES,

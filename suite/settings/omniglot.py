@@ -4,7 +4,7 @@ from typing import Literal
 
 from suite.settings.metrics import ACCURACY
 from suite.settings.recipes import image_recipes
-from suite.settings.rivals import rival_numbers, rival_recipes, rivals_of
+from suite.settings.rivals import rival_footnotes, rival_numbers, rival_recipes, rivals_of
 from suite.settings.schema import NO_POLICIES, Config, PaperNumber, Protocol, Setting
 
 _CONV_FOOTNOTES = (
@@ -19,10 +19,6 @@ _CONV_FOOTNOTES = (
 )
 _METHODS = ("maml", "fomaml", "fine-tuning", "nearest-neighbour", "pretraining")
 _BASELINES = ("baselines", "baselines-omniglot", "fine-tuning", "nearest-neighbour", "linear-head")
-_RIVALS = (
-    *("vinyals-protocol", "siamese-nets", "matching-networks"),
-    *("neural-statistician", "memory-module"),
-)
 _MLP_FOOTNOTES = tuple(note for note in _CONV_FOOTNOTES if note != "conv-mirror")
 
 _SOURCES = {
@@ -133,7 +129,7 @@ def _setting(
             *footnotes,
             *(("fomaml-omniglot",) if fomaml else ()),
             *_BASELINES,
-            *(_RIVALS if conv else ("mann",)),
+            *rival_footnotes(config),
         ),
         sources=_SOURCES,
         recipes=image_recipes(config, short_iterations=3_000) | rival_recipes(config),
@@ -166,8 +162,8 @@ GLYPHS = Setting(
     footnotes=(
         *("glyphs", "loss-scale", "batch-norm", "k-queries", "rotations", "conv-mirror"),
         *_BASELINES,
-        *("siamese-nets", "matching-networks", "matching-ravi", "neural-statistician"),
-        *("meta-learner-lstm", "mann", "memory-module"),
+        # Its classes have a split of their own.
+        *(note for note in rival_footnotes(_GLYPHS) if note != "vinyals-protocol"),
     ),
     sources={**_SOURCES, "dataset": "this suite: drawn from the fonts that matplotlib ships"},
     recipes=image_recipes(_GLYPHS, short_iterations=200) | rival_recipes(_GLYPHS),

@@ -7,6 +7,7 @@ papers that were not at hand carry "from memory" in their source.
 
 from typing import Protocol as Interface
 
+from suite.settings.footnotes import FOOTNOTES
 from suite.settings.rivals import (
     mann,
     matching_networks,
@@ -59,3 +60,13 @@ def rivals_of(config: Config) -> tuple[str, ...]:
 def rival_numbers(config: Config) -> tuple[PaperNumber, ...]:
     """Their printed numbers there."""
     return tuple(number for rival in RIVALS.values() for number in rival.paper(config))
+
+
+def rival_footnotes(config: Config) -> tuple[str, ...]:
+    """The keys of the footnotes that are about them alone, there."""
+    here, rivals = set(rivals_of(config)), set(RIVALS)
+    return tuple(
+        key
+        for key, note in FOOTNOTES.items()
+        if here.intersection(note.methods) and rivals.issuperset(note.methods)
+    )
