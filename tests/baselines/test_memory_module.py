@@ -227,6 +227,18 @@ def test_a_memory_too_small_for_a_batch_is_refused(run):
         replace(run.method, memory_size=3).network(run.config, 0)
 
 
+def test_a_memory_smaller_than_an_episode_forgets_the_oldest(run):
+    small = replace(run, method=replace(run.method, memory_size=9, age_noise=0.0, keep=1.0))
+    state = small.from_snapshots(small.fresh())
+    for number in range(LENGTH - 1):
+        step(small, state)
+        memory = memory_of(state)
+        assert memory["keys"].shape == (9, 8)
+        assert int(memory["keys"].any(-1).sum()) <= min(9, 4 * (number + 1))
+    assert memory["keys"].any(-1).all()
+    assert float(memory["ages"].max()) < LENGTH
+
+
 def test_dropout_leaves_a_share_of_the_features_in_training_alone(run):
     seen = {}
     own = MemoryModule(**SMALL, keep=0.3)
