@@ -14,12 +14,14 @@ from torch import Tensor
 
 from baselines.few_shot import FewShotMethod
 from baselines.frozen import classifier
+from baselines.options import Candidates, CandidatesFromZero, Count
 from baselines.tuning import tuned_outputs
 from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch, TaskStream
+from suite.errors import UsageError
 from suite.inner.learner import Learner
 from suite.inner.trials import Trials
-from suite.settings import Protocol, QueryNorm, Schedule
+from suite.settings import DATA_SETS, Config, Protocol, QueryNorm, Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +33,12 @@ class FineTuning(FewShotMethod):
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
     unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
-    updates: int = 15
-    step_sizes: tuple[float, ...] = (0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
-    decays: tuple[float, ...] = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
+    updates: Count = 15
+    step_sizes: Candidates = (0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
+    decays: CandidatesFromZero = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
     """Update t, from 0 on, takes step size / (1 + t * decay)."""
-    validation_tasks: int = 100
-    validation_queries: int = 15
+    validation_tasks: Count = 100
+    validation_queries: Count = 15
     """A class."""
 
     def on(self, schedule: Schedule) -> Self:
@@ -45,6 +47,15 @@ class FineTuning(FewShotMethod):
             return self
         sizes, decays = (0.5, 0.1, 0.01, 1e-3), (1.0, 0.0)
         return replace(self, step_sizes=sizes, decays=decays, validation_tasks=5)
+
+    def check_protocol(self, config: Config, protocol: Protocol) -> None:
+        super().check_protocol(config, protocol)
+        of_class = DATA_SETS[config.dataset].images_of_class
+        if protocol.k_shot + self.validation_queries > of_class:
+            raise UsageError(
+                f"validation_queries={self.validation_queries}: an episode takes them and "
+                f"{protocol.k_shot} to tune to from the {of_class} images of a class"
+            )
 
     def selection(self, protocol: Protocol) -> Hashable:
         return protocol.k_shot

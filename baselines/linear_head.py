@@ -17,6 +17,7 @@ from baselines.following import follow
 from baselines.frozen import classifier, frozen_features
 from baselines.logistic import fit_logistic
 from baselines.nearest_neighbour import similarities
+from baselines.options import Positive
 from baselines.unheeded import WITH_CLASSIFIER
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
@@ -34,7 +35,7 @@ class LinearHead(FewShotMethod):
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
     unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
-    l2: float = 1.0
+    l2: Positive = 1.0
     """Half of it times the squared weights is added to the sum of the cross-entropies."""
 
     def network(self, config: Config, classes: int) -> Network:

@@ -1,7 +1,7 @@
 """What all methods have in common; `few_shot` and `policy_method` say what each kind adds.
 
-The dataclass fields of a method are its own hyper-parameters: they stand in the record and in the
-key of a run.
+The dataclass fields of a method are its own hyper-parameters, its options: they stand in the record
+and in the key of a run, and `--set` changes them. `baselines.options` says what each can be.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,11 @@ class Method:
         """Raise `UsageError` where the method does not apply to the setting: by default nowhere."""
 
     def on(self, schedule: Schedule) -> Self:
-        """The method as it is on that schedule: where one is shortened, it may take less care."""
+        """The method as it is on that schedule: where one is shortened, it may take less care.
+
+        That gives the defaults of its options; a value that somebody has set stands on any
+        schedule.
+        """
         return self
 
     def network(self, config: Config, classes: int) -> Network:
@@ -49,5 +53,8 @@ class Method:
         return None
 
     def shared_config(self, config: Config) -> Config | None:
-        """The configuration of a training that several settings share; None for their own."""
+        """The configuration of a training that several settings share; None for their own.
+
+        It depends on no option: those that change such a training are `training_options`.
+        """
         return None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from baselines.options import Candidates, Count
 from baselines.policy_method import PolicyMethod
 from suite.inner.loop import Order
 
@@ -36,8 +37,8 @@ class PretrainedPolicy(PolicyMethod):
 
     name: ClassVar[str] = "pretraining"
     unheeded: ClassVar[frozenset[str]] = _ALL_GOALS
-    step_sizes: tuple[float, ...] = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # type: ignore[misc]
-    validation_tasks: int = 20  # type: ignore[misc]
+    step_sizes: Candidates = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # type: ignore[misc]
+    validation_tasks: Count = 20  # type: ignore[misc]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from baselines.gradient import GradientMethod
+from baselines.options import Candidates, Count
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner, shared_outputs
@@ -25,8 +26,8 @@ class Pretraining(GradientMethod):
 
     name: ClassVar[str] = "pretraining"
     unheeded: ClassVar[frozenset[str]] = frozenset({"inner_lr", "inner_steps"})
-    step_sizes: tuple[float, ...] = STEP_SIZES
-    validation_tasks: int = 600
+    step_sizes: Candidates = STEP_SIZES
+    validation_tasks: Count = 600
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         config = learner.config

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from baselines.gradient import GradientMethod
+from baselines.options import Candidates, Count
 from baselines.step_size import STEP_SIZES, best_step_size
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
@@ -23,8 +24,8 @@ class RandomInit(GradientMethod):
         {"inner_lr", "inner_steps", "k_shot", "n_query", "tasks_per_batch", "meta_lr"}
         | {"meta_grad_clip"}
     )
-    step_sizes: tuple[float, ...] = STEP_SIZES
-    validation_tasks: int = 600
+    step_sizes: Candidates = STEP_SIZES
+    validation_tasks: Count = 600
 
     def select(
         self, learner: Learner, validation: TaskStream, protocol: Protocol, trials: Trials

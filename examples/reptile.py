@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines import GradientMethod
+from baselines.options import Count, Positive
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
@@ -23,9 +24,9 @@ class Reptile(GradientMethod):
     """Gradient descent on mini-batches of a task's examples, and a step towards where it led."""
 
     name: ClassVar[str] = "reptile"
-    steps: int = 5
-    examples_per_step: int = 10
-    outer_lr: float = 1.0
+    steps: Count = 5
+    examples_per_step: Count = 10
+    outer_lr: Positive = 1.0
     """At the start; it falls linearly to 0."""
 
     def network(self, config: Config, classes: int) -> Network:

@@ -53,8 +53,8 @@ def run(
         schedule: The paper's, or a short one for a look, recorded as shortened.
         iterations: Meta-iterations; the schedule's by default. Fewer than the paper's are recorded
             as shortened.
-        set_: Change fields of the configuration, for example inner_lr=0.01. What the run would not
-            heed, and a value that does not fit, is refused.
+        set_: Change fields of the configuration or of the method, for example inner_lr=0.01. What
+            the run would not heed, and a value that does not fit, is refused.
         protocols: Names of the protocols to score under; all of the method's by default.
         data: Folder that holds the data set; by default SUITE_DATA, else a download.
         results: The registry.

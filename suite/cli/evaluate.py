@@ -81,6 +81,7 @@ def evaluate_run(
             setting=setting,
             method=record.method,
             seeds=(record.seed,),
+            options=record.options,
             config=record.config,
             schedule=record.schedule,
             protocols=protocols,

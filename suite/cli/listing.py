@@ -108,6 +108,8 @@ def show_setting(setting_id: str) -> None:
         console.print(f"{method}: {counts}, {differs}", markup=False)
         for name, source in own.sources.items():
             console.print(f"  {name}: {source}", markup=False)
+    for line in _options(setting):
+        console.print(line, markup=False)
     console.print(_protocol_table(setting))
     shown = {protocol.name for protocol in setting.all_protocols}
     further = [name for name in protocols_by_name(setting, setting.methods[0]) if name not in shown]
@@ -119,6 +121,19 @@ def show_setting(setting_id: str) -> None:
         console.print(f"paper: {where} {number.value}{interval} ({number.source})", markup=False)
     for note in setting.footnotes:
         console.print(f"note: {FOOTNOTES[note].text}", markup=False)
+
+
+def _options(setting: Setting) -> Iterator[str]:
+    """A line for each method that has hyper-parameters of its own."""
+    # Here, since it imports torch, which takes a second.
+    from baselines import method_of
+    from baselines.options import options_of
+
+    for method in setting.methods:
+        options = options_of(method_of(setting, method))
+        if options:
+            listed = ", ".join(f"{name}={_text(value)}" for name, value in options.items())
+            yield f"{method} has of its own: {listed}"
 
 
 def _protocol_table(setting: Setting) -> Table:

@@ -9,6 +9,7 @@ import msgspec
 import torch
 
 from baselines import FewShotMethod, Method
+from baselines.options import options_of, with_options
 from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
 from suite.cli.limits import Limits, seconds, stopped
 from suite.cli.progress import ScoringProgress, TrainingProgress, over, training_bar
@@ -61,7 +62,7 @@ def run_command(
     at_least_one("iterations", iterations)
     at_least_one("seeds-together", seeds_together)
     at_least_one("tasks-per-chunk", tasks_per_chunk)
-    config = changed(setting, how, changes)
+    config, options = changed(setting, how, changes)
     if short:
         planned, known = setting.short(method)
         iterations = iterations or planned
@@ -70,6 +71,7 @@ def run_command(
     named = {protocol.name: protocol for protocol in known}
     schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
     require_plan(setting, method, schedule)
+    how = with_options(how.on(schedule), options)
     protocols = protocols_named(protocol_names, named, f"{setting.id} {method}") or known
     planned_way = setting.recipe(method).config.n_way
     if isinstance(how, FewShotMethod) and how.any_way and config.n_way != planned_way:
@@ -97,6 +99,7 @@ def run_command(
                 setting=setting,
                 method=method,
                 seeds=group,
+                options=options,
                 config=config,
                 schedule=schedule,
                 protocols=protocols,
@@ -131,25 +134,31 @@ def _seeds_together(method: Method, config: Config, device: torch.device, engine
     return pay
 
 
-def changed(setting: Setting, method: Method, changes: tuple[str, ...]) -> Config:
-    """The method's configuration with FIELD=VALUE changes.
+def changed(
+    setting: Setting, method: Method, changes: tuple[str, ...]
+) -> tuple[Config, dict[str, Any]]:
+    """The method's configuration with FIELD=VALUE changes, and those that are of its options.
 
     A field that there is not, that is named twice or that no run would heed, and a value that does
-    not fit, is a `UsageError`.
+    not fit the configuration, is a `UsageError`; `with_options` looks at the values of options.
     """
     own = msgspec.structs.asdict(setting.recipe(method.name).config)
+    options = options_of(method)
     given: dict[str, Any] = {}
     for change in changes:
         name, equals, text = change.partition("=")
         if not equals:
             raise UsageError(f"--set {shown(change)}: write FIELD=VALUE, as in inner_lr=0.01")
-        if name not in own:
-            raise UsageError(f"--set {shown(change)}: {unknown(name, setting, method.unheeded)}")
+        if name not in own | options:
+            why = unknown(name, setting, method.unheeded, method.name, options)
+            raise UsageError(f"--set {shown(change)}: {why}")
         if name in given:
             raise UsageError(f"--set {name}: it is given twice; give it once")
         given[name] = _value(text)
-    require_fit(setting, method.name, method.unheeded, own | given)
-    return msgspec.convert(own | given, Config)
+    values = own | {name: value for name, value in given.items() if name in own}
+    require_fit(setting, method.name, method.unheeded, values)
+    others = {name: value for name, value in given.items() if name not in own}
+    return msgspec.convert(values, Config), others
 
 
 def _value(text: str) -> Any:

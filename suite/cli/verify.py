@@ -67,6 +67,7 @@ def _again(
         setting=setting,
         method=record.method,
         seeds=(record.seed,),
+        options=record.options,
         config=record.config,
         schedule=record.schedule,
         protocols=(record.protocol,),

@@ -151,6 +151,8 @@ def _odd_numbers(record: Record) -> Iterator[str]:
     for name, value in timing.items():
         if value is not None and value < 0:
             yield f"timing.{name} is negative"
+    if not record.options.keys() >= set(record.provenance.changed_options):
+        yield "provenance.changed_options has a name that is none of its options"
     if record.provenance.threads < 1:
         yield "provenance.threads is less than 1"
     if record.timing.seeds_together < 1:

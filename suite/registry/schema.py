@@ -131,6 +131,8 @@ class Provenance(_Part, frozen=True, kw_only=True):
     kept in the cache. With `-dirty` where there were changes; empty where it was not noted."""
     engine: str = "eager"
     """What carried out the iterations; see `suite.outer.engine`."""
+    changed_options: tuple[str, ...] = ()
+    """The options that were not the method's defaults, on that schedule and in that code."""
 
 
 class Failure(_Part, frozen=True, kw_only=True):

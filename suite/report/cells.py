@@ -59,6 +59,7 @@ class Cell:
         planned = self.setting.schedule(self.schedule.iterations, self.method)
         return (
             *differences(self.config, self.setting.recipe(self.method).config),
+            *(f"{name}={self.options[name]}" for name in self.changed_options),
             *(f"protocol.{text}" for text in differences(self.protocol, protocol)),
             *(
                 f"{shown}={getattr(self.schedule, name)}"
@@ -66,6 +67,12 @@ class Cell:
                 if getattr(self.schedule, name) != getattr(planned, name)
             ),
         )
+
+    @property
+    def changed_options(self) -> tuple[str, ...]:
+        """The options that are not the method's defaults on that schedule, as its runs say."""
+        names = {name for record in self.records for name in record.provenance.changed_options}
+        return tuple(name for name in self.options if name in names)
 
     @cached_property
     def outdated(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from baselines import FewShotMethod, Method, method_of, trainer_of
+from baselines.options import options_of, with_options
 from baselines.policy_method import PolicyMethod
 from suite.data.images import ImageData
 from suite.errors import SuiteError, UsageError, one_line
@@ -65,6 +66,7 @@ class _Job:
     domain: Domain
     registry: Registry
     started: str
+    changed_options: tuple[str, ...]
     outcome: Outcome
 
 
@@ -78,19 +80,20 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     no sense or another process is at it. A seed that fails is recorded as failed, and the others go
     on.
     """
-    method = method_of(request.setting, request.method).on(request.schedule)
+    default = method_of(request.setting, request.method, request.schedule)
+    method = with_options(default, request.options)
     method.check(request.setting)
     if not request.recorded:
         values = msgspec.structs.asdict(request.config)
         require_fit(request.setting, request.method, method.unheeded, values)
         require_plan(request.setting, request.method, request.schedule, request.protocols)
     request.engine.check(request.device)
-    trainer = trainer_of(request.setting, request.method)
+    trainer = trainer_of(request.setting, method, request.schedule)
     domain = _domain(request, method, trainer, images)
     outcome = Outcome(standing=[], written=[], failures=[])
     runs = look_up(request, method, trainer, domain.facts, registry)
     if method.trained_by and any(run.pending for run in runs):
-        before = replace(request, method=method.trained_by, rerun=False)
+        before = replace(request, method=method.trained_by, options={}, rerun=False)
         pretrained = execute(before, registry, images)
         outcome.written.extend(pretrained.written)
         outcome.failures.extend(pretrained.failures)
@@ -116,6 +119,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
             domain=domain,
             registry=registry,
             started=results.now(),
+            changed_options=_differing(method, default),
             outcome=outcome,
         )
         for group, snapshots in resumed(domain.network, pending):
@@ -134,6 +138,12 @@ def _domain(request: Request, method: Method, trainer: Method, images: ImageData
     assert isinstance(method, FewShotMethod)
     assert isinstance(trainer, FewShotMethod)
     return Supervised(request, method, trainer, images)
+
+
+def _differing(method: Method, default: Method) -> tuple[str, ...]:
+    """The options in which they differ."""
+    own, others = options_of(method), options_of(default)
+    return tuple(name for name in own if own[name] != others[name])
 
 
 def _train_and_score(job: _Job, group: list[Run], snapshots: list[Snapshot]) -> None:
@@ -309,5 +319,9 @@ def _record_failure(job: _Job, run: Run, error: Exception, snapshot: Snapshot) -
 
 
 def _circumstances(job: _Job, together: int) -> Circumstances:
-    device = job.request.device
-    return Circumstances(started=job.started, device=device, seeds_together=together)
+    return Circumstances(
+        started=job.started,
+        device=job.request.device,
+        seeds_together=together,
+        changed_options=job.changed_options,
+    )

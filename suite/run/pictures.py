@@ -39,7 +39,7 @@ def draw_policy(record: Record, registry: Registry) -> Figure:
     are not there, or where there is nothing to draw with.
     """
     setting = get_setting(record.setting)
-    method = method_of(setting, record.method)
+    method = method_of(setting, record.method, record.schedule, record.options)
     if not isinstance(method, PolicyMethod):
         raise UsageError(f"{setting.id} has no policies to draw; its figures: suite report")
     world = world_of(record.config, informed=method.informed)

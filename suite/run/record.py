@@ -90,6 +90,8 @@ class Circumstances:
     started: str
     device: torch.device
     seeds_together: int
+    changed_options: tuple[str, ...]
+    """The method's options that are not its defaults on that schedule."""
 
 
 def _curve(snapshot: Snapshot) -> tuple[CurvePoint, ...]:
@@ -131,6 +133,7 @@ def _provenance(
         best_weights_sha256=best_weights_sha256,
         training_commits=tuple(snapshot.history.commits) if snapshot else (),
         engine=snapshot.history.engine if snapshot else "eager",
+        changed_options=circumstances.changed_options,
     )
 
 

@@ -1,7 +1,9 @@
 """What is asked for: the trainings of some seeds, and their scorings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,11 +24,13 @@ class Request:
     schedule: Schedule
     protocols: tuple[Protocol, ...]
     device: torch.device
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The method's options that are not to be its defaults on that schedule."""
     rerun: bool = False
     trains: bool = True
     """Whether to train what is not trained yet; else that is a `UsageError`."""
     recorded: bool = False
-    """Whether its configuration stands in a record, and is taken as it is."""
+    """Whether its configuration and options stand in a record, and are taken as they are."""
     scored_as: Record | None = None
     """A record whose weights these must be; else that is a `UsageError`."""
     checkpoints: Path | None = None

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 from filelock import BaseFileLock, FileLock, Timeout
 
-from baselines import Method, trainer_of
+from baselines import Method, method_of, trainer_of
+from baselines.options import options_of
 from suite.errors import CheckpointError, Stopped, UsageError
 from suite.files import cache_dir, remove_leftovers
 from suite.models import Network
@@ -106,14 +107,18 @@ def trained_as(identity: Identity) -> Training:
 
     The setting and the method must be known here.
     """
-    return _training(trainer_of(get_setting(identity.setting), identity.method), identity)
+    setting, schedule = get_setting(identity.setting), identity.schedule
+    method = method_of(setting, identity.method, schedule)
+    return _training(trainer_of(setting, method, schedule), identity)
 
 
 def _training(trainer: Method, identity: Identity, rerun: int = 0) -> Training:
     """The training of `identity`, or the one that all settings of its data share."""
     shared = trainer.shared_config(identity.config)
     if shared is not None:
-        own = msgspec.to_builtins(trainer)
+        own = options_of(trainer)
+        if identity.method == trainer.name:
+            own |= identity.options
         identity = msgspec.structs.replace(
             identity,
             setting=identity.config.dataset,
@@ -147,7 +152,7 @@ def _identity(
     return Identity(
         setting=request.setting.id,
         method=request.method,
-        options=msgspec.json.decode(msgspec.json.encode(method)),
+        options=options_of(method),
         seed=request.seeds[index],
         config=request.config,
         schedule=request.schedule,

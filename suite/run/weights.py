@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from baselines import method_of
+from baselines.options import options_of
 from suite.errors import UsageError
 from suite.models import Params
 from suite.outer.snapshot import weights_sha256
@@ -72,11 +74,12 @@ def _others(record: Record, command: str) -> str:
 def _training_command(identity: Identity, results: Path) -> str:
     setting, method = get_setting(identity.setting), identity.method
     length = identity.schedule.iterations
-    own = setting.recipe(method).config
+    own = msgspec.structs.asdict(setting.recipe(method).config)
+    own |= options_of(method_of(setting, method, identity.schedule))
     changes = [
         shlex.quote(f"{name}={msgspec.json.encode(value).decode()}")
-        for name, value in msgspec.structs.asdict(identity.config).items()
-        if value != getattr(own, name)
+        for name, value in (msgspec.structs.asdict(identity.config) | identity.options).items()
+        if name not in own or value != own[name]
     ]
     parts = [*_older_code(identity), "suite run", setting.id, method, f"--seeds {identity.seed}"]
     if length not in (0, setting.schedule(None, method).iterations):

@@ -25,12 +25,16 @@ def settable(setting: Setting, unheeded: frozenset[str]) -> tuple[str, ...]:
     return tuple(name for name, rule in rules(setting).items() if rule and name not in unheeded)
 
 
-def unknown(name: str, setting: Setting, unheeded: frozenset[str]) -> str:
-    """What to say of a field that there is not."""
-    known = settable(setting, unheeded)
-    near = difflib.get_close_matches(name, known)
-    listed = ", ".join(near or known)
-    return f"there is no field '{shown(name)}'; {'near it' if near else 'fields'}: {listed}"
+def unknown(
+    name: str, setting: Setting, unheeded: frozenset[str], method: str, options: Iterable[str]
+) -> str:
+    """What to say of a field that neither a configuration nor the `options` of `method` have."""
+    fields, own = ", ".join(settable(setting, unheeded)), ", ".join(options)
+    near = difflib.get_close_matches(name, [*settable(setting, unheeded), *options])
+    known = f"near it: {', '.join(near)}" if near else f"fields: {fields}"
+    if own and not near:
+        known += f"; of {method} itself: {own}"
+    return f"there is no field '{shown(name)}'; {known}"
 
 
 def require_fit(
@@ -52,7 +56,7 @@ def require_fit(
                 f"{name}={shown(value)}: {setting.id} {method} heeds no other {name} than its own, "
                 f"{shown(own[name])}; leave it out, or change one of: {listed}"
             )
-        _require({name: rule}, values)
+        require({name: rule}, values)
     if told := _apart(setting, unheeded, values):
         raise UsageError(told)
 
@@ -61,9 +65,9 @@ def require_plan(
     setting: Setting, method: str, schedule: Schedule, protocols: Iterable[Protocol] = ()
 ) -> None:
     """Raise `UsageError` where a training cannot be so long, or a model not be scored so."""
-    _require(SCHEDULE, msgspec.structs.asdict(schedule))
+    require(SCHEDULE, msgspec.structs.asdict(schedule))
     for protocol in protocols:
-        _require(protocol_rules(setting, method), msgspec.structs.asdict(protocol))
+        require(protocol_rules(setting, method), msgspec.structs.asdict(protocol))
         if protocol.report_step > protocol.steps:
             raise UsageError(
                 f"report_step={protocol.report_step}: protocol {shown(protocol.name)} takes "
@@ -73,7 +77,8 @@ def require_plan(
             raise UsageError(told)
 
 
-def _require(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
+def require(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where one of `values` is not what its rule says."""
     for name, rule in rules.items():
         if not rule.fits(values[name]):
             raise UsageError(f"{name}={shown(values[name])}: {name} must be {rule.words}")

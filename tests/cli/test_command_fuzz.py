@@ -58,12 +58,13 @@ def test_a_change_of_the_configuration(field, value):
     setting, told = SETTINGS["sinusoid"], None
     config = setting.config
     try:
-        found = changed(setting, method_of(setting, "maml"), (f"{field}={value}",))
+        found, options = changed(setting, method_of(setting, "maml"), (f"{field}={value}",))
     except UsageError as error:
         told = str(error)
     if told is not None:
         assert "\n" not in told
         return
+    assert options == {}
     # What is taken is of the field's type, can be hashed into a key, and survives a record.
     again = msgspec.json.decode(msgspec.json.encode(found), type=type(found))
     assert again == found

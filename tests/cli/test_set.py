@@ -2,11 +2,15 @@
 
 import json
 
+import msgspec
 import pytest
 
 from baselines import method_of
 from suite.cli.run import changed
 from suite.errors import UsageError
+from suite.registry import Registry, run_key
+from suite.registry.store import encode
+from suite.run.weights import how_to_train
 from suite.settings import Config, get_setting
 
 WRONG = {
@@ -19,6 +23,22 @@ WRONG = {
     "sinusoid maml --set inner_lr=0.5 inner_lr=0.25": "--set inner_lr: it is given twice",
     "sinusoid maml --set inner_lr=0.5 --set inner_lr=0.5": "--set inner_lr: it is given twice",
     "sinusoid maml --iterations 100000000000": "iterations must be a whole number from 0 to",
+    # Options of the method.
+    "sinusoid pretraining --set bogus=1": "of pretraining itself: step_sizes, validation_tasks",
+    "omniglot-5way-1shot fine-tuning --set updats=5": "no field 'updats'; near it: updates",
+    "omniglot-5way-1shot maml --set updates=5": "there is no field 'updates'",
+    "omniglot-5way-1shot fine-tuning --set updates=5 updates=5": "--set updates: it is given twice",
+    "omniglot-5way-1shot fine-tuning --set updates=0": "updates must be a whole number, at least 1",
+    "omniglot-5way-1shot fine-tuning --set updates=2.5": "updates must be a whole number, at least",
+    "omniglot-5way-1shot fine-tuning --set updates=true": "updates must be a whole number, at",
+    "omniglot-5way-1shot fine-tuning --set updates=": "updates must be a whole number, at least 1",
+    "omniglot-5way-1shot pretraining --set l2=nan": "l2 must be a number, above 0",
+    "omniglot-5way-1shot pretraining --set l2=1e999": "l2 must be a number, above 0",
+    "omniglot-5way-1shot pretraining --set l2=1e300": "l2 must be a number, above 0",
+    "sinusoid pretraining --set step_sizes=[]": "step_sizes must be a list of at least 1",
+    "sinusoid pretraining --set step_sizes=0.1": "step_sizes must be a list of at least 1",
+    "sinusoid pretraining --set step_sizes=[0.1,a]": "step_sizes must be a list of at least 1",
+    f"sinusoid pretraining --set step_sizes={'[' * 980}{']' * 980}": "step_sizes must be a list",
     # What the setting is.
     "sinusoid maml --set dataset=omniglot": "heeds no other dataset than its own, sinusoid",
     "glyphs-5way-1shot maml --set dataset=omniglot": "no other dataset than its own, glyphs",
@@ -119,7 +139,9 @@ CHANGES = {
 
 def with_changes(setting_id: str, method: str, *changes: str) -> Config:
     setting = get_setting(setting_id)
-    return changed(setting, method_of(setting, method), changes)
+    config, options = changed(setting, method_of(setting, method), changes)
+    assert options == {}
+    return config
 
 
 @pytest.mark.parametrize(("change", "expected"), CHANGES.items(), ids=CHANGES)
@@ -155,6 +177,82 @@ def test_a_field_that_is_null_by_default_can_be_set():
 def test_a_settings_own_value_may_be_named():
     own = get_setting("sinusoid").config
     assert with_changes("sinusoid", "maml", "dataset=sinusoid", "n_way=1") == own
+
+
+def test_fields_and_options_are_told_apart():
+    setting = get_setting("glyphs-5way-1shot")
+    changes = ("updates=5", "hidden=[8,8]", "step_sizes=[1,0.1]")
+    config, options = changed(setting, method_of(setting, "fine-tuning"), changes)
+    assert config == msgspec.structs.replace(setting.recipe("fine-tuning").config, hidden=(8, 8))
+    assert options == {"updates": 5, "step_sizes": (1, 0.1)}
+
+
+RUN = "run sinusoid pretraining --iterations 2 --threads 1 --device cpu --engine eager"
+
+
+@pytest.fixture
+def changed_run(suite, tmp_path):
+    """The record of a run with options of its own."""
+    own = "--set step_sizes=[0.01,0.1] validation_tasks=8"
+    code, _, _ = suite(f"{RUN} --protocols 5-shot {own}")
+    assert code == 0
+    (record,) = Registry(tmp_path / "results").records()
+    return record
+
+
+def test_options_stand_in_the_record_and_in_its_key(suite, changed_run, tmp_path):
+    assert changed_run.options == {"step_sizes": [0.01, 0.1], "validation_tasks": 8}
+    assert changed_run.provenance.changed_options == ("step_sizes", "validation_tasks")
+    assert changed_run.selected["step_size"] in (0.01, 0.1)
+    assert suite(f"{RUN} --protocols 5-shot")[0] == 0
+    again = suite(f"{RUN} --protocols 5-shot --set validation_tasks=600")
+    assert again[0] == 0
+    assert "stands already" in again[1]
+    plain = next(each for each in Registry(tmp_path / "results").records() if each != changed_run)
+    assert plain.key != changed_run.key
+    assert plain.options["validation_tasks"] == 600
+    assert plain.provenance.changed_options == ()
+    assert b"changed_options" not in encode(plain)
+
+
+def test_a_record_is_scored_and_trained_by_its_own_options(suite, changed_run, tmp_path):
+    for how in ("", "--train"):
+        code, out, _ = suite(f"verify {changed_run.key} --threads 1 {how}")
+        assert (code, "equal to the last digit" in out) == (0, True)
+    assert suite(f"evaluate {changed_run.key} --threads 1 --protocols 10-shot 3-steps")[0] == 0
+    records = Registry(tmp_path / "results").load()
+    assert len(records) == 3
+    assert all(each.options == changed_run.options for each in records)
+    assert all(each.provenance.changed_options for each in records)
+    assert len({each.provenance.weights_sha256 for each in records}) == 1
+
+
+def test_what_is_set_is_told_of_a_run_and_in_the_command_that_repeats_it(suite, changed_run):
+    code, out, _ = suite(f"show {changed_run.key}")
+    assert code == 0
+    (line,) = (line for line in out.splitlines() if line.startswith("not the paper's"))
+    assert line.endswith("step_sizes=[0.01, 0.1], validation_tasks=8")
+    command = how_to_train(changed_run)
+    assert "--set 'step_sizes=[0.01,0.1]' validation_tasks=8 --results" in command
+
+
+def test_a_record_with_an_option_that_is_unknown_here_is_one_line(suite, changed_run, tmp_path):
+    other = msgspec.structs.replace(changed_run, options={"bogus": 1})
+    provenance = msgspec.structs.replace(other.provenance, changed_options=())
+    other = msgspec.structs.replace(other, provenance=provenance, key=run_key(other))
+    Registry(tmp_path / "results").write(other)
+    for command in ("verify", "evaluate"):
+        code, out, err = suite(f"{command} {other.key} --threads 1")
+        assert code == 2
+        assert "pretraining has no option 'bogus'; its options: step_sizes" in out + err
+
+
+def test_the_options_of_a_settings_methods_are_listed(suite):
+    code, out, _ = suite("list glyphs-5way-1shot")
+    assert code == 0
+    assert "pretraining has of its own: l2=1.0\n" in out
+    assert "fine-tuning has of its own: updates=15, step_sizes=[0.5,0.1," in out
+    assert "maml has of its own" not in out
 
 
 def test_a_mistake_is_told_in_one_line():

@@ -44,6 +44,10 @@ WRONG = {
     "time": ({"timing": {"train_seconds": -1.0}}, "timing.train_seconds is negative"),
     "memory": ({"timing": {"peak_memory_bytes": 10**30}}, "timing has a number that is too large"),
     "threads": ({"provenance": {"threads": 0}}, "threads is less than 1"),
+    "changed options": (
+        {"provenance": {"changed_options": ["none"]}},
+        "provenance.changed_options has a name that is none of its options",
+    ),
     "options": ({"options": {"a": 10**30}}, "options has a number that is too large"),
     "a folder": ({"method": "../maml"}, "method is not a name"),
     "a line": ({"setting": "a\nb"}, "setting is not a name"),

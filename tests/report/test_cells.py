@@ -13,6 +13,7 @@ from suite.registry.key import canonical
 from suite.report.cells import collect, kilowatt_hours, train_hours
 from suite.report.numbers import best_trained, summary_of
 from suite.report.origins import origins
+from suite.report.tables.notes import method_label
 from suite.report.tables.text import NOTHING
 from suite.settings import get_setting
 from suite.stats import ci95_seeds, ci95_tasks
@@ -94,6 +95,23 @@ def test_a_run_of_older_training_code_stands_apart_under_its_own_key() -> None:
     first, second = sorted(collect([today, older]).cells, key=lambda cell: cell.outdated)
     assert (first.category, first.changes) == ("paper", ())
     assert (second.category, second.changes) == ("variant", ("training.version=1",))
+
+
+def test_a_changed_option_is_a_variant_and_shown_as_a_changed_field_is() -> None:
+    plain = make_record("omniglot-5way-1shot", "fine-tuning", 0, level=0.9, options={"updates": 15})
+    other = replace(plain, options={"updates": 5})
+    provenance = replace(plain.provenance, changed_options=("updates",))
+    first, second = sorted(
+        collect([plain, replace(other, provenance=provenance)]).cells,
+        key=lambda cell: -cell.options["updates"],
+    )
+    assert (first.category, first.changes) == ("paper", ())
+    assert (second.category, second.changes) == ("variant", ("updates=5",))
+    assert method_label(second, [first, second]) == "fine-tuning"
+    # Defaults that another schedule, or older code, gives a method are no changes.
+    (third,) = collect([other]).cells
+    assert (third.category, third.changes) == ("paper", ())
+    assert method_label(third, [first, third]) == 'fine-tuning, options `{"updates": 5}`'
 
 
 def test_a_trained_random_initialization_is_none() -> None:

@@ -20,6 +20,7 @@ from suite.files import cache_dir
 from suite.registry import Registry
 from suite.run.execute import execute
 from suite.run.request import Request
+from suite.run.resume import trained_as
 from suite.run.train import Hooks
 from suite.settings import Setting, get_setting
 
@@ -136,6 +137,48 @@ def test_a_record_of_fine_tuning_tells_what_was_chosen_once_for_all_protocols(
     assert chosen[0] == chosen[1]
     assert set(chosen[0]) == {"step_size", "decay"}
     assert len(calls) == 1
+
+
+def test_options_of_a_method_that_another_trains_for_do_not_train_again(registry, drawings):
+    done: list[int] = []
+    own = {"updates": 1, "step_sizes": (0.1,)}
+    for options in ({}, own):
+        asked = request("fine-tuning", options=options, hooks=counting(done))
+        assert not execute(asked, registry, drawings).failures
+    assert len(done) == ITERATIONS
+    assert len(trainings()) == 1
+    found = [each for each in registry.records() if each.method == "fine-tuning"]
+    plain, ours = sorted(found, key=lambda each: each.provenance.changed_options)
+    assert ours.provenance.changed_options == ("updates", "step_sizes")
+    # Where the schedule gives other defaults, only what is set differs from them.
+    assert ours.options == plain.options | {"updates": 1, "step_sizes": [0.1]}
+    assert ours.key != plain.key
+    assert ours.provenance.weights_sha256 == plain.provenance.weights_sha256
+    assert ours.selected["step_size"] == 0.1
+
+
+def test_an_option_that_changes_a_shared_training_is_trained_by_itself(
+    registry, drawings, monkeypatch
+):
+    monkeypatch.setattr(LinearHead, "training_options", frozenset({"l2"}))
+    done: list[int] = []
+    for options in ({}, {"l2": 0.5}):
+        execute(request("pretraining", options=options, hooks=counting(done)), registry, drawings)
+    # Whom it trains for has the default one.
+    execute(request("nearest-neighbour", hooks=counting(done)), registry, drawings)
+    assert len(done) == 2 * ITERATIONS
+    assert len(trainings()) == 2
+    plain, ours, neighbour = (
+        next(each for each in registry.records() if (each.method, each.options) == wanted)
+        for wanted in (
+            ("pretraining", {"l2": 1.0}),
+            ("pretraining", {"l2": 0.5}),
+            ("nearest-neighbour", {}),
+        )
+    )
+    names = [trained_as(each).name for each in (plain, ours, neighbour)]
+    assert names[0] == names[2] != names[1]
+    assert {path.parent.name for path in trainings()} == set(names)
 
 
 def test_a_stopped_pretraining_ends_in_the_same_weights(registry, drawings, monkeypatch, tmp_path):

@@ -47,7 +47,7 @@ def method_label(cell: Cell, cells: Iterable[Cell]) -> str:
         if (other.setting.id, other.method) == (cell.setting.id, cell.method)
     ]
     parts = [markdown(cell.method)]
-    if any(other.options != cell.options for other in siblings):
+    if any(_options_differ(cell, other) for other in siblings):
         parts.append(f"options {code(json.dumps(cell.options, sort_keys=True))}")
     data = cell.records[0].data
     if any(other.records[0].data.fingerprint != data.fingerprint for other in siblings):
@@ -57,6 +57,13 @@ def method_label(cell: Cell, cells: Iterable[Cell]) -> str:
     if any((split and split.counts) != counts for split in splits):
         parts.append(f"split {counts}")
     return ", ".join(parts)
+
+
+def _options_differ(cell: Cell, other: Cell) -> bool:
+    """Whether they differ in an option that neither's changes name."""
+    named = {*cell.changed_options, *other.changed_options}
+    names = (cell.options.keys() | other.options.keys()) - named
+    return any(cell.options.get(name) != other.options.get(name) for name in names)
 
 
 def choices(cells: Sequence[Cell]) -> list[str]:

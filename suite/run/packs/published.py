@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from baselines import trainer_of
+from baselines import method_of, trainer_of
 from suite.errors import UsageError, one_line
 from suite.files import atomic_write, cache_dir, expanded, read_regular
 from suite.models import Network, Params
@@ -194,6 +194,7 @@ def trained_network(run: str | Path, results: str | Path = "results") -> tuple[N
         raise UsageError(f"the weights of {record.key} are not published in {registry.root}")
     params = read_weights(registry.root / name, sha256)
     setting = get_setting(record.setting)
-    trainer = trainer_of(setting, record.method)
+    method = method_of(setting, record.method, record.schedule, record.options)
+    trainer = trainer_of(setting, method, record.schedule)
     network = trainer.network(record.config, len(params.get("head.bias", ())))
     return network, {name: value[None] for name, value in params.items()}
