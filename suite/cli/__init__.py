@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +14,41 @@ import tyro
 from rich.console import Console
 
 from suite import __version__
-from suite.cli import printing
-from suite.cli.commands import benchmark, data, doctor, evaluate, reproduce, run, verify
+from suite.cli import commands, printing, reading, travelling
 from suite.cli.paths import REGISTRY
-from suite.cli.reading import check, diff, export, list_, picture, report, schema, show, tables
 from suite.cli.streams import outlive_readers
-from suite.cli.travelling import pack, publish, unpack
 from suite.errors import SuiteError, UsageError, one_line
 from suite.launch.parent import end_with_parent
 from suite.machine.failures import machine_error, of_the_machine
+from suite.names import named
 
 EXIT_FAULT, EXIT_INTERRUPTED = 70, 130
 
 log = logging.getLogger(__name__)
 
-_COMMANDS: dict[str, Callable[..., Any]] = {
-    "run": run,
-    "reproduce": reproduce,
-    "evaluate": evaluate,
-    "verify": verify,
-    "pack": pack,
-    "unpack": unpack,
-    "publish": publish,
-    "list": list_,
-    "show": show,
-    "diff": diff,
-    "picture": picture,
-    "tables": tables,
-    "report": report,
-    "check": check,
-    "export": export,
-    "data": data,
-    "doctor": doctor,
-    "benchmark": benchmark,
-    "schema": schema,
+COMMANDS: dict[str, tuple[type, str]] = {
+    "run": (commands.Run, "suite.cli.run.run_command"),
+    "reproduce": (commands.Reproduce, "suite.cli.reproduce.reproduce_command"),
+    "evaluate": (commands.Evaluate, "suite.cli.evaluate.evaluate_command"),
+    "verify": (commands.Verify, "suite.cli.verify.verify_command"),
+    "pack": (travelling.Pack, "suite.cli.pack.pack_command"),
+    "unpack": (travelling.Unpack, "suite.cli.pack.unpack_command"),
+    "publish": (travelling.Publish, "suite.cli.publish.publish_command"),
+    "list": (reading.List, "suite.cli.listing.list_command"),
+    "show": (reading.Show, "suite.cli.show.show_command"),
+    "diff": (reading.Diff, "suite.cli.inspect.diff_command"),
+    "picture": (reading.Picture, "suite.cli.picture.picture_command"),
+    "tables": (reading.Tables, "suite.cli.report.report_command"),
+    "report": (reading.Report, "suite.cli.report.report_command"),
+    "check": (reading.Check, "suite.cli.check.check_command"),
+    "export": (reading.Export, "suite.cli.inspect.export_command"),
+    "data": (commands.Data, "suite.cli.data.data_command"),
+    "doctor": (commands.Doctor, "suite.cli.doctor.doctor_command"),
+    "benchmark": (commands.Benchmark, "suite.cli.benchmark.benchmark_command"),
+    "schema": (reading.Schema, "suite.cli.schema.schema_command"),
 }
+"""What each is asked, and by its dotted name the function that does it, of these options: it gives
+the exit code. Its module is imported only then, since torch takes a second."""
 
 _DESCRIPTION = (
     f"maml-suite {__version__}: regenerate every number of MAML (Finn, Abbeel, Levine, 2017). "
@@ -113,9 +112,13 @@ def _command() -> Any:
         # Else every relative path fails in its own way, and MKL ends the process.
         raise UsageError("the working directory was removed: change to one that is there") from None
     try:
-        code = tyro.extras.subcommand_cli_from_dict(
-            _COMMANDS, prog="suite", description=_DESCRIPTION, registry=REGISTRY
+        options = tyro.extras.subcommand_cli_from_dict(
+            {name: kind for name, (kind, _) in COMMANDS.items()},
+            prog="suite",
+            description=_DESCRIPTION,
+            registry=REGISTRY,
         )
+        code = named(dict(COMMANDS.values())[type(options)])(options)
     except SystemExit as left:  # after --help, or a command line that is none
         code = left.code
     sys.stdout.flush()

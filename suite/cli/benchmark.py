@@ -7,6 +7,8 @@ from suite.benchmark.policies import measured_policies
 from suite.benchmark.registry import measured_registry
 from suite.benchmark.report import measured
 from suite.cli.checks import at_least_one
+from suite.cli.commands import Benchmark
+from suite.cli.options import joined
 from suite.errors import UsageError
 from suite.files import atomic_write
 from suite.machine import environment
@@ -22,34 +24,28 @@ _BRIEF = ("omniglot-5way-1shot", "miniimagenet-5way-1shot")
 _ROUNDS = 5
 
 
-def benchmark_command(
-    reports: Path,
-    device_name: str,
-    threads: int | None,
-    settings: tuple[str, ...],
-    budget: float,
-    *,
-    memory: bool,
-    brief: bool,
-) -> int:
-    """See `suite.cli.commands.benchmark`; the exit code."""
+def benchmark_command(options: Benchmark) -> int:
+    """See `Benchmark`; the exit code."""
+    budget, brief, reports = options.budget, options.brief, options.reports
+    if options.registry is not None:
+        return _benchmark_registry(reports, options.registry)
     if not 0 <= budget < math.inf:
         raise UsageError(f"--budget {budget}: name seconds from 0 on")
     usual = tuple(name for name in SETTINGS if not name.startswith("glyphs"))
-    chosen = settings or (_BRIEF if brief else usual)
+    chosen = joined(options.settings) or (_BRIEF if brief else usual)
     for name in chosen:
         get_setting(name)
-    environment.prepare(threads)
-    device = environment.choose_device(device_name)
+    environment.prepare(options.threads)
+    device = environment.choose_device(options.device)
     pages = {}
     if supervised := [name for name in chosen if name not in ENVIRONMENTS]:
         compiled = supervised if device.type == "cuda" else _COMPILED_ON_CPU
-        pages[_page(device.type, threads)] = measured(
+        pages[_page(device.type, options.threads)] = measured(
             device,
             supervised,
             budget=budget,
             compiled=() if brief else compiled,
-            with_memory=memory and not brief,
+            with_memory=options.memory and not brief,
             brief=brief,
         )
     if policies := [name for name in chosen if name in ENVIRONMENTS]:
@@ -69,8 +65,7 @@ def _page(device: str, threads: int | None) -> str:
     return f"benchmark{kind}{count}.md"
 
 
-def benchmark_registry(reports: Path, count: int) -> int:
-    """See `suite.cli.commands.benchmark`; the exit code."""
+def _benchmark_registry(reports: Path, count: int) -> int:
     at_least_one("registry", count)
     page = reports / "benchmark-registry.md"
     atomic_write(page, measured_registry(count, DEFAULT_ROOT).encode())

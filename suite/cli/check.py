@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from suite.cli.limits import Limits
+from suite.cli import reading
+from suite.cli.limits import Limits, ended_by_signals
 from suite.cli.registries import registry_at
 from suite.cli.reproduce import run_all
 from suite.data.images import load_image_data
@@ -43,22 +44,18 @@ _MARKER = ".gate"
 log = logging.getLogger(__name__)
 
 
-def check_command(
-    *,
-    runs: Path,
-    results: Path,
-    references: Path,
-    limits: Limits,
-    run: bool,
-    update: bool,
-    json: bool,
-) -> int:
-    """See `suite.cli.reading.check`; the exit code."""
+def check_command(options: reading.Check) -> int:
+    """See `reading.Check`; the exit code."""
+    return ended_by_signals(lambda limits: _check(options, limits))
+
+
+def _check(options: reading.Check, limits: Limits) -> int:
+    runs, references, update = options.runs, options.references, options.update
     with limits.at_once():
-        registry = registry_at(results)
+        registry = registry_at(options.results)
         known = None if update else read_references(references)
-        without = _absent() if run else []
-    if run:
+        without = _absent() if options.run else []
+    if options.run:
         code = _run(runs, REFERENCE_SEEDS if update else SEEDS, without, limits)
         # A run that failed is missing below.
         if code not in (PASSED, RUN_FAILED):
@@ -68,12 +65,12 @@ def check_command(
         records = [compact(record) for record in registry.records()]
         registered = collect(records).cells
         rows = judged(registered)
-        history = [] if update else _check_history(results)
+        history = [] if update else _check_history(options.results)
     if known is None:
         if without:
             raise UsageError(f"references of all data sets are needed, also {', '.join(without)}")
         if not cells or (references.exists() and not registered):
-            where = results if cells else runs
+            where = options.results if cells else runs
             raise UsageError(f"{where} holds no run to take references of; add --run, or name it")
         if foreign := [cell for cell in cells if cell.setting.metric.name not in MARGINS]:
             name = f"{foreign[0].setting.id} {foreign[0].method}"
@@ -88,9 +85,9 @@ def check_command(
         *check_verdicts(known, rows),
         *check_versions(registered),
         *history,
-        *check_unfinished(each.path.name for each in done(packs_in(results), records)),
+        *check_unfinished(each.path.name for each in done(packs_in(options.results), records)),
     ]
-    print(as_json(checks) if json else as_table(checks))
+    print(as_json(checks) if options.json else as_table(checks))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         print("\n".join(annotations(checks)))
     return exit_code(checks)

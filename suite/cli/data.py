@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from suite.cli.limits import Limits
+from suite.cli.commands import Data
+from suite.cli.limits import Limits, ended_by_signals
 from suite.cli.progress import over
 from suite.data import stored
 from suite.data.cache import data_dir
@@ -17,7 +18,20 @@ from suite.settings.datasets import IMAGE_SHAPE
 _OLD = "not used: half written, or by an older version"
 
 
-def show_data(name: str, root: Path | None, limits: Limits) -> int:
+def data_command(options: Data) -> int:
+    """See `Data`; the exit code."""
+    if (options.name is not None) + options.cache + (options.clear is not None) != 1:
+        raise UsageError("name a data set, or give --cache, or --clear NAME; see suite data --help")
+    if options.cache:
+        list_cache()
+    elif options.clear is not None:
+        clear_cache(options.clear)
+    elif (name := options.name) is not None:
+        return ended_by_signals(lambda limits: _show(name, options.data, limits))
+    return 0
+
+
+def _show(name: str, root: Path | None, limits: Limits) -> int:
     """Load a data set and say which it is; the exit code."""
     with limits.at_once():
         data = load_image_data(name, root=root, progress=over)

@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from suite.cli.commands import Doctor
 from suite.cli.data import size
 from suite.data import stored
 from suite.data.download import received
@@ -14,7 +15,7 @@ from suite.names import named
 from suite.settings import DATA_SETS, DataSet
 
 
-def examine() -> int:
+def doctor_command(_: Doctor) -> int:
     """Print what was found; 0, since nothing here is needed by every run."""
     for name, version in environment.versions().items():
         print(f"{name:12} {version}")

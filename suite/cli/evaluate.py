@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +10,9 @@ from rich.progress import Progress
 
 from baselines import FewShotMethod
 from suite.cli.checks import method_for, protocols_named
-from suite.cli.limits import Limits
+from suite.cli.commands import Evaluate, Verify
+from suite.cli.limits import Limits, limited, limits_of
+from suite.cli.options import joined
 from suite.cli.progress import ScoringProgress, training_bar
 from suite.cli.registries import registry_at
 from suite.cli.run import load_images, print_outcome
@@ -21,7 +22,7 @@ from suite.errors import UsageError
 from suite.inner.learner import Learner
 from suite.inner.trials import Trials
 from suite.machine import environment
-from suite.models.foreign import Layout, foreign_params
+from suite.models.foreign import foreign_params
 from suite.registry.find import find_record, home_of
 from suite.registry.summary import summarise
 from suite.run import record as results
@@ -36,36 +37,36 @@ from suite.settings.protocols import protocols_by_name
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """The device and the data to score with."""
-
-    data: Path | None
-    device_name: str
-    threads: int | None
-    limits: Limits
-
-    def prepared(self, setting: Setting) -> tuple[torch.device, ImageData | None]:
-        """The device, and the images of the setting."""
-        environment.prepare(self.threads)
-        device = environment.choose_device(self.device_name)
-        self.limits.listen()
-        return device, load_images(setting.config, self.data, self.limits)
-
-    def hooks(self, bar: Progress | None) -> Hooks:
-        """How a scoring is stopped and shown."""
-        limits = self.limits
-        return Hooks(stop=limits.reason, at_once=limits.at_once, scoring=ScoringProgress(bar))
+def evaluate_command(options: Evaluate) -> int:
+    """See `Evaluate`; the exit code."""
+    limits = limits_of(options.time_limit)
+    if options.weights is None and options.run is not None:
+        wanted = options.run
+        return limited(limits, lambda: _evaluate_run(wanted, options, limits))
+    if options.weights is None or options.run is not None or options.setting is None:
+        raise UsageError("name a RUN, or --weights FILE and --setting SETTING")
+    setting, path = get_setting(options.setting), options.weights
+    return limited(limits, lambda: _evaluate_weights(setting, path, options, limits))
 
 
-def evaluate_run(
-    wanted: str,
-    names: Sequence[str],
-    registry_root: Path,
-    machine: Machine,
-) -> int:
-    """See `suite.cli.commands.evaluate`; the exit code."""
-    registry = registry_at(registry_root, needed=False)
+def prepared(
+    options: Evaluate | Verify, setting: Setting, limits: Limits
+) -> tuple[torch.device, ImageData | None]:
+    """The device, and the images of the setting."""
+    environment.prepare(options.threads)
+    device = environment.choose_device(options.device)
+    limits.listen()
+    return device, load_images(setting.config, options.data, limits)
+
+
+def hooks(limits: Limits, bar: Progress | None) -> Hooks:
+    """How a scoring is stopped and shown."""
+    return Hooks(stop=limits.reason, at_once=limits.at_once, scoring=ScoringProgress(bar))
+
+
+def _evaluate_run(wanted: str, options: Evaluate, limits: Limits) -> int:
+    names = joined(options.protocols)
+    registry = registry_at(options.results, needed=False)
     record = find_record(registry, wanted)
     setting = get_setting(record.setting)
     method_for(setting, record.method)
@@ -74,7 +75,7 @@ def evaluate_run(
     if checkpoints is not None and not names and not any(checkpoints.glob("*/*.best.pt")):
         log.info("the best-validation weights of %s are not published: left out", record.key)
         protocols = tuple(each for each in protocols if each.checkpoint == "last")
-    device, images = machine.prepared(setting)
+    device, images = prepared(options, setting, limits)
     environment.use_precision(record.config.precision, device)
     with training_bar() as bar:
         request = Request(
@@ -90,44 +91,32 @@ def evaluate_run(
             recorded=True,
             scored_as=record if record.status == "completed" else None,
             checkpoints=checkpoints,
-            hooks=machine.hooks(bar),
+            hooks=hooks(limits, bar),
         )
         outcome = execute(request, registry, images)
     print_outcome(outcome, registry)
     return 1 if outcome.failures else 0
 
 
-def evaluate_weights(
-    path: Path,
-    layout: Layout,
-    setting_id: str,
-    method_name: str,
-    seed: int,
-    names: Sequence[str],
-    machine: Machine,
-) -> int:
-    """See `suite.cli.commands.evaluate`; the exit code."""
-    setting = get_setting(setting_id)
-    method = method_for(setting, method_name)
-    config = setting.recipe(method_name).config
+def _evaluate_weights(setting: Setting, path: Path, options: Evaluate, limits: Limits) -> int:
+    names, name = joined(options.protocols), options.method
+    method, config = method_for(setting, name), setting.recipe(name).config
     if not isinstance(method, FewShotMethod):
         raise UsageError("weights of policies are not taken from elsewhere")
     if method.trained_by or config.images_per_batch:
-        raise UsageError(f"{method_name} is trained as a classifier: it takes no foreign weights")
+        raise UsageError(f"{name} is trained as a classifier: it takes no foreign weights")
     if "best-validation" in names:
         raise UsageError("a file of weights has no best-validation weights beside its own")
-    protocols = [
-        each for each in _protocols(setting, method_name, names) if each.checkpoint == "last"
-    ]
-    found = foreign_params(path, config, layout)
-    device, images = machine.prepared(setting)
-    source = task_source(config, (seed,), device, images)
+    protocols = [each for each in _protocols(setting, name, names) if each.checkpoint == "last"]
+    found = foreign_params(path, config, options.layout)
+    device, images = prepared(options, setting, limits)
+    source = task_source(config, (options.seed,), device, images)
     params = {name: value[None].to(device) for name, value in found.items()}
     with training_bar() as bar:
         for protocol in protocols:
             method.check_protocol(config, protocol)
             what = f"{path.name} [{protocol.name}]"
-            watch = Watch(stop=machine.limits.reason, progress=partial(ScoringProgress(bar), what))
+            watch = Watch(stop=limits.reason, progress=partial(ScoringProgress(bar), what))
             learner = Learner(
                 config=protocol.at_test(config),
                 network=method.network(config, source.train_classes),

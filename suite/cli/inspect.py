@@ -1,4 +1,4 @@
-"""`suite show`, `suite diff`, `suite list --missing` and `suite export`."""
+"""`suite diff`, `suite list --missing` and `suite export`."""
 
 import shlex
 from pathlib import Path
@@ -7,6 +7,7 @@ import msgspec
 from rich.console import Console
 from tabulate import tabulate
 
+from suite.cli.reading import Diff, Export, List
 from suite.cli.registries import registry_at
 from suite.errors import UsageError
 from suite.launch.missing import missing_jobs
@@ -21,12 +22,12 @@ from suite.settings import get_setting
 from suite.stats.verdicts import LEAST_SEEDS
 
 
-def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) -> int:
-    """See `suite.cli.reading.diff`; the exit code."""
-    registry = registry_at(results, needed=False)
-    first, second = (find_record(registry, each) for each in wanted)
+def diff_command(options: Diff) -> int:
+    """See `Diff`; the exit code."""
+    registry = registry_at(options.results, needed=False)
+    first, second = (find_record(registry, each) for each in (options.first, options.second))
     found, score = differing(first, second), difference(first, second)
-    if as_json:
+    if options.json:
         content = {"differing": [vars(each) for each in found], "difference": score}
         print(msgspec.json.format(msgspec.json.encode(content), indent=2).decode())
         return 0
@@ -40,12 +41,13 @@ def show_difference(wanted: tuple[str, str], results: Path, *, as_json: bool) ->
     return 0
 
 
-def show_missing(results: Path, setting: str | None, *, lenient: bool) -> int:
-    """See `suite.cli.reading.list_`; the exit code."""
-    registry = registry_at(results, needed=False, lenient=lenient)
+def show_missing(options: List) -> None:
+    """Print the commands that fill the paper's empty cells, and how many cells those are."""
+    results = options.results
+    registry = registry_at(results, needed=False, lenient=options.lenient)
     rows = judged(collect(map(compact, registry.records())).cells)
-    if setting is not None:
-        chosen = get_setting(setting)
+    if options.setting is not None:
+        chosen = get_setting(options.setting)
         rows = [row for row in rows if row.setting is chosen]
     where = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
     for job in missing_jobs(rows):
@@ -57,22 +59,22 @@ def show_missing(results: Path, setting: str | None, *, lenient: bool) -> int:
         f"at the paper's schedule; a verdict takes {LEAST_SEEDS}"
     )
     Console(stderr=True, highlight=False, soft_wrap=True).print(note, markup=False)
-    return 0
 
 
-def export_registry(target: Path, results: Path, *, curves: bool, lenient: bool) -> int:
-    """See `suite.cli.reading.export`; the exit code."""
-    records = registry_at(results, lenient=lenient).load()
+def export_command(options: Export) -> int:
+    """See `Export`; the exit code."""
+    results, target = options.results, options.target
+    records = registry_at(results, lenient=options.lenient).load()
     if not records:
         raise UsageError(f"{results} holds no records; run one with: suite run SETTING METHOD")
     try:
-        if curves:
+        if options.tensorboard:
             write_curves(records, target)
         else:
-            write_frame(results, target, lenient=lenient)
+            write_frame(results, target, lenient=options.lenient)
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from error
-    if curves:
+    if options.tensorboard:
         print(f"wrote {target}; look at it with: tensorboard --logdir {target}")
         return 0
     print(f"wrote {target}: {len(records)} records")

@@ -112,6 +112,11 @@ class Limits:
         return EXIT_TIME_LIMIT if self._signal is None else 128 + self._signal
 
 
+def limits_of(time_limit: str | None) -> Limits:
+    """What an option says in words, or no time limit."""
+    return Limits(None if time_limit is None else seconds(time_limit))
+
+
 def limited(limits: Limits, command: Callable[[], int]) -> int:
     """Carry out `command`, which `limits` may stop; the exit code."""
     try:

@@ -1,4 +1,4 @@
-"""`suite list` and `suite data`."""
+"""`suite list`."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from suite.cli.reading import List
 from suite.cli.registries import registry_at
 from suite.registry import Record
 from suite.settings import SETTINGS, Setting, get_setting
@@ -25,7 +26,21 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
 
 
-def show_overview(results: Path, *, lenient: bool = False) -> None:
+def list_command(options: List) -> int:
+    """See `List`; the exit code."""
+    if options.missing:
+        # Here, since it imports pandas.
+        from suite.cli.inspect import show_missing
+
+        show_missing(options)
+    elif options.setting is None:
+        _show_overview(options.results, lenient=options.lenient)
+    else:
+        _show_setting(options.setting)
+    return 0
+
+
+def _show_overview(results: Path, *, lenient: bool) -> None:
     """Settings and methods, with the number of seeds that stand in the registry."""
     seeds: dict[tuple[str, str, str], set[int]] = {}
     failed: Counter[str] = Counter()
@@ -83,7 +98,7 @@ def _unfinished(results: Path, records: Sequence[Record], *, lenient: bool) -> I
         yield f"{each.path}: {described(each.entry)}; {told}"
 
 
-def show_setting(setting_id: str) -> None:
+def _show_setting(setting_id: str) -> None:
     """A setting's values and sources, its protocols, the paper's numbers and the footnotes."""
     setting = get_setting(setting_id)
     console = _console()

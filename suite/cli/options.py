@@ -1,10 +1,11 @@
 """The kinds of options that commands share; each shows in `--help` what a user writes.
 
-Those that may be left out say in words what then happens, and have no default to show.
+Those that may be left out say in words what then happens, and have no default to show. A kind that
+means the same wherever it stands has its help here, the others in their command.
 """
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from tyro.conf import UseAppendAction, arg
 
@@ -20,6 +21,32 @@ Seeds = Annotated[
 ]
 Changes = Annotated[
     UseAppendAction[tuple[tuple[str, ...], ...]], arg(name="set", metavar="FIELD=VALUE ...")
+]
+
+Results = Annotated[Path, arg(help="The registry.")]
+Lenient = Annotated[
+    bool, arg(help="Leave bad records out, named in the log, instead of stopping at them.")
+]
+DataFolder = Annotated[
+    MaybePath,
+    arg(help="Folder that holds the data set; by default SUITE_DATA, else a download."),
+]
+Device = Annotated[str, arg(help="auto, cpu or cuda.")]
+Threads = Annotated[MaybeCount, arg(help="CPU threads of torch; by default torch's own choice.")]
+Length = Annotated[
+    Literal["paper", "short"],
+    arg(help="The paper's, or a short one for a look, recorded as shortened."),
+]
+Iterations = Annotated[
+    MaybeCount,
+    arg(
+        help="Meta-iterations; the schedule's by default. Fewer than the paper's are recorded as "
+        "shortened."
+    ),
+]
+TimeLimit = Annotated[
+    MaybeDuration,
+    arg(help="Stop cleanly before so much time has passed, for example 9m or 1h30m."),
 ]
 T = TypeVar("T")
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from suite.cli.travelling import Pack, Unpack
 from suite.errors import UsageError
+from suite.files import expanded
 from suite.outer.snapshot import Training
 from suite.registry import Registry
 from suite.run.packs.archive import opened_pack, write_pack
@@ -20,8 +22,19 @@ _STANDS = {
 }
 
 
-def pack_trainings(target: Path, wanted: Sequence[str], results: Path) -> int:
-    """See `suite.cli.travelling.pack`; the exit code."""
+def pack_command(options: Pack) -> int:
+    """See `Pack`; the exit code."""
+    if options.unfinished:
+        _pack_unfinished(options.names, options.results)
+    elif options.names:
+        _pack_trainings(expanded(options.names[0]), options.names[1:], options.results)
+    else:
+        raise UsageError("name a FILE.pack, or give --unfinished; see: suite pack --help")
+    return 0
+
+
+def _pack_trainings(target: Path, wanted: Sequence[str], results: Path) -> None:
+    """Write them into the file `target`."""
     if target.suffix != _ENDING:
         raise UsageError(f"{target} does not end in {_ENDING}: name the file first, then the runs")
     root = trainings_folder()
@@ -34,11 +47,10 @@ def pack_trainings(target: Path, wanted: Sequence[str], results: Path) -> int:
         f"wrote {target}: {_counted(len(names))}, {size / 1e6:.1f} MB; take them in with: "
         f"suite unpack {target}"
     )
-    return 0
 
 
-def pack_unfinished(wanted: Sequence[str], results: Path) -> int:
-    """See `suite.cli.travelling.pack`; the exit code."""
+def _pack_unfinished(wanted: Sequence[str], results: Path) -> None:
+    """Write them beside the records, and remove those that are finished."""
     registry = Registry(results)
     for each in done(packs_in(results), registry.records()):
         each.path.unlink()
@@ -54,14 +66,13 @@ def pack_unfinished(wanted: Sequence[str], results: Path) -> int:
     print(
         f"{results / FOLDER}: {_counted(len(packs))}, {size / 1e6:.1f} of {MOST_BYTES / 1e6:.0f} MB"
     )
-    return 0
 
 
-def unpack_trainings(source: Path) -> int:
-    """See `suite.cli.travelling.unpack`; the exit code."""
+def unpack_command(options: Unpack) -> int:
+    """See `Unpack`; the exit code."""
     root = trainings_folder()
     busy: list[UsageError] = []
-    with opened_pack(source) as pack:
+    with opened_pack(options.source) as pack:
         # All are looked at before anything is written.
         for entry in pack.entries:
             unpacked(pack, entry)

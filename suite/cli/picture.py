@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from suite.cli.progress import over
+from suite.cli.reading import Picture
 from suite.cli.registries import registry_at
 from suite.errors import UsageError
 from suite.files import atomic_path
@@ -15,17 +16,17 @@ from suite.settings import SETTINGS
 _DRAWN = (".png", ".svg", ".pdf")
 
 
-def draw(wanted: str, target: Path, results: Path, data: Path | None) -> int:
-    """See `suite.cli.reading.picture`; the exit code."""
-    if wanted in SETTINGS:
-        draw_tasks(wanted, target, data)
+def picture_command(options: Picture) -> int:
+    """See `Picture`; the exit code."""
+    if options.run in SETTINGS:
+        _draw_tasks(options.run, options.target, options.data)
     else:
-        draw_run(wanted, target, results)
-    print(f"wrote {target}")
+        _draw_run(options.run, options.target, options.results)
+    print(f"wrote {options.target}")
     return 0
 
 
-def draw_tasks(setting_id: str, target: Path, data: Path | None) -> None:
+def _draw_tasks(setting_id: str, target: Path, data: Path | None) -> None:
     """Write the first test tasks of seed 0 of a setting of images, as a PNG."""
     from suite.data.images import load_image_data
     from suite.data.mosaic import write_tasks
@@ -43,7 +44,7 @@ def draw_tasks(setting_id: str, target: Path, data: Path | None) -> None:
         raise UsageError(f"{target} cannot be written: {error.strerror}") from error
 
 
-def draw_run(wanted: str, target: Path, results: Path) -> None:
+def _draw_run(wanted: str, target: Path, results: Path) -> None:
     """Write what the policy of a record does on test goals."""
     if target.suffix not in _DRAWN:
         raise UsageError(f"{target} does not end in any of: {', '.join(_DRAWN)}")

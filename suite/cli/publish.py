@@ -5,6 +5,7 @@ from pathlib import Path
 
 from suite.cli.checks import method_for
 from suite.cli.registries import registry_at
+from suite.cli.travelling import Publish
 from suite.errors import UsageError
 from suite.registry import Record, Registry
 from suite.registry.find import find_record, home_of
@@ -15,11 +16,11 @@ from suite.settings import METHODS, get_setting
 _SEED = 0
 
 
-def publish_weights(wanted: Sequence[str], results: Path) -> int:
-    """See `suite.cli.travelling.publish`; the exit code."""
-    registry = registry_at(results)
-    if wanted:
-        for each in wanted:
+def publish_command(options: Publish) -> int:
+    """See `Publish`; the exit code."""
+    registry = registry_at(options.results)
+    if options.runs:
+        for each in options.runs:
             record = find_record(registry, each)
             _require_trained(record)
             home = home_of(registry, each).root
@@ -28,7 +29,7 @@ def publish_weights(wanted: Sequence[str], results: Path) -> int:
     missing, too_large = 0, list[str]()
     for record in _of_the_paper(registry):
         try:
-            if line := _told(publish(record, results)):
+            if line := _told(publish(record, options.results)):
                 print(line)
         except NotHere:
             missing += 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -10,10 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from suite.cli import EXIT_FAULT
 from suite.cli.checks import at_least_one, seeds_from_zero
-from suite.cli.limits import Limits, seconds, stopped
+from suite.cli.commands import Reproduce
+from suite.cli.limits import Limits, limited, limits_of
+from suite.cli.options import joined
 from suite.cli.progress import over
 from suite.data.images import load_image_data
-from suite.errors import Stopped, UsageError
+from suite.errors import UsageError
 from suite.launch.grouping import seeds_that_pay
 from suite.launch.local import Relay, run_jobs
 from suite.launch.plans import Job, merged, plan
@@ -21,55 +22,43 @@ from suite.machine import environment
 from suite.settings import ENVIRONMENTS, SETTINGS
 
 
-def reproduce_command(
-    *,
-    name: str,
-    seeds: tuple[int, ...],
-    short: bool,
-    iterations: int | None,
-    settings: tuple[str, ...],
-    methods: tuple[str, ...],
-    data: Path | None,
-    results: Path,
-    jobs_at_once: int | None,
-    time_limit: str | None,
-) -> int:
-    """See `suite.cli.commands.reproduce`; the exit code."""
-    limits = Limits(None if time_limit is None else seconds(time_limit))
+def reproduce_command(options: Reproduce) -> int:
+    """See `Reproduce`; the exit code."""
+    limits = limits_of(options.time_limit)
+    return limited(limits, lambda: _reproduce(options, limits))
+
+
+def _reproduce(options: Reproduce, limits: Limits) -> int:
+    seeds = joined(options.seeds)
     seeds_from_zero(seeds)
-    at_least_one("iterations", iterations)
-    at_least_one("jobs", jobs_at_once)
+    at_least_one("iterations", options.iterations)
+    at_least_one("jobs", options.jobs)
     jobs = plan(
-        name,
+        options.name,
         seeds=seeds or None,
-        iterations=iterations,
-        short=short,
-        settings=settings,
-        methods=methods,
+        iterations=options.iterations,
+        short=options.schedule == "short",
+        settings=joined(options.settings),
+        methods=joined(options.methods),
     )
     device = environment.choose_device("auto")
     jobs = merged(jobs, lambda job: seeds_that_pay(SETTINGS[job.setting].config, device) is None)
     policies = all(job.setting in ENVIRONMENTS for job in jobs)
-    at_once = jobs_at_once or _at_once(policies)
+    at_once = options.jobs or _at_once(policies)
     # Here and not in each job: a missing data set is told once, and decoded once.
     settings_run = (SETTINGS[job.setting] for job in jobs)
     limits.listen()
-    try:
-        with limits.at_once():
-            for dataset in dict.fromkeys(
-                each.config.dataset
-                for each in settings_run
-                if each.config.problem == "classification"
-            ):
-                load_image_data(dataset, root=data, progress=over)
-    except Stopped:
-        return stopped(limits)
-    options = ["--results", str(results)]
-    options += [] if data is None else ["--data", str(data)]
+    with limits.at_once():
+        for dataset in dict.fromkeys(
+            each.config.dataset for each in settings_run if each.config.problem == "classification"
+        ):
+            load_image_data(dataset, root=options.data, progress=over)
+    passed = ["--results", str(options.results)]
+    passed += [] if options.data is None else ["--data", str(options.data)]
     if policies or not torch.cuda.is_available():
-        options += ["--threads", str(_threads(at_once))]
+        passed += ["--threads", str(_threads(at_once))]
     environment.git_state()
-    return run_all(jobs, options, at_once, limits)
+    return run_all(jobs, passed, at_once, limits)
 
 
 def run_all(jobs: list[Job], options: list[str], at_once: int, limits: Limits) -> int:

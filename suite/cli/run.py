@@ -2,16 +2,19 @@
 
 import logging
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 
-from baselines import FewShotMethod, Method
+from baselines import FewShotMethod, Method, method_of
 from baselines.options import options_of, with_options
 from suite.cli.checks import at_least_one, method_for, protocols_named, seeds_from_zero
-from suite.cli.limits import Limits, seconds, stopped
+from suite.cli.commands import Run
+from suite.cli.limits import Limits, limited, limits_of, seconds
+from suite.cli.options import joined
 from suite.cli.progress import ScoringProgress, TrainingProgress, over, training_bar
 from suite.data.images import ImageData, load_image_data
 from suite.errors import Stopped, UsageError, one_line
@@ -29,113 +32,101 @@ from suite.settings.fitting import require_fit, require_plan, shown, unknown
 log = logging.getLogger(__name__)
 
 
-def run_command(
-    *,
-    setting_id: str,
-    method: str,
-    seeds: tuple[int, ...],
-    short: bool,
-    iterations: int | None,
-    changes: tuple[str, ...],
-    protocol_names: tuple[str, ...],
-    data: Path | None,
-    results: Path,
-    device_name: str,
-    threads: int | None,
-    time_limit: str | None,
-    checkpoint_every: str,
-    checkpoints: Path | None,
-    rerun: bool,
-    engine_name: str,
-    seeds_together: int | None,
-    tasks_per_chunk: int | None,
-) -> int:
-    """See `suite.cli.commands.run`; the exit code."""
-    engine = Engine.named(engine_name, tasks_per_chunk)
-    limits = Limits(None if time_limit is None else seconds(time_limit))
-    checkpoint_seconds = seconds(checkpoint_every)
-    setting = get_setting(setting_id)
-    how = method_for(setting, method)
+def run_command(options: Run) -> int:
+    """See `Run`; the exit code."""
+    limits = limits_of(options.time_limit)
+    hooks = Hooks(
+        checkpoint_seconds=seconds(options.checkpoint_every),
+        stop=limits.reason,
+        at_once=limits.at_once,
+    )
+    request = replace(_asked(options), hooks=hooks)
+    limits.listen()
+    return limited(limits, lambda: _run(request, options, limits))
+
+
+def _asked(options: Run) -> Request:
+    """What is asked for, without hooks."""
+    engine = Engine.named(options.engine, options.tasks_per_chunk)
+    setting, name = get_setting(options.setting), options.method
+    method = method_for(setting, name)
+    seeds = joined(options.seeds) if options.seeds else (0,)
     if not seeds:
         raise UsageError("--seeds: name seeds from 0 on")
     seeds_from_zero(seeds)
-    at_least_one("iterations", iterations)
-    at_least_one("seeds-together", seeds_together)
-    at_least_one("tasks-per-chunk", tasks_per_chunk)
-    config, options = changed(setting, how, changes)
-    if short:
-        planned, known = setting.short(method)
+    at_least_one("iterations", options.iterations)
+    at_least_one("seeds-together", options.seeds_together)
+    at_least_one("tasks-per-chunk", options.tasks_per_chunk)
+    changes = [text for each in options.changes for text in each or ("",)]
+    config, own = changed(setting, method, changes)
+    iterations, known = options.iterations, setting.recipe(name).protocols
+    if options.schedule == "short":
+        planned, known = setting.short(name)
         iterations = iterations or planned
-    else:
-        known = setting.recipe(method).protocols
+    schedule = setting.schedule(iterations if METHODS[name].trains else 0, name)
+    require_plan(setting, name, schedule)
+    method = with_options(method.on(schedule), own)
     named = {protocol.name: protocol for protocol in known}
-    schedule = setting.schedule(iterations if METHODS[method].trains else 0, method)
-    require_plan(setting, method, schedule)
-    how = with_options(how.on(schedule), options)
-    protocols = protocols_named(protocol_names, named, f"{setting.id} {method}") or known
-    planned_way = setting.recipe(method).config.n_way
-    if isinstance(how, FewShotMethod) and how.any_way and config.n_way != planned_way:
+    protocols = protocols_named(joined(options.protocols), named, f"{setting.id} {name}") or known
+    planned_way = setting.recipe(name).config.n_way
+    if isinstance(method, FewShotMethod) and method.any_way and config.n_way != planned_way:
         # Training on tasks of other ways changes nothing of the test.
         protocols = tuple(msgspec.structs.replace(each, n_way=planned_way) for each in protocols)
-    environment.prepare(threads)
-    device = environment.choose_device(device_name)
+    environment.prepare(options.threads)
+    device = environment.choose_device(options.device)
     environment.use_precision(config.precision, device)
-    registry = Registry(results)
-    limits.listen()
-    try:
-        images = load_images(config, data, limits)
-    except Stopped:
-        return stopped(limits)
-    seeds = tuple(dict.fromkeys(seeds))
-    at_most = seeds_together or _seeds_together(how, config, device, engine)
-    failures = 0
-    for group in seed_groups(seeds, at_most):
-        if limits.reason():
-            return stopped(limits)
+    return Request(
+        setting=setting,
+        method=name,
+        seeds=tuple(dict.fromkeys(seeds)),
+        options=own,
+        config=config,
+        schedule=schedule,
+        protocols=protocols,
+        device=device,
+        rerun=options.rerun,
+        checkpoints=options.checkpoints,
+        engine=engine,
+    )
+
+
+def _run(request: Request, options: Run, limits: Limits) -> int:
+    setting, failures = request.setting, 0
+    registry = Registry(options.results)
+    images = load_images(request.config, options.data, limits)
+    at_most = options.seeds_together or _seeds_together(request)
+    for group in seed_groups(request.seeds, at_most):
+        if reason := limits.reason():
+            raise Stopped(reason)
+        plural = "seed" if len(group) == 1 else "seeds"
+        label = f"{setting.id} {request.method} {plural} {' '.join(map(str, group))}"
+        length = request.schedule.iterations
         with training_bar() as bar:
-            plural = "seed" if len(group) == 1 else "seeds"
-            label = f"{setting.id} {method} {plural} {' '.join(map(str, group))}"
-            request = Request(
-                setting=setting,
-                method=method,
-                seeds=group,
-                options=options,
-                config=config,
-                schedule=schedule,
-                protocols=protocols,
-                device=device,
-                rerun=rerun,
-                checkpoints=checkpoints,
-                engine=engine,
-                hooks=Hooks(
-                    checkpoint_seconds=checkpoint_seconds,
-                    stop=limits.reason,
-                    at_once=limits.at_once,
-                    progress=TrainingProgress(label, setting.metric, schedule.iterations, bar),
-                    scoring=ScoringProgress(bar),
-                ),
+            hooks = replace(
+                request.hooks,
+                progress=TrainingProgress(label, setting.metric, length, bar),
+                scoring=ScoringProgress(bar),
             )
-            try:
-                outcome = execute(request, registry, images)
-            except Stopped:
-                return stopped(limits)
+            outcome = execute(replace(request, seeds=group, hooks=hooks), registry, images)
         print_outcome(outcome, registry)
         failures += len(outcome.failures)
         for failure in outcome.failures:
-            log.error("%s %s failed: %s", setting.id, method, failure)
+            log.error("%s %s failed: %s", setting.id, request.method, failure)
     return 1 if failures else 0
 
 
-def _seeds_together(method: Method, config: Config, device: torch.device, engine: Engine) -> int:
+def _seeds_together(request: Request) -> int:
+    method = method_of(request.setting, request.method, request.schedule, request.options)
+    config, device = request.config, request.device
     pay = seeds_that_pay(config, device) or sys.maxsize
     by_tasks = config.images_per_batch is None and pay > 1
     if device.type == "cuda" and by_tasks and isinstance(method, FewShotMethod):
-        return min(pay, seeds_that_fit(method, config, device, engine))
+        return min(pay, seeds_that_fit(method, config, device, request.engine))
     return pay
 
 
 def changed(
-    setting: Setting, method: Method, changes: tuple[str, ...]
+    setting: Setting, method: Method, changes: Sequence[str]
 ) -> tuple[Config, dict[str, Any]]:
     """The method's configuration with FIELD=VALUE changes, and those that are of its options.
 

@@ -5,7 +5,9 @@ import tempfile
 from pathlib import Path
 
 from suite.cli.checks import method_for
-from suite.cli.evaluate import Machine
+from suite.cli.commands import Verify
+from suite.cli.evaluate import hooks, prepared
+from suite.cli.limits import Limits, limited
 from suite.errors import CheckpointError, UsageError, one_line
 from suite.machine import environment
 from suite.outer.engine import Engine
@@ -20,24 +22,30 @@ EQUAL, DIFFERS, UNKNOWN = 0, 1, 2
 _CIRCUMSTANCES = ("device", "threads", "engine", "versions", "git_commit")
 
 
-def verify_runs(wanted: tuple[str, ...], results: Path, machine: Machine, *, train: bool) -> int:
-    """See `suite.cli.commands.verify`; the exit code."""
-    registry = Registry(results)
-    codes = [
-        _verify(find_record(registry, each), home_of(registry, each), machine, train=train)
-        for each in wanted
-    ]
-    return DIFFERS if DIFFERS in codes else max(codes)
+def verify_command(options: Verify) -> int:
+    """See `Verify`; the exit code."""
+    if not options.runs:
+        raise UsageError("name a RUN; see: suite list")
+    limits, registry = Limits(None), Registry(options.results)
+
+    def verified() -> int:
+        codes = [
+            _verify(find_record(registry, each), home_of(registry, each), options, limits)
+            for each in options.runs
+        ]
+        return DIFFERS if DIFFERS in codes else max(codes)
+
+    return limited(limits, verified)
 
 
-def _verify(record: Record, registry: Registry, machine: Machine, *, train: bool) -> int:
+def _verify(record: Record, registry: Registry, options: Verify, limits: Limits) -> int:
     name = f"{record.setting} {record.method} seed {record.seed} [{one_line(record.protocol.name)}]"
     if record.status == "failed":
         print(f"{name}: it failed, and has no outcomes to compare")
         return UNKNOWN
     with tempfile.TemporaryDirectory(prefix="suite-verify-") as folder:
         try:
-            found = _again(record, registry, machine, Path(folder), train=train)
+            found = _again(record, registry, Path(folder), options, limits)
         except (UsageError, CheckpointError) as error:
             print(f"{name}: cannot tell: {error} (or here: suite verify RUN --train)")
             return UNKNOWN
@@ -46,7 +54,7 @@ def _verify(record: Record, registry: Registry, machine: Machine, *, train: bool
         return UNKNOWN
     largest, tasks = _difference(record, found)
     if not tasks:
-        how = "trained and scored again" if train else "its weights scored again"
+        how = "trained and scored again" if options.train else "its weights scored again"
         print(f"{name}: equal to the last digit, {how}")
         return EQUAL
     print(f"{name}: {tasks} of {record.protocol.tasks} tasks differ, by {largest:g} at most")
@@ -56,12 +64,13 @@ def _verify(record: Record, registry: Registry, machine: Machine, *, train: bool
 
 
 def _again(
-    record: Record, registry: Registry, machine: Machine, folder: Path, *, train: bool
+    record: Record, registry: Registry, folder: Path, options: Verify, limits: Limits
 ) -> Record | None:
     """The record that the same run gives now; None where it would be another run."""
     setting = get_setting(record.setting)
     method_for(setting, record.method)
-    device, images = machine.prepared(setting)
+    train = options.train
+    device, images = prepared(options, setting, limits)
     engine = Engine().resumed(record.provenance.engine, device) if train else Engine()
     request = Request(
         setting=setting,
@@ -77,7 +86,7 @@ def _again(
         scored_as=None if train else record,
         checkpoints=folder / "checkpoints" if train else scoring_checkpoints(record, registry),
         engine=engine,
-        hooks=machine.hooks(None),
+        hooks=hooks(limits, None),
     )
     environment.use_precision(record.config.precision, device)
     outcome = execute(request, Registry(folder / "results"), images)

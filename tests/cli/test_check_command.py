@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
-import suite.cli.check
+from suite.cli import check as suite_check
 from suite.launch.plans import Job
 from suite.registry.references import read_references, write_references
 
@@ -27,12 +26,11 @@ JOBS = [
 
 COMMITTED = Path(__file__).parents[2] / "results" / "references.json"
 GOLDEN = Path(__file__).parents[1] / "report" / "golden" / "results"
-suite_check = import_module("suite.cli.check")  # the package has a function of that name
 
 
 @pytest.fixture
 def small_jobs(monkeypatch):
-    monkeypatch.setattr(suite.cli.check, "gate_jobs", lambda seeds=(): JOBS)
+    monkeypatch.setattr(suite_check, "gate_jobs", lambda seeds=(): JOBS)
 
 
 def test_no_references(suite, tmp_path):
@@ -93,7 +91,7 @@ def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypa
 def nothing_to_run(small_jobs, monkeypatch, tmp_path):
     """Jobs are cleared for and not run; the code has changes, so that nothing is gone on with."""
     monkeypatch.setattr(suite_check.environment, "code_version", lambda: "abc-dirty")
-    monkeypatch.setattr(suite.cli.check, "run_all", lambda *_: 3)
+    monkeypatch.setattr(suite_check, "run_all", lambda *_: 3)
     write_references(read_references(COMMITTED), tmp_path / "results" / "references.json")
 
 

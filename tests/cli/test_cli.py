@@ -138,7 +138,7 @@ def test_a_fault_of_the_suite_is_neither_a_difference_nor_a_mistake(suite, monke
     def faulty(*_, **__):
         raise KeyError("unforeseen")
 
-    monkeypatch.setattr("suite.cli.report.check", faulty)
+    monkeypatch.setattr("suite.cli.report._check", faulty)
     code, out, err = suite("tables --check")
     assert (code, out) == (70, "")
     assert err.splitlines()[-1] == "KeyError: 'unforeseen'"

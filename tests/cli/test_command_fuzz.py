@@ -1,6 +1,5 @@
 """Whatever is typed: a clear line and exit code 2, or what was asked for; never a traceback."""
 
-import importlib
 import sys
 
 import msgspec
@@ -75,13 +74,12 @@ def test_a_change_of_the_configuration(field, value):
 @pytest.fixture
 def nothing_is_run(monkeypatch):
     """Commands stop where a run would begin."""
-    module = importlib.import_module("suite.cli.run")
 
     def begun(*_):
         raise UsageError("would run")
 
-    monkeypatch.setattr(module, "execute", begun)
-    monkeypatch.setattr(module, "load_images", lambda *_: None)
+    monkeypatch.setattr("suite.cli.run.execute", begun)
+    monkeypatch.setattr("suite.cli.run.load_images", lambda *_: None)
 
 
 @FUZZ

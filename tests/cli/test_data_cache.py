@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from suite.cli.commands import Doctor
 from suite.cli.data import clear_cache, list_cache
-from suite.cli.doctor import examine
+from suite.cli.doctor import doctor_command
 from suite.data.cache import Decoded, cached, data_dir, made
 
 
@@ -74,5 +75,5 @@ def test_an_empty_cache(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_doctor_tells_the_size(capsys: pytest.CaptureFixture[str]) -> None:
     _fill()
-    examine()
+    doctor_command(Doctor())
     assert "data cache   3.0 MB of decoded data, entries: 4" in capsys.readouterr().out

@@ -1,6 +1,5 @@
 """`suite show`, `diff`, `list --missing` and `export`."""
 
-import importlib
 import json
 import shlex
 import sys
@@ -56,16 +55,14 @@ def test_every_missing_command_can_be_given(suite, tmp_path, monkeypatch):
     published = sum(len(setting.paper) for setting in SETTINGS.values())
     assert f"{published} of {published} published numbers" in told
     given = []
-    # By name: `suite.cli.run` is also the function of that command.
-    module = importlib.import_module("suite.cli.run")
-    monkeypatch.setattr(module, "run_command", lambda **named: given.append(named) or 0)
+    monkeypatch.setattr("suite.cli.run.run_command", lambda options: given.append(options) or 0)
     for line in printed.splitlines():
         program, *arguments = shlex.split(line)
         assert program == "suite"
         assert suite(" ".join(arguments))[0] == 0
     wanted = {(key, each.method) for key, setting in SETTINGS.items() for each in setting.paper}
-    assert {(each["setting_id"], each["method"]) for each in given} == wanted
-    assert all(each["seeds"] == (0, 1, 2, 3, 4) for each in given)
+    assert {(each.setting, each.method) for each in given} == wanted
+    assert all(each.seeds == ((0, 1, 2, 3, 4),) for each in given)
 
 
 def test_missing_seeds_only(suite):

@@ -1,21 +1,20 @@
 """Options that take a list: where one is given again, its values are added to those before."""
 
-import inspect
 import typing
 
 import pytest
-from tyro.conf import UseAppendAction
+from tyro.conf import Positional, UseAppendAction
 
-from suite.cli import _COMMANDS
+from suite.cli import COMMANDS
 from suite.cli.options import joined
 
 (APPENDS,) = UseAppendAction[tuple[int, ...]].__metadata__
+(POSITIONAL,) = Positional[str].__metadata__
 LISTS = [
     pytest.param(hint, id=f"{command} {name}")
-    for command, function in _COMMANDS.items()
-    for name, hint in typing.get_type_hints(function, include_extras=True).items()
-    if "tuple[" in str(hint)
-    and inspect.signature(function).parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY
+    for command, (kind, _) in COMMANDS.items()
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items()
+    if "tuple[" in str(hint) and POSITIONAL not in hint.__metadata__
 ]
 
 

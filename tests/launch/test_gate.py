@@ -10,6 +10,7 @@ import torch
 import baselines.few_shot
 import baselines.maml
 import suite.inner.adapt
+from suite.cli.commands import Run
 from suite.cli.run import run_command
 from suite.data.episodes import EpisodeStream
 from suite.data.sinusoid import SinusoidStream
@@ -35,24 +36,21 @@ def run(root: Path, setting: str, method: str = "maml", seeds: tuple[int, ...] =
     (job,) = (job for job in gate_jobs(seeds) if (job.setting, job.method) == (setting, method))
     threads = torch.get_num_threads()
     code = run_command(
-        setting_id=setting,
-        method=method,
-        seeds=seeds,
-        short=job.short,
-        iterations=job.iterations,
-        changes=job.changes,
-        protocol_names=job.protocols,
-        data=None,
-        results=root / "results",
-        device_name="cpu",
-        threads=1,
-        time_limit=None,
-        checkpoint_every="10m",
-        checkpoints=root / "checkpoints",
-        rerun=False,
-        engine_name="eager",
-        seeds_together=None,
-        tasks_per_chunk=None,
+        Run(
+            setting=setting,
+            method=method,
+            seeds=(seeds,),
+            schedule="short" if job.short else "paper",
+            iterations=job.iterations,
+            changes=(job.changes,) if job.changes else (),
+            protocols=(job.protocols,),
+            results=root / "results",
+            device="cpu",
+            threads=1,
+            checkpoint_every="10m",
+            checkpoints=root / "checkpoints",
+            engine="eager",
+        )
     )
     torch.set_num_threads(threads)
     assert code == 0

@@ -2,12 +2,13 @@
 
 import sys
 import time
-from importlib import import_module
 from unittest.mock import MagicMock
 
 import pytest
 import torch
 
+from suite.cli import reproduce
+from suite.cli.commands import Reproduce
 from suite.errors import UsageError
 from suite.launch import local
 from suite.launch.grouping import seed_groups, seeds_that_pay
@@ -170,33 +171,20 @@ def test_what_pays_together():
     ],
 )
 def test_how_many_runs_at_a_time(monkeypatch, tmp_path, gpu, name, at_once, threads):
-    reproduce = import_module("suite.cli.reproduce")  # the package has a function of that name
     asked = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(environment, "cores", lambda: 16)
     monkeypatch.setattr(reproduce, "load_image_data", lambda *_, **__: None)
-    monkeypatch.setattr(reproduce, "Limits", MagicMock())
+    monkeypatch.setattr(reproduce, "limits_of", MagicMock())
     monkeypatch.setattr(
         reproduce, "run_all", lambda jobs, options, count, limits: asked.append((options, count))
     )
-    reproduce.reproduce_command(
-        name=name,
-        seeds=(),
-        short=False,
-        iterations=None,
-        settings=(),
-        methods=(),
-        data=None,
-        results=tmp_path,
-        jobs_at_once=None,
-        time_limit=None,
-    )
+    reproduce.reproduce_command(Reproduce(name=name, results=tmp_path))
     assert asked == [(["--results", str(tmp_path), *threads], at_once)]
 
 
 @pytest.mark.parametrize(("reason", "expected"), [(None, 1), ("stopped by SIGTERM", 143)])
 def test_a_run_that_somebody_else_stops_is_missing(monkeypatch, capsys, reason, expected):
-    reproduce = import_module("suite.cli.reproduce")
     ended = [(JOBS[0], 0), (JOBS[1], 143)]
     monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
     limits = MagicMock(reason=lambda: reason, exit_code=lambda: 143)
@@ -210,7 +198,6 @@ def test_a_run_that_somebody_else_stops_is_missing(monkeypatch, capsys, reason, 
     [((0, 0), 0), ((0, 2), 2), ((2, 2), 2), ((1, 2), 1), ((0, -9), 1), ((70, 2), 70)],
 )
 def test_the_exit_code_is_that_of_the_runs(monkeypatch, codes, expected):
-    reproduce = import_module("suite.cli.reproduce")
     ended = list(zip(JOBS, codes, strict=False))
     monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
     limits = MagicMock(reason=lambda: None)

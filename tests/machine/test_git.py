@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 import suite
-from suite.cli.doctor import examine
+from suite.cli.commands import Doctor
+from suite.cli.doctor import doctor_command
 from suite.errors import RegistryError
 from suite.machine import environment
 from suite.machine.git import GitError, git
@@ -55,7 +56,7 @@ def test_another_owner_is_told_with_the_command_that_mends_it(checkout, monkeypa
     assert (state.commit, state.dirty) == (None, None)
     assert state.unknown.startswith("dubious ownership")
     assert state.unknown.endswith(mend)
-    examine()
+    doctor_command(Doctor())
     assert mend in capsys.readouterr().out
     with pytest.raises(RegistryError, match="dubious ownership"):
         altered(checkout)

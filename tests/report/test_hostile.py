@@ -11,8 +11,9 @@ from make_golden import fail, make_record
 from msgspec import structs
 
 from suite import escape
-from suite.cli.inspect import show_difference
-from suite.cli.show import show_run
+from suite.cli.inspect import diff_command
+from suite.cli.reading import Diff, Show
+from suite.cli.show import show_command
 from suite.registry import Registry, run_key
 from suite.registry.export import write_frame
 from suite.registry.schema import Failure
@@ -87,8 +88,9 @@ def test_a_hostile_text_is_shown_as_text_everywhere(attack, tmp_path, capsys):
         shown += [part for each in differing(found[0], record) for part in vars(each).values()]
     assert not any(map(unprintable, shown))
     for as_json in (False, True):
-        show_run(records[0].key, registry.root, as_json=as_json)
-        show_difference((records[0].key, records[1].key), registry.root, as_json=as_json)
+        first, second = (each.key for each in records[:2])
+        show_command(Show(run=first, results=registry.root, json=as_json))
+        diff_command(Diff(first=first, second=second, results=registry.root, json=as_json))
     assert not unprintable(capsys.readouterr().out)
     write_frame(registry.root, tmp_path / "runs.csv")
     rows = list(csv.reader((tmp_path / "runs.csv").read_text("utf-8").splitlines()))

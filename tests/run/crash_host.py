@@ -6,7 +6,6 @@ at every look, so that checkpoints come after a number of iterations and not of 
 file is written in two halves.
 """
 
-import importlib
 import json
 import mmap
 import os
@@ -19,11 +18,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from suite import cli
+from suite.cli import run as cli_run
 from suite.machine import environment
 from suite.run import supervised, train
-
-# `suite.cli.run` itself is the command of that name.
-cli_run = importlib.import_module("suite.cli.run")
 
 
 class Death:
