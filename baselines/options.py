@@ -91,7 +91,11 @@ def _words(kind: inspect.Type) -> str:
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
             least = f" of at least {kind.min_length}" if kind.min_length else ""
             return f"a list{least}, each {_words(item)}"
-    return "a text"
+        case inspect.TupleType(item_types=kinds):
+            return f"a list of {len(kinds)}: {'; '.join(map(_words, kinds))}"
+        case inspect.StrType():
+            return "a text"
+    return "what its annotation says"
 
 
 def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:

@@ -29,6 +29,7 @@ class Made(Method):
     size: Positive = 5
     sizes: Candidates = (0.5,)
     similarity: Literal["cosine", "l2"] = "cosine"
+    ends: tuple[Count, float] = (1, 0.5)
     folded: bool = True
     limit: int | None = None
     label: str = "a"
@@ -48,6 +49,10 @@ WRONG = {
         "a list of at least 1, each a number, above 0",
     ),
     "similarity": (["l1", 2, None], "one of cosine, l2"),
+    "ends": (
+        [1, (1,), (1, 2, 3), (0, 1)],
+        "a list of 2: a whole number, at least 1, at most 10,000; a number",
+    ),
     "folded": ([0, "yes", None], "true or false"),
     "limit": ([2.5, 2**53 + 1, "none"], "a whole number, or null"),
     "label": ([1, None], "a text"),
@@ -69,6 +74,7 @@ RIGHT = {
     "size": (2, 2.0),
     "sizes": ([1, 0.1], (1.0, 0.1)),
     "similarity": ("l2", "l2"),
+    "ends": ([2, 3], (2, 3.0)),
     "folded": (False, False),
     "limit": (-4, -4),
     "label": ("b\n", "b\n"),
@@ -105,6 +111,14 @@ def test_options_are_told_from_fields_and_have_values_that_fit(method):
     for each in (method, shortened):
         assert with_options(each, options_of(each)) == each
         assert with_options(method, options_of(each)) == each
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_there_are_words_for_what_each_option_can_be(method):
+    for name in options_of(method):
+        with pytest.raises(UsageError, match=f"{name} must be") as caught:
+            with_options(method, {name: {}})
+        assert "annotation" not in str(caught.value)
 
 
 def test_what_is_set_stands_on_a_shortened_schedule_too():
