@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from baselines.distortion import shrunk
 from baselines.least_used import Rule, fresh, used
+from baselines.options import Count, Share
 from baselines.presentations import ONE_SHOT, ByPresentation, by_class, drawn_by, for_queries
 from baselines.unheeded import WITH_OWN_NETWORK
 from suite.data.tasks import TaskBatch
@@ -54,17 +55,17 @@ class Mann(ByPresentation):
         {"units", "heads", "rows", "width", "side"}
         | {"write", "addressed", "least_used", "usage_decay", "optimiser"}
     )
-    units: int = 200
-    heads: int = 4
-    rows: int = 128
-    width: int = 40
-    side: int = 20
+    units: Count = 200
+    heads: Count = 4
+    rows: Count = 128
+    width: Count = 40
+    side: Count = 20
     """The images are shrunk to so many pixels each way."""
     write: Literal["key", "separate"] = "key"
     """What is written: the key itself, as the paper has it, or a vector of its own, as ports do."""
     addressed: Literal["before-write", "after-write"] = "before-write"
     least_used: Literal["all", "one-each"] = "all"
-    usage_decay: float = 0.95
+    usage_decay: Share = 0.95
     optimiser: Literal["adam", "rmsprop"] = "adam"
     """Which takes the outer steps: RMSProp is the paper's, from memory, at a `meta_lr` of 1e-4."""
     distorted_at_test: bool = False

@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from baselines.features import features_of_both, followed
 from baselines.few_shot import FewShotMethod
 from baselines.frozen import frozen_features
+from baselines.options import Positive
 from baselines.unheeded import WITH_EMBEDDING
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
 from suite.models import Network, embedding_network
 from suite.settings import Config, QueryNorm
-from suite.settings.schema import Positive
 
 Similarity = Literal["cosine", "free-query-norm", "l2"]
 

@@ -9,14 +9,16 @@ As in the released code (tensorflow/models, research/learning_to_remember_rare_e
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from msgspec import Meta
 from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.following import follow
 from baselines.key_memory import KeyMemory, cleared, empty, margin_loss, told
+from baselines.options import Count, FromZero, Positive
 from baselines.presentations import ByPresentation, by_class, drawn_by
 from baselines.unheeded import WITH_OWN_NETWORK
 from suite.data.tasks import TaskBatch
@@ -44,17 +46,17 @@ class MemoryModule(ByPresentation):
         | {"memory_size", "among", "margin", "age_noise", "adam_eps"}
     )
     clip_norm: ClassVar[float | None] = 5.0
-    filters: tuple[int, ...] = (64, 64, 128, 128)
+    filters: Annotated[tuple[Count, ...], Meta(min_length=1)] = (64, 64, 128, 128)
     """Of the convolutions; every second one is followed by pooling."""
-    features: int = 256
-    keep: float = 0.3
+    features: Count = 256
+    keep: Annotated[float, Meta(gt=0, le=1)] = 0.3
     """The share of the features that dropout leaves in training."""
-    memory_size: int = 8192
-    among: int = 256
+    memory_size: Count = 8192
+    among: Count = 256
     """In so many slots training looks for the nearest right and the nearest wrong key."""
-    margin: float = 0.1
-    age_noise: float = 8.0
-    adam_eps: float = 1e-4
+    margin: FromZero = 0.1
+    age_noise: FromZero = 8.0
+    adam_eps: Positive = 1e-4
     pixels: Literal["0-255", "ink"] = "0-255"
     """What the network sees: paper as 255 and ink as 0, as released, or ink as 1."""
 

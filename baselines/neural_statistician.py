@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
 from baselines.following import follow
+from baselines.options import Count, Share
 from baselines.statistician_network import (
     Gaussian,
     Sizes,
@@ -33,9 +34,6 @@ from suite.models import Network, Params
 from suite.models.layers import Statistics, normalise, operand_dtype
 from suite.rng import uniform
 from suite.settings import Config, QueryNorm
-
-Count = Annotated[int, Meta(ge=1)]
-Probability = Annotated[float, Meta(ge=0, le=1)]
 
 _FLIPS: tuple[Callable[[Tensor], Tensor], ...] = (
     lambda images: images.mT,
@@ -64,10 +62,10 @@ class NeuralStatistician(FewShotMethod):
     """An iteration."""
     images: Annotated[int, Meta(ge=2)] = 5
     """A set."""
-    keep: Probability = 0.5
+    keep: Share = 0.5
     """The probability with which the posterior of the context sees an image of a set in training;
     it always sees the first."""
-    dilate: Probability = 0.5
+    dilate: Share = 0.5
     """The probability with which the strokes of an image are made thicker in training."""
     epoch: Count = 300
     """Iterations after which the extra weight of the reconstruction is halved; 1 at first."""

@@ -15,9 +15,11 @@ from suite.settings.rules import Rule
 
 Count = Annotated[int, Meta(ge=1, le=10_000)]
 Positive = Annotated[float, Meta(gt=0)]
+FromZero = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 Candidates = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 """Values of which one is chosen."""
-CandidatesFromZero = Annotated[tuple[Annotated[float, Meta(ge=0)], ...], Meta(min_length=1)]
+CandidatesFromZero = Annotated[tuple[FromZero, ...], Meta(min_length=1)]
 
 M = TypeVar("M", bound=Method)
 

@@ -8,10 +8,9 @@ their embedding, a weighted L1 distance (Koch 2015), and every pair of a batch o
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
-from msgspec import Meta
 from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import functional as F
@@ -19,6 +18,7 @@ from torch.nn import functional as F
 from baselines.features import features_of_both, followed
 from baselines.few_shot import FewShotMethod
 from baselines.frozen import embedding, frozen_features, in_parts
+from baselines.options import CandidatesFromZero, Count
 from baselines.unheeded import WITH_EMBEDDING
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner
@@ -26,9 +26,6 @@ from suite.inner.trials import Trials
 from suite.models import Network, Params, embedding_network, feature_count, per_task
 from suite.models.init import torch7
 from suite.settings import Config, Protocol, QueryNorm, Schedule
-from suite.settings.schema import Count
-
-StepSizes = Annotated[tuple[Annotated[float, Meta(ge=0)], ...], Meta(min_length=1)]
 
 _CLASSES, _IMAGES = 16, 4
 """Of a training batch, and of each of its classes."""
@@ -81,7 +78,7 @@ class SiameseNets(FewShotMethod):
     unheeded: ClassVar[frozenset[str]] = WITH_EMBEDDING | {
         *("k_shot", "n_query", "tasks_per_batch", "loss_scale")
     }
-    step_sizes: StepSizes = (0.0, 0.001, 0.01, 0.1)
+    step_sizes: CandidatesFromZero = (0.0, 0.001, 0.01, 0.1)
     """Of tuning to an episode; the best on validation tasks is taken. With 0 nothing is tuned."""
     validation_tasks: Count = 100
 
