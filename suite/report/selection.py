@@ -101,10 +101,15 @@ def curves_of(cell: Cell) -> list[dict[int, float]]:
     return [curve for curve in map(curve_of, cell.records) if curve]
 
 
-def fits_of(cells: Sequence[Cell]) -> tuple[dict[tuple[str, str], Record], str]:
-    """Runs with an example to draw, by protocol and method, and the warning of `shown`.
+Fits = tuple[int, dict[tuple[str, str], Record]]
+"""The place of a test task among a run's examples, and the runs of one seed that have it, by
+protocol and method."""
 
-    All of the lowest seed that every panel of the paper's Figure 2 has a run of; none without one.
+
+def fits_of(cells: Sequence[Cell]) -> tuple[list[Fits], str]:
+    """The test tasks of which every panel of the paper's Figure 2 has an example to draw.
+
+    And the warning of `shown`. Those of the lowest seed stand first.
     """
     wanted = [cell for cell in cells if cell.protocol.name in _FIT_PROTOCOLS]
     chosen, warning = shown([cell for cell in wanted if cell.method in _FIT_METHODS])
@@ -112,10 +117,12 @@ def fits_of(cells: Sequence[Cell]) -> tuple[dict[tuple[str, str], Record], str]:
         (cell.protocol.name, cell.method, record.seed): record
         for cell in chosen
         for record in cell.records
-        if record.examples
     }
     panels = [(protocol, method) for protocol in _FIT_PROTOCOLS for method in _FIT_METHODS]
+    found: list[Fits] = []
     for seed in sorted({seed for _, _, seed in runs}):
         if all((*panel, seed) in runs for panel in panels):
-            return {panel: runs[*panel, seed] for panel in panels}, warning
-    return {}, warning
+            of_seed = {panel: runs[*panel, seed] for panel in panels}
+            tasks = min(len(record.examples) for record in of_seed.values())
+            found += [(task, of_seed) for task in range(tasks)]
+    return found, warning

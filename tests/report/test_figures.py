@@ -5,11 +5,12 @@ from pathlib import Path
 from make_golden import golden_records, make_record
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from msgspec.structs import replace
 
 from suite.report.cells import collect
 from suite.report.figures import FIGURES
 from suite.report.figures.by_step import accuracy_steps, error_steps
-from suite.report.figures.fits import sinusoid_fits
+from suite.report.figures.fits import sinusoid_fits, sinusoid_samples
 from suite.report.figures.plot import Plot, panel_axes
 from suite.report.figures.style import styled
 from suite.report.selection import shown
@@ -34,7 +35,8 @@ def diamonds(axes: Axes) -> int:
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
     records = list(golden_records())
     first = render_figures(records, tmp_path)
-    names = ("accuracy-steps", "learning-curves", "return-steps", "sinusoid-fits", "sinusoid-steps")
+    fits = ("sinusoid-fits", "sinusoid-samples", "sinusoid-steps")
+    names = ("accuracy-steps", "learning-curves", "return-steps", *fits)
     assert sorted(path.name for path in first) == sorted(
         [*(f"{name}.svg" for name in names), "sinusoid-fits.png"]
     )
@@ -89,6 +91,29 @@ def test_fits_have_a_panel_for_each_method_and_number_of_examples() -> None:
 def test_no_fits_where_a_panel_would_be_empty() -> None:
     records = [record for record in golden_records() if record.method != "pretraining"]
     assert sinusoid_fits(collect(records).cells) is None
+    assert sinusoid_samples(collect(records).cells) is None
+
+
+def test_samples_are_the_tasks_after_the_one_of_the_fits() -> None:
+    """Of each seed the first two test tasks are in its record, here with truths of their own."""
+    records = []
+    for record in golden_records():
+        own = [
+            replace(example, truth=(float(record.seed), float(task), 0.0))
+            for example in record.examples
+            for task in range(2)
+        ]
+        records.append(replace(record, examples=tuple(own)))
+    cells = collect(records).cells
+
+    def truths(plot: Plot | None) -> list[tuple[float, float]]:
+        return [tuple(axes.lines[0].get_ydata()[:2]) for axes in drawn(plot)]
+
+    assert truths(sinusoid_fits(cells)) == [(0.0, 0.0)] * 4
+    after = [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]
+    assert truths(sinusoid_samples(cells)) == [each for each in after for _ in range(4)]
+    alone = collect([record for record in records if record.seed == 0]).cells
+    assert truths(sinusoid_samples(alone)) == [(0.0, 1.0)] * 4
 
 
 def test_an_axis_of_accuracies_ends_at_a_hundred() -> None:

@@ -1,4 +1,4 @@
-"""The paper's Figure 2: one sinusoid, the examples given of it, and what was learned from them."""
+"""The paper's Figures 2 and 7: sinusoids, the examples given of them, and what was learned."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from suite.report.cells import Cell
 from suite.report.figures.marks import DIAMOND, scale_y
 from suite.report.figures.plot import Key, Part, Plot, draw_labels
 from suite.report.figures.style import INK, PAPER, TRUTH, colour, label
-from suite.report.selection import fits_of
+from suite.report.selection import Fits, fits_of
 
 _GIVEN: dict[str, Any] = {**DIAMOND, "color": INK, "markeredgecolor": PAPER}
 _TRUTH: dict[str, Any] = {"color": TRUTH, "linewidth": 5.0}
@@ -23,38 +23,64 @@ _STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "1": ("after 1 step", {"linewidth": 1.5, "linestyle": (0, (4, 3))}),
     "10": ("after 10 steps", {}),
 }
+_SAMPLES = 4
 
 
 def sinusoid_fits(cells: Sequence[Cell]) -> Plot | None:
     """The paper's Figure 2: a panel for each number of examples and method, on one scale."""
-    runs, warning = fits_of(cells)
-    if not runs:
+    found, warning = fits_of(cells)
+    if not found:
         return None
-    parts = [
-        Part(
-            title=f"{label(record.method)}, {record.protocol.k_shot} examples",
-            warning=warning,
-            description=_fit_errors(record),
-            draw=partial(_draw_fit, record=record),
-        )
-        for record in runs.values()
-    ]
-    ink = {"color": INK}
-    steps = (Key(label=name, style=ink | style) for name, style in _STEPS.values())
-    truth = Key(label="truth", style=_TRUTH)
     return Plot(
         name="sinusoid-fits",
         title="Sinusoids: a task and its fit",
         lead="One test task, adapted on few examples: the first of the lowest seed that all have.",
-        parts=tuple(parts),
-        keys=(truth, Key(label="examples given", style=_GIVEN), *steps),
+        parts=_parts(found[0], warning),
+        keys=_keys(),
         columns=2,
         one_scale=True,
     )
 
 
-def _draw_fit(axes: Axes, *, record: Record) -> None:
-    example = record.examples[0]
+def sinusoid_samples(cells: Sequence[Cell]) -> Plot | None:
+    """The paper's Figure 7: the same for further tasks, a row each, all on one scale."""
+    found, warning = fits_of(cells)
+    samples = found[1 : 1 + _SAMPLES]
+    if not samples:
+        return None
+    return Plot(
+        name="sinusoid-samples",
+        title="Sinusoids: further tasks and their fits",
+        lead="The next test tasks of the lowest seeds that all have. They are drawn at random.",
+        parts=tuple(part for fits in samples for part in _parts(fits, warning)),
+        keys=_keys(),
+        columns=4,
+        one_scale=True,
+    )
+
+
+def _parts(fits: Fits, warning: str) -> tuple[Part, ...]:
+    task, runs = fits
+    return tuple(
+        Part(
+            title=f"{label(record.method)}, {record.protocol.k_shot} examples",
+            warning=warning,
+            description=_fit_errors(record, task),
+            draw=partial(_draw_fit, record=record, task=task),
+        )
+        for record in runs.values()
+    )
+
+
+def _keys() -> tuple[Key, ...]:
+    ink = {"color": INK}
+    steps = (Key(label=name, style=ink | style) for name, style in _STEPS.values())
+    truth = Key(label="truth", style=_TRUTH)
+    return truth, Key(label="examples given", style=_GIVEN), *steps
+
+
+def _draw_fit(axes: Axes, *, record: Record, task: int) -> None:
+    example = record.examples[task]
     step_size = record.selected.get("step_size", record.config.inner_lr)
     name, tint = label(record.method), colour(record.method)
     axes.plot(example.x, example.truth, **_TRUTH)
@@ -81,12 +107,14 @@ def _fitted(example: Example) -> dict[str, list[float]]:
     }
 
 
-def _fit_errors(record: Record) -> str:
+def _fit_errors(record: Record, task: int) -> str:
     """A sentence on the errors over the inputs that are drawn, to three digits."""
-    truth = np.array(record.examples[0].truth)
+    example = record.examples[task]
+    truth = np.array(example.truth)
     errors = []
-    for step, y in _fitted(record.examples[0]).items():
+    for step, y in _fitted(example).items():
         error = float(np.mean((np.array(y) - truth) ** 2))
         shown = f"{error:.3g}" if math.isfinite(error) else "not finite"
         errors.append(f"{shown} {_STEPS[step][0]}")
-    return f"Seed {record.seed}. Mean squared error over the range drawn: {', '.join(errors)}."
+    head = f"Seed {record.seed}, task {task}. Mean squared error over the range drawn:"
+    return f"{head} {', '.join(errors)}."
