@@ -32,10 +32,10 @@ def conv_feature_count(config: Config) -> int:
     return config.hidden[-1] * int(height // shrink) * int(width // shrink)
 
 
-def conv_weights(config: Config, generator: torch.Generator) -> Params:
+def conv_weights(config: Config, generator: torch.Generator, extra_channels: int = 0) -> Params:
     """Fresh filters of each layer, without a task axis: `conv0.weight`, ..."""
     draw = INITIALISERS[config.weight_init]
-    channels = itertools.pairwise((IMAGE_SHAPE[config.dataset][0], *config.hidden))
+    channels = itertools.pairwise((IMAGE_SHAPE[config.dataset][0] + extra_channels, *config.hidden))
     return {
         f"conv{layer}.weight": draw((n_out, n_in, 3, 3), generator)
         for layer, (n_in, n_out) in enumerate(channels)
@@ -86,18 +86,19 @@ def first_way(config: Config, device: torch.device) -> Way:
     return "separate-products" if products else "separate"
 
 
-def conv_network(config: Config, way: Way | None = None) -> Network:
+def conv_network(config: Config, way: Way | None = None, extra_channels: int = 0) -> Network:
     """3x3 convolution, batch normalisation, ReLU, a few times over, then a linear layer.
 
     `conv-stride` (Omniglot) strides by 2 and ends in a spatial mean; `conv-pool` (mini-ImageNet)
     pools 2x2 after each ReLU and ends flat. `way` is the usual one where none is given, and the
     network then has all of them; those by blocks have no other `statistics` than a batch's own.
+    `extra_channels` widens its images, for a context.
     """
     layers = [f"conv{layer}" for layer in range(len(config.hidden))]
 
     def initial(generator: torch.Generator) -> Params:
         params = {}
-        for name, weight in conv_weights(config, generator).items():
+        for name, weight in conv_weights(config, generator, extra_channels).items():
             params[name] = weight
             params[name.replace("weight", "beta")] = torch.zeros(weight.shape[0])
         head = INITIALISERS[config.head_init]
@@ -138,7 +139,9 @@ def conv_network(config: Config, way: Way | None = None) -> Network:
         features=features,
         adapted=(*weights, *betas, "head.weight", "head.bias"),
         arranged=arranged,
-        alternatives=Ways(of=forward, networks={each: conv_network(config, each) for each in ways}),
+        alternatives=Ways(
+            of=forward, networks={each: conv_network(config, each, extra_channels) for each in ways}
+        ),
     )
 
 

@@ -40,10 +40,10 @@ def mlp_features(config: Config, params: Params, inputs: Tensor, rest: Rest) -> 
 def mlp_network(config: Config, extra_inputs: int = 0) -> Network:
     """Linear layers with ReLU; with batch normalisation (`mlp-bn`) a beta replaces the bias.
 
-    `extra_inputs` widens the input of the regression network, for an oracle.
+    `extra_inputs` widens its input, for an oracle or a context.
     """
     normalised = config.network == "mlp-bn"
-    inputs = math.prod(IMAGE_SHAPE[config.dataset]) if normalised else 1 + extra_inputs
+    inputs = (math.prod(IMAGE_SHAPE[config.dataset]) if normalised else 1) + extra_inputs
     offset = "beta" if normalised else "bias"
     names = [f"layer{layer}" for layer in range(len(config.hidden))]
     rounded = operand_dtype(config)

@@ -223,6 +223,13 @@ FOOTNOTES: dict[str, Footnote] = {
         "Of 8,192 slots those are kept that can be written, and 256.",
         methods=("memory-module",),
     ),
+    "context-vector": Footnote(
+        "MAML whose inner loop adapts a context alone: free inputs beside the data, the same for "
+        "all examples of a task, which are three channels of an image's size for images and five "
+        "numbers for policies (the paper does not say how many). In the authors' first released "
+        "code, for images, the inner step is of all weights; `adapts` names the choice.",
+        methods=("context-vector",),
+    ),
     "sinusoid-lr": Footnote(
         "The inner step size is the default of the authors' code, 0.001, which their published "
         "command uses; the paper prints 0.01. `--set inner_lr=0.01` runs the printed one.",

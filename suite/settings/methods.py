@@ -51,6 +51,12 @@ METHODS: dict[str, MethodEntry] = {
         classification="baselines.fomaml.Fomaml",
         policies="baselines.policies.FomamlPolicy",
     ),
+    "context-vector": MethodEntry(
+        label="context vector",
+        colours=("#7a4a2b", "#cfa07c"),
+        regression="baselines.context_vector.ContextVector",
+        classification="baselines.context_vector.ContextVector",
+    ),
     "fine-tuning": MethodEntry(
         colours=("#6d4bb8", "#b49af2"),
         classification="baselines.fine_tuning.FineTuning",

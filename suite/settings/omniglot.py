@@ -112,7 +112,7 @@ def _setting(
         paper.append(_paper("fomaml", *fomaml, "Reptile paper, arXiv 1803.02999"))
     footnotes = _CONV_FOOTNOTES if conv else _MLP_FOOTNOTES
     if n_way == 5:
-        footnotes += ("omniglot-steps",)
+        footnotes += ("omniglot-steps",) + (("context-vector",) if conv else ())
     return Setting(
         id=f"omniglot-{n_way}way-{k_shot}shot" + ("" if conv else "-mlp"),
         title=f"Omniglot, {n_way}-way {k_shot}-shot" + ("" if conv else ", no convolutions"),

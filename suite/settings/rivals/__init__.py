@@ -9,6 +9,7 @@ from typing import Protocol as Interface
 
 from suite.settings.footnotes import FOOTNOTES
 from suite.settings.rivals import (
+    context_vector,
     mann,
     matching_networks,
     matching_ravi,
@@ -40,6 +41,7 @@ RIVALS: dict[str, Rival] = {
     "neural-statistician": neural_statistician,
     "memory-module": memory_module,
     "meta-learner-lstm": meta_learner_lstm,
+    "context-vector": context_vector,
 }
 """Method to its module, in the order of the paper's table."""
 
