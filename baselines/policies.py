@@ -1,11 +1,15 @@
 """The paper's methods in reinforcement learning: section 5.3, Figures 4 and 5."""
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 from baselines.options import Candidates, Count
 from baselines.policy_method import PolicyMethod
 from suite.inner.loop import Order
+from suite.models import Network
+from suite.models.context import CONTEXT, NUMBERS
+from suite.rl.policy import policy_network
+from suite.settings import Config
 
 _TRAINED = frozenset({"activation"})
 """Whatever is trained has ReLU."""
@@ -29,6 +33,24 @@ class FomamlPolicy(PolicyMethod):
     name: ClassVar[str] = "fomaml"
     order: ClassVar[Order | None] = "first"
     unheeded: ClassVar[frozenset[str]] = _TRAINED
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextPolicy(PolicyMethod):
+    """As MAML, but the policy sees free numbers behind its observations, and the inner step changes
+    those alone: appendix C, Tables 4 and 5; see `baselines.context_vector`."""
+
+    name: ClassVar[str] = "context-vector"
+    order: ClassVar[Order | None] = "second"
+    unheeded: ClassVar[frozenset[str]] = _TRAINED
+    numbers: int = NUMBERS
+    """How many; the paper does not say."""
+    adapts: Literal["context", "everything"] = "context"
+    """What the inner step changes: the context, or all weights beside it."""
+
+    def network(self, config: Config, classes: int) -> Network:
+        network = policy_network(config, informed=False, context=self.numbers)
+        return network if self.adapts == "everything" else replace(network, adapted=(CONTEXT,))
 
 
 @dataclass(frozen=True, kw_only=True)

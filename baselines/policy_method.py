@@ -26,4 +26,5 @@ class PolicyMethod(Method):
     validation_tasks: ClassVar[int] = 20
 
     def network(self, config: Config, classes: int) -> Network:
+        """The policy. Inner steps, in training and at test, change its `adapted` weights."""
         return policy_network(config, informed=self.informed)

@@ -29,13 +29,14 @@ def adapted(
     lr: float,
     order: Order,
     activation: Activation = F.relu,
+    names: tuple[str, ...] | None = None,
 ) -> Params:
-    """The weights (task, ...) after one step of gradient descent on all of them.
+    """The weights (task, ...) after one step of gradient descent on those of `names`, or on all.
 
     `order` as in `suite.inner`: with `none` they are detached.
     """
     loss = policy_loss(batch, activation)
-    steps = inner_loop(loss, params, tuple(params), lr=lr, steps=1, order=order)
+    steps = inner_loop(loss, params, names or tuple(params), lr=lr, steps=1, order=order)
     *_, after = steps
     return {name: value.detach() for name, value in after.items()} if order == "none" else after
 

@@ -1,7 +1,8 @@
 """The Gaussian policy: a mean by a network, a standard deviation that no state changes.
 
 As the authors' `maml_minimal_gauss_mlp_policy.py` has it. Weights carry a leading task axis; the
-inner loop adapts all of them, `log_std` too.
+inner loop adapts all of them, `log_std` too, where a method does not say otherwise. A policy with a
+`context` among its weights sees that behind each observation.
 """
 
 import itertools
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 
 from suite.envs import make_environment
 from suite.models import Network, Params
+from suite.models.context import initial_context, with_context
 from suite.models.init import xavier_uniform
 from suite.models.layers import Statistics, linear, normalise
 from suite.settings import Config
@@ -37,17 +39,19 @@ def initial_policy(
     return params | {"log_std": torch.zeros(actions)}
 
 
-def policy_network(config: Config, *, informed: bool) -> Network:
+def policy_network(config: Config, *, informed: bool, context: int = 0) -> Network:
     """The policy of the environment that `config` names; `informed` widens its input by the goal.
 
-    Its forward pass gives the means of the actions.
+    Its forward pass gives the means of the actions. A `context` of so many numbers stands among its
+    weights.
     """
     environment = make_environment(config.dataset)
     goal = environment.test_goals().shape[1] if informed else 0
-    inputs, actions = environment.observation_size + goal, environment.action_size
+    inputs, actions = environment.observation_size + goal + context, environment.action_size
 
     def initial(generator: torch.Generator) -> Params:
-        return initial_policy(inputs, actions, config.hidden, generator)
+        params = initial_policy(inputs, actions, config.hidden, generator)
+        return params | (initial_context((context,), generator) if context else {})
 
     activation = ACTIVATIONS[config.activation]
 
@@ -71,14 +75,14 @@ def policy_network(config: Config, *, informed: bool) -> Network:
 
 def hidden_units(params: Params, observations: Tensor, activation: Activation = F.relu) -> Tensor:
     """(task, sample, observation) to those of the last hidden layer, (task, sample, unit)."""
-    x = observations
+    x = with_context(params, observations)
     for layer in range(_last_layer(params)):
         x = activation(linear(x, params[f"layer{layer}.weight"], params[f"layer{layer}.bias"]))
     return x
 
 
 def _last_layer(params: Params) -> int:
-    return (len(params) - 1) // 2 - 1
+    return sum(name.endswith(".weight") for name in params) - 1
 
 
 def distribution(

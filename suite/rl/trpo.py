@@ -1,11 +1,14 @@
 """The outer step: TRPO on policies that have adapted, with exact second-order terms.
 
-A task's policy is phi = theta - alpha * gradient L(theta). A vector passes d phi / d theta, which
-is symmetric, by one product with a graph that `suite.inner` keeps. So the meta-gradient is the mean
-over tasks of (d phi / d theta) gradient S(phi), and a Fisher product of v is the mean of
-(d phi / d theta) F(phi) (d phi / d theta) v, where F is the Hessian of the divergence from the old
-policy at that policy itself. No third derivative is ever built. The authors took finite differences
-instead (their `FiniteDifferenceHvp`).
+A task's policy is phi = theta - alpha * gradient L(theta), with J = d phi / d theta. A vector
+passes the transpose of J by one product with a graph that `suite.inner` keeps. So the meta-gradient
+is the mean over tasks of J^T gradient S(phi), and a Fisher product of v is the mean of J^T F(phi) J
+v, where F is the Hessian of the divergence from the old policy at that policy itself. No third
+derivative is ever built. The authors took finite differences instead (their
+`FiniteDifferenceHvp`).
+
+Where the inner step changes all weights, J is symmetric. Where it changes some alone, J v is the
+derivative of the sum of (J^T u) * v in u, which is linear in u.
 """
 
 import math
@@ -59,7 +62,7 @@ class Update:
 
 class Meta:
     """Meta-weights (1, ...) and the two batches: of the policy, and of the adapted policies `old`
-    (task, ...), which `adapt` gives."""
+    (task, ...), which `adapt` gives. The inner step changes the weights of `names`, or all."""
 
     def __init__(
         self,
@@ -69,24 +72,31 @@ class Meta:
         outer: Trajectories,
         lr: float,
         order: Order,
+        names: tuple[str, ...] | None = None,
     ) -> None:
-        self.params, self.lr, self.order = params, lr, order
+        self.params, self.lr, self.order, self.names = params, lr, order, names
         self.inner, self.old, self.outer = inner, old, outer
         self.tasks = len(inner.returns)
         self.steps = inner.steps + (outer.steps if outer is not inner else 0)
 
     @staticmethod
-    def adapt(params: Params, inner: Trajectories, lr: float, order: Order) -> Params:
+    def adapt(
+        params: Params,
+        inner: Trajectories,
+        lr: float,
+        order: Order,
+        names: tuple[str, ...] | None = None,
+    ) -> Params:
         """Each task's weights (task, ...) after its inner step from `params` (1, ...).
 
         Where `lr` is 0 they are the meta-weights, and TRPO is what it is without meta-learning.
         """
         copies = per_task(params, len(inner.returns))
-        return copies if lr == 0.0 else adapted(copies, inner, lr, order)
+        return copies if lr == 0.0 else adapted(copies, inner, lr, order, names=names)
 
     def objective(self, params: Params) -> tuple[float, float]:
         """The surrogate loss and the divergence from the old policies, means over tasks."""
-        after = self.adapt(params, self.inner, self.lr, "none")
+        after = self.adapt(params, self.inner, self.lr, "none", self.names)
         with torch.no_grad():
             loss = surrogate(after, self.old, self.outer).mean()
             away = self._divergence(after, self.old, self.outer).mean()
@@ -95,7 +105,7 @@ class Meta:
     def gradient(self) -> Params:
         """The gradient of the surrogate loss in the meta-weights."""
         params = {name: value.detach().requires_grad_() for name, value in self.params.items()}
-        after = self.adapt(params, self.inner, self.lr, self.order)
+        after = self.adapt(params, self.inner, self.lr, self.order, self.names)
         loss = surrogate(after, self.old, self.outer).mean()
         found = torch.autograd.grad(loss, list(params.values()))
         return dict(zip(params, found, strict=True))
@@ -121,8 +131,14 @@ class Fisher:
         self._before = {name: value.detach().requires_grad_() for name, value in copies.items()}
         still_one = meta.lr == 0.0
         self._after = (
-            self._before if still_one else adapted(self._before, inner, meta.lr, meta.order)
+            self._before
+            if still_one
+            else adapted(self._before, inner, meta.lr, meta.order, names=meta.names)
         )
+        self._symmetric = still_one or set(meta.names or copies) == set(copies)
+        if not self._symmetric:
+            self._any = [torch.zeros_like(value).requires_grad_() for value in copies.values()]
+            self._turned = self._transposed(self._any, create_graph=True)
         at = {name: value.detach().requires_grad_() for name, value in self._after.items()}
         still = {name: value.detach() for name, value in at.items()}
         away = meta._divergence(at, still, outer).sum()
@@ -134,13 +150,23 @@ class Fisher:
         copies = per_task(vector, self.tasks)
         moved = self._through([copies[name] for name in self._before])
         turned = torch.autograd.grad(self._slope, self._at, moved, retain_graph=True)
-        back = self._through(list(turned))
+        back = self._transposed(list(turned))
         return {name: value.mean(0, keepdim=True) for name, value in zip(vector, back, strict=True)}
 
     def _through(self, vectors: list[Tensor]) -> list[Tensor]:
-        """The product with d phi / d theta of each task, which is symmetric for one inner step."""
+        """The product of d phi / d theta of each task with `vectors`."""
+        if self._symmetric:
+            return self._transposed(vectors)
+        return list(torch.autograd.grad(self._turned, self._any, vectors, retain_graph=True))
+
+    def _transposed(self, vectors: list[Tensor], *, create_graph: bool = False) -> list[Tensor]:
+        """The product of the transpose of d phi / d theta of each task with `vectors`."""
         outputs, inputs = list(self._after.values()), list(self._before.values())
-        return list(torch.autograd.grad(outputs, inputs, vectors, retain_graph=True))
+        return list(
+            torch.autograd.grad(
+                outputs, inputs, vectors, retain_graph=True, create_graph=create_graph
+            )
+        )
 
 
 def trpo_step(meta: Meta, region: Region) -> Update:

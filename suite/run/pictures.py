@@ -42,8 +42,9 @@ def draw_policy(record: Record, registry: Registry) -> Figure:
     method = method_of(setting, record.method, record.schedule, record.options)
     if not isinstance(method, PolicyMethod):
         raise UsageError(f"{setting.id} has no policies to draw; its figures: suite report")
-    world = world_of(record.config, informed=method.informed)
-    weights = _weights(record, method.network(record.config, 0), registry)
+    network = method.network(record.config, 0)
+    world = world_of(record.config, informed=method.informed, adapted=network.adapted)
+    weights = _weights(record, network, registry)
     goals = _goals(world.environment)
     policies = list(
         islice(

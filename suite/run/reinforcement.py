@@ -48,6 +48,8 @@ class World:
     """The activation of the policies' hidden units."""
     later_step_share: float = 1.0
     """See `Config.later_step_share`."""
+    adapted: tuple[str, ...] | None = None
+    """The weights that an inner step changes; None for all."""
 
     def sample(
         self, params: Params, goals: Array, slots: int, rng: np.random.Generator
@@ -65,7 +67,7 @@ class World:
         )
 
 
-def world_of(config: Config, *, informed: bool) -> World:
+def world_of(config: Config, *, informed: bool, adapted: tuple[str, ...] | None = None) -> World:
     """The environment that `config` names, on as many threads as torch has."""
     environment = make_environment(config.dataset, threads=torch.get_num_threads())
     return World(
@@ -74,6 +76,7 @@ def world_of(config: Config, *, informed: bool) -> World:
         informed=informed,
         activation=ACTIVATIONS[config.activation],
         later_step_share=config.later_step_share or 1.0,
+        adapted=adapted,
     )
 
 
@@ -83,8 +86,8 @@ class Reinforcement:
     def __init__(self, request: Request, method: PolicyMethod) -> None:
         config = request.config
         self._request, self._method = request, method
-        self._world = world_of(config, informed=method.informed)
         self.network = method.network(config, 0)
+        self._world = world_of(config, informed=method.informed, adapted=self.network.adapted)
 
     def facts(self, index: int) -> DataFacts:
         name = self._request.config.dataset
@@ -180,7 +183,7 @@ def policies_by_step(
         yield policies, batch
         if step < protocol.steps:
             lr = step_size if step == 0 else world.later_step_share * step_size
-            policies = adapted(policies, batch, lr, "none", world.activation)
+            policies = adapted(policies, batch, lr, "none", world.activation, world.adapted)
 
 
 def returns_of(steps: Iterable[tuple[Params, Trajectories]]) -> Tensor:
@@ -245,6 +248,6 @@ class PolicyIteration:
             batch = world.sample(params, slots[None], len(slots), rng)
             return Meta(params, batch, per_task(params, 1), batch, 0.0, "second")
         inner = world.sample(params, goals, config.k_shot, rng)
-        old = Meta.adapt(params, inner, config.inner_lr, "none")
+        old = Meta.adapt(params, inner, config.inner_lr, "none", world.adapted)
         outer = world.sample(old, goals, config.n_query, rng)
-        return Meta(params, inner, old, outer, config.inner_lr, self._order)
+        return Meta(params, inner, old, outer, config.inner_lr, self._order, world.adapted)

@@ -56,6 +56,7 @@ METHODS: dict[str, MethodEntry] = {
         colours=("#7a4a2b", "#cfa07c"),
         regression="baselines.context_vector.ContextVector",
         classification="baselines.context_vector.ContextVector",
+        policies="baselines.policies.ContextPolicy",
     ),
     "fine-tuning": MethodEntry(
         colours=("#6d4bb8", "#b49af2"),

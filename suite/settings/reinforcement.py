@@ -164,6 +164,7 @@ def _setting(
             *("rl-goals", "rl-values", "rl-fisher", "rl-pretraining", "rl-random"),
             *(("rl-navigation",) if setting_id == "point-navigation" else ("rl-bodies",)),
             *(("rl-ant",) if setting_id.startswith("ant") else ()),
+            *(("context-vector",) if "context-vector" in rivals_of(config) else ()),
         ),
         sources=_SOURCES,
         training_versions=_TRAINING_VERSIONS,

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from suite.envs import PointNavigation
+from suite.models.context import CONTEXT, initial_context
 from suite.models.network import per_task
 from suite.rl.policy import initial_policy
 from suite.rl.sampling import sample
@@ -20,15 +21,27 @@ def policy():
 
 
 @pytest.fixture
-def meta(policy):
-    """A function of the order of the inner step."""
+def wider_policy():
+    """With a context of three numbers."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = initial_policy(2 + 3, 2, (6, 5), generator) | initial_context((3,), generator)
+    return {name: value.double()[None] for name, value in drawn.items()}
 
-    def make(order="second"):
+
+@pytest.fixture
+def meta(policy, wider_policy):
+    """A function of the order of the inner step, and of the weights it changes where not all.
+
+    The policy has a context where that is among them.
+    """
+
+    def make(order="second", names=None):
+        params = wider_policy if names and CONTEXT in names else policy
         environment, rng = PointNavigation(), np.random.default_rng(0)
         goals = environment.goals(TASKS, rng)
-        inner = sample(environment, per_task(policy, TASKS), goals, SLOTS, 0.99, rng)
-        old = Meta.adapt(policy, inner, LR, "none")
+        inner = sample(environment, per_task(params, TASKS), goals, SLOTS, 0.99, rng)
+        old = Meta.adapt(params, inner, LR, "none", names)
         outer = sample(environment, old, goals, SLOTS, 0.99, rng)
-        return Meta(policy, inner, old, outer, LR, order)
+        return Meta(params, inner, old, outer, LR, order, names)
 
     return make

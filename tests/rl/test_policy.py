@@ -1,9 +1,12 @@
 """Densities and divergences are torch's own."""
 
+import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
+from baselines.policies import ContextPolicy
 from suite.rl.policy import distribution, divergence, initial_policy, log_density
+from suite.settings import get_setting
 
 
 def policies(seed):
@@ -28,6 +31,24 @@ def test_each_task_has_its_own_network():
             x = x @ params[f"layer{layer}.weight"][task].T + params[f"layer{layer}.bias"][task]
             x = x.relu() if layer < 2 else x
         torch.testing.assert_close(mean[task], x)
+
+
+def test_a_context_stands_behind_every_observation():
+    params = policies(0)
+    told, observations = torch.randn(2, 1).double(), torch.randn(2, 5, 3).double()
+    wanted, _ = distribution(params, torch.cat((observations, told[:, None].expand(2, 5, 1)), 2))
+    found, _ = distribution(params | {"context": told}, observations)
+    torch.testing.assert_close(found, wanted, rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize(("adapts", "everything"), [("context", False), ("everything", True)])
+def test_a_context_policy_adapts_that_alone(adapts, everything):
+    config = get_setting("point-navigation").config
+    network = ContextPolicy(adapts=adapts, numbers=4).network(config, 0)
+    params = network.initial(torch.Generator().manual_seed(0))
+    assert params["context"].shape == (4,)
+    assert params["layer0.weight"].shape == (100, 2 + 4)
+    assert set(network.adapted) == (set(params) if everything else {"context"})
 
 
 def test_the_standard_deviation_has_a_floor():

@@ -11,6 +11,8 @@ from suite.rl.policy import distribution, divergence, log_density
 from suite.rl.trpo import Meta, Region, flat, trpo_step, unflat
 
 LR = 0.5
+NAMES = [None, ("context",), ("layer0.weight", "layer2.bias", "log_std")]
+"""What the inner step changes: all, or some alone."""
 
 
 def one(params, task):
@@ -31,7 +33,8 @@ def adapted_alone(meta, params, task, first_order=False):
     if first_order:
         gradients = [gradient.detach() for gradient in gradients]
     pairs = zip(params.items(), gradients, strict=True)
-    return {name: value - LR * gradient for (name, value), gradient in pairs}
+    stepped = {name: value - LR * gradient for (name, value), gradient in pairs}
+    return params | {name: stepped[name] for name in meta.names or params}
 
 
 def leaves(meta):
@@ -42,9 +45,10 @@ def relative(found, wanted):
     return float(np.abs(found - wanted).max() / np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("names", NAMES)
 @pytest.mark.parametrize("order", ["second", "first"])
-def test_gradient(meta, order):
-    meta = meta(order)
+def test_gradient(meta, order, names):
+    meta = meta(order, names)
     params = leaves(meta)
     loss = 0.0
     for task in range(meta.tasks):
@@ -58,13 +62,25 @@ def test_gradient(meta, order):
     assert relative(flat(meta.gradient()), wanted) < 1e-12
 
 
-def test_the_second_order_matters(meta):
-    assert relative(flat(meta("first").gradient()), flat(meta("second").gradient())) > 1e-3
+@pytest.mark.parametrize("names", NAMES)
+def test_the_second_order_matters(meta, names):
+    first, second = (flat(meta(order, names).gradient()) for order in ("first", "second"))
+    assert relative(first, second) > 1e-3
 
 
+@pytest.mark.parametrize("names", NAMES)
+def test_only_what_is_named_is_adapted(meta, names):
+    meta = meta(names=names)
+    moved = {n for n, v in meta.old.items() if not torch.equal(v, v[:1].expand_as(v))}
+    assert moved == set(names or meta.params)
+    for name in set(meta.params) - moved:
+        torch.testing.assert_close(meta.old[name][:1], meta.params[name], rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("names", NAMES)
 @pytest.mark.parametrize("tasks", [None, 2])
-def test_fisher_product(meta, tasks):
-    meta = meta()
+def test_fisher_product(meta, tasks, names):
+    meta = meta(names=names)
     params = leaves(meta)
     count = tasks or meta.tasks
     away = 0.0

@@ -80,7 +80,7 @@ def test_a_record_of_each_method(registry, method):
         assert (point.before == point.validation_metric) == (method in ("pretraining", "oracle"))
     assert (len(set(rows)) == 1) == (method == "oracle")
     # Navigation ends early at the goal, and a new trajectory begins.
-    batches = {"maml": 2, "fomaml": 2, "random-init": 0}.get(method, 1)
+    batches = {"pretraining": 1, "oracle": 1, "random-init": 0}.get(method, 2)
     steps = 2 * batches * record.config.tasks_per_batch * record.config.k_shot * 100
     assert steps <= record.timing.environment_steps <= 2 * steps
     assert set(record.selected) == ({"step_size"} if method == "pretraining" else set())
@@ -205,8 +205,8 @@ class Recorder:
 def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
     taken = []
 
-    def adapted(policies, batch, lr, order, activation):
-        taken.append((lr, order))
+    def adapted(policies, batch, lr, order, activation, names):
+        taken.append((lr, order, names))
         return policies
 
     monkeypatch.setattr("suite.run.reinforcement.adapted", adapted)
@@ -214,13 +214,19 @@ def test_returns_are_of_their_own_goals_and_steps_shrink(monkeypatch):
         torch.Generator().manual_seed(0)
     )
     params = {name: value[None] for name, value in params.items()}
-    world = World(environment=Recorder(), discount=0.99, informed=False, later_step_share=0.5)
+    world = World(
+        environment=Recorder(),
+        discount=0.99,
+        informed=False,
+        later_step_share=0.5,
+        adapted=("log_std",),
+    )
     goals = np.array([[1.0, 0.0], [2.0, 0.0]])
     (protocol,) = SETTING.protocols
     found = returns_of(policies_by_step(world, params, goals, (0, "test"), protocol, 0.4))
     # Three rewards of a goal's own.
     assert found.tolist() == [[3.0, 6.0]] * 4
-    assert taken == [(0.4, "none"), (0.2, "none"), (0.2, "none")]
+    assert taken == [(lr, "none", ("log_std",)) for lr in (0.4, 0.2, 0.2)]
 
 
 def test_without_mujoco_a_run_names_the_command(registry, monkeypatch):

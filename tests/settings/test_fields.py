@@ -218,7 +218,9 @@ def test_what_is_accepted_can_be_trained(case):
     drawn = network.initial(generator(0, "test"))
     params = {key: value[None].requires_grad_() for key, value in drawn.items()}
     if setting.problem == "policies":
-        outputs = network.forward(params, torch.rand(1, 3, params["layer0.weight"].shape[-1]))
+        context = params["context"].shape[-1] if "context" in params else 0
+        seen = torch.rand(1, 3, params["layer0.weight"].shape[-1] - context)
+        outputs = network.forward(params, seen)
         assert outputs.shape == (1, 3, 2)
         return
     shared = isinstance(trainer, MemoryModule)  # one memory for all tasks of a batch

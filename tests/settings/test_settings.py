@@ -52,7 +52,9 @@ POLICIES = {
 # settings.md 7.3: the paper's Tables 4 and 5.
 TABLES_4_AND_5 = {
     ("point-navigation", "maml"): (-40.41, -11.68, -3.33, -3.23),
+    ("point-navigation", "context-vector"): (-42.42, -13.90, -5.17, -3.18),
     ("cheetah-direction", "maml"): (-50.69, 293.19, 313.48, 315.65),
+    ("cheetah-direction", "context-vector"): (-40.49, -44.08, -38.27, -42.50),
 }
 
 # settings.md 4.2 and 5.2.
