@@ -58,6 +58,15 @@ METHODS: dict[str, MethodEntry] = {
         classification="baselines.context_vector.ContextVector",
         policies="baselines.policies.ContextPolicy",
     ),
+    "multi-task": MethodEntry(regression="baselines.multi_task.MultiTask"),
+    "multi-task-l2": MethodEntry(
+        label="multi-task, weight decay",
+        regression="baselines.multi_task.MultiTaskDecay",
+    ),
+    "multi-task-mean": MethodEntry(
+        label="multi-task, towards the mean",
+        regression="baselines.multi_task.MultiTaskMean",
+    ),
     "fine-tuning": MethodEntry(
         colours=("#6d4bb8", "#b49af2"),
         classification="baselines.fine_tuning.FineTuning",

@@ -70,7 +70,7 @@ SINUSOID = Setting(
     + rival_numbers(_CONFIG),
     recipes=rival_recipes(_CONFIG),
     margin=0.25,
-    footnotes=("sinusoid-lr", "sinusoid-pretraining", "sinusoid-oracle"),
+    footnotes=("sinusoid-lr", "sinusoid-pretraining", "sinusoid-oracle", "multi-task"),
     sources={
         "dataset": "paper 5.1; authors' data_generator.py",
         "network": "paper 5.1",

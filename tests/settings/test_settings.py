@@ -122,6 +122,15 @@ TABLE_2 = {
     ("maml", 1): 0.67,
     ("maml", 5): 0.38,
     ("maml", 10): 0.35,
+    ("multi-task", 1): 4.19,
+    ("multi-task", 5): 3.85,
+    ("multi-task", 10): 3.69,
+    ("multi-task-l2", 1): 7.18,
+    ("multi-task-l2", 5): 5.69,
+    ("multi-task-l2", 10): 5.60,
+    ("multi-task-mean", 1): 2.91,
+    ("multi-task-mean", 5): 2.72,
+    ("multi-task-mean", 10): 2.71,
 }
 
 

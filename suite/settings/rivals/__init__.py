@@ -18,6 +18,7 @@ from suite.settings.rivals import (
     neural_statistician,
     siamese_nets,
 )
+from suite.settings.rivals.multi_task import MULTI_TASK
 from suite.settings.schema import Config, PaperNumber, Recipe
 
 
@@ -42,6 +43,7 @@ RIVALS: dict[str, Rival] = {
     "memory-module": memory_module,
     "meta-learner-lstm": meta_learner_lstm,
     "context-vector": context_vector,
+    **{each.method: each for each in MULTI_TASK},
 }
 """Method to its module, in the order of the paper's table."""
 
