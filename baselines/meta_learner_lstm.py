@@ -15,6 +15,7 @@ from msgspec import Meta
 from torch import Tensor
 
 from baselines.few_shot import FewShotMethod
+from baselines.options import Count
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
@@ -36,7 +37,7 @@ class MetaLearnerLSTM(FewShotMethod):
     )
     clip_norm: ClassVar[float | None] = 0.25
     unheeded: ClassVar[frozenset[str]] = frozenset({"adapt_beta", "inner_lr", "images_per_batch"})
-    units: Annotated[int, Meta(ge=1)] = 20
+    units: Count = 20
     momentum: Annotated[float, Meta(gt=0, le=1)] | None = None
     """How far running averages go towards what an update's batch has; None for what the authors
     chose, 0.9 in 1-shot and 0.95 otherwise."""

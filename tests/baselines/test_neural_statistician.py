@@ -228,11 +228,8 @@ def test_stopped_and_gone_on_it_comes_to_the_same_weights(tmp_path):
     require_alike(*TRAINING.whole_and_in_pieces(1, tmp_path))
 
 
-def test_it_learns(tmp_path, monkeypatch):
-    small = NeuralStatistician(
-        sets=16, epoch=20, filters=(8, 16, 16), units=64, context=32, latent=8
-    )
-    monkeypatch.setattr(neural_statistician, "NeuralStatistician", lambda: small)
+def test_it_learns(tmp_path):
+    small = {"filters": (8, 16, 16), "units": 64, "context": 32, "latent": 8}
     recipe = GLYPHS.recipe(METHOD.name)
     request = Request(
         setting=GLYPHS,
@@ -242,6 +239,7 @@ def test_it_learns(tmp_path, monkeypatch):
         schedule=GLYPHS.schedule(150, METHOD.name),
         protocols=(msgspec.structs.replace(recipe.protocols[0], tasks=40, n_query=3),),
         device=torch.device("cpu"),
+        options={"sets": 16, "epoch": 20, **small},
     )
     images = load_image_data("glyphs", root=None)
     ((_, record),) = execute(request, Registry(tmp_path / "results"), images).written
