@@ -67,7 +67,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format and types: ruff, mypy --strict."""
+    """Check style, format and types: ruff, mypy --strict (of all but tests/**/test_*.py)."""
     python = environment(session)
     session.run(python, "-m", "ruff", "check", ".")
     session.run(python, "-m", "ruff", "format", "--check", ".")

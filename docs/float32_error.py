@@ -59,9 +59,9 @@ def main(setting: str, draws: int) -> None:
         for way in WAYS:
             found = gradient(config, way, weights, batch, torch.float32)
             errors[way].append(float((found - exact).norm() / exact.norm()))
-    for way, found in errors.items():
-        low, middle, high = statistics.quantiles(found, n=4)
-        print(f"| {setting} | {way} | {low:.1e} | {middle:.1e} | {high:.1e} | {max(found):.1e} |")
+    for way, row in errors.items():
+        low, middle, high = statistics.quantiles(row, n=4)
+        print(f"| {setting} | {way} | {low:.1e} | {middle:.1e} | {high:.1e} | {max(row):.1e} |")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Small embeddings in float64, random tasks for them, and the same by plain modules."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import torch
-from plain_classifier import PlainClassifier, plain
 from torch import Tensor
 
 from baselines import FewShotMethod
@@ -12,12 +12,13 @@ from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.settings import Config, get_setting
 from suite.settings.datasets import IMAGE_SHAPE
+from tests.baselines.plain_classifier import PlainClassifier, plain
 
 EPSILON = 1e-6
 GLYPHS = get_setting("glyphs-5way-1shot")
 
 
-def config_for(method: FewShotMethod, **changes) -> Config:
+def config_for(method: FewShotMethod, **changes: Any) -> Config:
     config = GLYPHS.recipe(method.name).config
     return msgspec.structs.replace(config, **{"hidden": (4, 4, 4, 4)} | changes)
 
@@ -39,7 +40,7 @@ def _noise(value: Tensor, generator: torch.Generator) -> Tensor:
     return torch.rand(value.shape, generator=generator, dtype=torch.double)
 
 
-def random_tasks(config: Config, *, tasks: int, seed: int = 1, **changes) -> TaskBatch:
+def random_tasks(config: Config, *, tasks: int, seed: int = 1, **changes: Any) -> TaskBatch:
     """In which nothing of an image is told by its class but its brightness."""
     config = msgspec.structs.replace(config, **changes)
     generator = torch.Generator().manual_seed(seed)

@@ -1,5 +1,8 @@
 """MANN as the paper writes it: one task, step by step, head by head and row by row."""
 
+import functools
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -36,14 +39,18 @@ def step_of_one(
         torch.stack([key @ row / (key.norm() * row.norm() + 1e-8) for row in compared]).softmax(0)
         for key in keys
     ]
-    readings = [sum(looks[row] * after[row] for row in range(count)) for looks in looked]
+    readings = [total(looks[row] * after[row] for row in range(count)) for looks in looked]
     touched = [
-        sum(looks[row].detach() for looks in looked)
-        + sum(torch.as_tensor(write[row]).detach() for write in writes)
+        total(looks[row].detach() for looks in looked)
+        + total(torch.as_tensor(write[row]).detach() for write in writes)
         for row in range(count)
     ]
     usage = rule.usage_decay * usage + torch.stack(touched)
     return torch.stack(after), torch.stack(looked), usage, torch.stack(readings)
+
+
+def total(terms: Iterable[Tensor]) -> Tensor:
+    return functools.reduce(Tensor.add, terms)
 
 
 class Loop:

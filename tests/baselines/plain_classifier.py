@@ -49,9 +49,12 @@ class PlainClassifier(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """Weights and running averages by the suite's names."""
         layer = "conv" if self.convolutional else "layer"
-        found = {"head.weight": self.head.weight, "head.bias": self.head.bias}
+        found: dict[str, Tensor] = {
+            "head.weight": self.head.weight,
+            "head.bias": self.head.bias,
+        }
         for number, (linear, norm) in enumerate(zip(self.linears, self.norms, strict=True)):
-            found[f"{layer}{number}.weight"] = linear.weight
+            found[f"{layer}{number}.weight"] = linear.get_parameter("weight")
             for name, part in PARTS.items():
                 found[f"{layer}{number}.{name}"] = getattr(norm, part)
         return found

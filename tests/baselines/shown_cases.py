@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,13 @@ from suite.outer.snapshot import initial as initial_of
 from suite.outer.state import TrainingState, stack
 from suite.run.train import Hooks, initial_snapshot, train
 from suite.settings import Config, Schedule, get_setting
+from tests.in_double import InDouble, doubled
 
 CPU = torch.device("cpu")
 EAGER = Engine(kind="eager")
 
 
-def config_for(method: str, **changes) -> Config:
+def config_for(method: str, **changes: Any) -> Config:
     """The recipe of the method in glyphs, with changes."""
     return replace(get_setting("glyphs-5way-1shot").recipe(method).config, **changes)
 
@@ -42,24 +44,6 @@ def drawings() -> ImageData:
         fingerprint="0",
         warnings=(),
     )
-
-
-def doubled(batch: TaskBatch) -> TaskBatch:
-    return batch.changed(lambda value: value.double() if value.is_floating_point() else value)
-
-
-@dataclass(frozen=True)
-class InDouble:
-    """A stream whose pixels are in float64."""
-
-    stream: object
-
-    @property
-    def keys(self):
-        return self.stream.keys
-
-    def batch(self, *asked) -> TaskBatch:
-        return doubled(self.stream.batch(*asked))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +82,14 @@ class Run:
         stream = self.source.streams("train")
         return doubled(stream.batch(number * tasks, tasks, config.k_shot, config.n_query))
 
-    def go(self, state: TrainingState | None = None, **hooks: Callable) -> TrainingState:
+    def go(self, state: TrainingState | None = None, **hooks: Any) -> TrainingState:
         """Train to the end, from the start where there is no state."""
         state = state or self.from_snapshots(self.fresh())
-        streams = (InDouble(self.source.streams(part)) for part in ("train", "validation"))
+        train_tasks, validation = map(self.source.streams, ("train", "validation"))
+        streams = InDouble(train_tasks), InDouble(validation)
         schedule = Schedule(name="shortened", iterations=self.iterations, validate_every=self.every)
         learner = self.learner(state)
-        train(self.method, learner, schedule, tuple(streams), state, Hooks(**hooks), EAGER)
+        train(self.method, learner, schedule, streams, state, Hooks(**hooks), EAGER)
         return state
 
 

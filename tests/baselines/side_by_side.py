@@ -13,12 +13,14 @@ from suite.data.images import ImageData
 from suite.data.source import task_source
 from suite.errors import Stopped
 from suite.inner.learner import Learner
+from suite.models import Network
 from suite.outer.engine import Engine
 from suite.outer.snapshot import Snapshot
 from suite.outer.state import TrainingState, stack, unstack
 from suite.run import checkpoint
 from suite.run.train import Hooks, initial_snapshot, train
 from suite.settings import DATA_SETS, Config, Schedule
+from tests.in_double import InDouble
 
 CPU = torch.device("cpu")
 
@@ -26,29 +28,16 @@ CPU = torch.device("cpu")
 def noise(name: str) -> ImageData:
     """Random images in the shape of a data set, a few of each class."""
     entry = DATA_SETS[name]
+    assert entry.classes is not None
+    assert entry.shape is not None
     classes, rng = sum(entry.classes), np.random.default_rng(0)
     return ImageData(
         name=name,
-        images=rng.integers(0, 256, (classes, 8, *entry.shape), dtype=np.uint8),
+        images=rng.integers(0, 256, (classes, 8, *entry.shape), np.uint8),
         classes=tuple(f"class{number:04}" for number in range(classes)),
         fingerprint="0",
         warnings=(),
     )
-
-
-@dataclass(frozen=True)
-class InDouble:
-    """A stream whose pixels are in float64."""
-
-    stream: object
-
-    @property
-    def keys(self) -> tuple[int, ...]:
-        return self.stream.keys
-
-    def batch(self, *asked):
-        drawn = self.stream.batch(*asked)
-        return drawn.changed(lambda value: value.double() if value.is_floating_point() else value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +62,13 @@ class Training:
         with pytest.raises(Stopped):
             self._trained([seed], self._start([seed]), hooks)
         saved = checkpoint.load(path, initial_snapshot(self._network, seed))
+        assert saved is not None
         assert 0 < saved.iteration < self.iterations
         (pieces,) = self._trained([seed], self._stacked([saved]))
         return whole, pieces
 
     @property
-    def _network(self):
+    def _network(self) -> Network:
         return self.method.network(self.config, 0)
 
     def _start(self, seeds: Sequence[int]) -> TrainingState:
@@ -99,13 +89,13 @@ class Training:
         self, seeds: Sequence[int], state: TrainingState, hooks: Hooks | None = None
     ) -> list[Snapshot]:
         source = task_source(self.config, seeds, CPU, noise(self.config.dataset))
-        streams = [source.streams(name) for name in ("train", "validation")]
+        streams = source.streams("train"), source.streams("validation")
         if next(iter(state.params.values())).dtype == torch.double:
-            streams = [InDouble(stream) for stream in streams]
+            streams = InDouble(streams[0]), InDouble(streams[1])
         learner = Learner(config=self.config, network=self._network, params=state.params)
         schedule = Schedule(name="shortened", iterations=self.iterations, validate_every=1)
         engine = Engine(kind="eager")
-        train(self.method, learner, schedule, tuple(streams), state, hooks or Hooks(), engine)
+        train(self.method, learner, schedule, streams, state, hooks or Hooks(), engine)
         return unstack(state)
 
 

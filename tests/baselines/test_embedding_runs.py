@@ -5,7 +5,6 @@ from dataclasses import replace as replace_fields
 import msgspec
 import pytest
 import torch
-from embedding_cases import GLYPHS, config_for, learner_for, random_tasks
 
 from baselines import method_of
 from baselines.matching_networks import MatchingNetworks
@@ -22,6 +21,7 @@ from suite.run.execute import execute
 from suite.run.request import Request
 from suite.run.train import Hooks, train
 from suite.settings import Schedule
+from tests.baselines.embedding_cases import GLYPHS, config_for, learner_for, random_tasks
 
 METHODS = [MatchingNetworks(), RaviMatching(), SiameseNets()]
 NAMES = [method.name for method in METHODS]

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from cases import NETWORKS, config_for, learner_for, random_tasks
-from plain_classifier import plain
 from torch.nn import functional as F
 
 from baselines import tuning
 from baselines.fine_tuning import FineTuning
 from suite.inner.trials import Trials
 from suite.settings import Schedule, get_setting
+from tests.baselines.cases import NETWORKS, config_for, learner_for, random_tasks
+from tests.baselines.plain_classifier import plain
 
 LR, DECAY = 0.05, 0.1
 

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from cases import NETWORKS, config_for, learner_for, random_tasks
-from plain_classifier import plain
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch.nn import functional as F
@@ -13,6 +11,8 @@ from baselines import frozen, logistic
 from baselines.linear_head import LinearHead
 from baselines.logistic import NotFitted, fit_logistic
 from baselines.nearest_neighbour import NearestNeighbour
+from tests.baselines.cases import NETWORKS, config_for, learner_for, random_tasks
+from tests.baselines.plain_classifier import plain
 
 
 def plain_features(learner, seed, x):

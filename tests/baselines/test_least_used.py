@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from least_used_reference import step_of_one
 
 from baselines.least_used import Memory, Rule, fresh, used
+from tests.baselines.least_used_reference import step_of_one
 
 TASKS, HEADS, ROWS, WIDTH = 3, 2, 6, 4
 RULES = [

@@ -9,8 +9,6 @@ from typing import get_args, get_type_hints
 import msgspec
 import pytest
 import torch
-from least_used_reference import Loop
-from shown_cases import Run, config_for, doubled, drawings, stop_after
 from torch.nn import functional as F
 
 from baselines.mann import Mann
@@ -21,6 +19,8 @@ from suite.outer.state import unstack
 from suite.run import checkpoint
 from suite.settings import get_setting
 from suite.settings.protocols import protocols_by_name
+from tests.baselines.least_used_reference import Loop
+from tests.baselines.shown_cases import Run, config_for, doubled, drawings, stop_after
 
 SMALL = {"units": 12, "heads": 2, "rows": 9, "width": 5, "side": 6}
 VARIANTS = [

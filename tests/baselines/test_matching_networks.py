@@ -4,20 +4,20 @@ import math
 
 import pytest
 import torch
-from embedding_cases import (
-    config_for,
-    finite_difference,
-    learner_for,
-    of_seed,
-    plain_embedding,
-    random_tasks,
-)
 from torch.nn import functional as F
 
 from baselines.matching_networks import (
     MatchingNetworks,
     class_log_probabilities,
     similarity_of,
+)
+from tests.baselines.embedding_cases import (
+    config_for,
+    finite_difference,
+    learner_for,
+    of_seed,
+    plain_embedding,
+    random_tasks,
 )
 
 CONFIG = config_for(MatchingNetworks(), k_shot=2, n_query=3, tasks_per_batch=2)

@@ -4,14 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from embedding_cases import (
-    config_for,
-    finite_difference,
-    learner_for,
-    of_seed,
-    plain_embedding,
-    random_tasks,
-)
 from torch.nn import functional as F
 
 from baselines.matching_ravi import RaviMatching
@@ -20,6 +12,14 @@ from suite.outer.snapshot import initial as initial_of
 from suite.outer.state import stack, unstack
 from suite.run.train import Hooks, train
 from suite.settings import Schedule
+from tests.baselines.embedding_cases import (
+    config_for,
+    finite_difference,
+    learner_for,
+    of_seed,
+    plain_embedding,
+    random_tasks,
+)
 
 METHOD = RaviMatching()
 PLAIN = RaviMatching(fce=False, dropout=0.0)

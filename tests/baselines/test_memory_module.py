@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 import pytest
 import torch
 from msgspec.structs import replace as changed
-from shown_cases import Run, config_for, drawings, stop_after
 from torch.nn import functional as F
 
 from baselines import key_memory
@@ -17,6 +16,7 @@ from suite.outer.snapshot import weights_sha256
 from suite.outer.state import unstack
 from suite.run import checkpoint
 from suite.settings import get_setting
+from tests.baselines.shown_cases import Run, config_for, drawings, stop_after
 
 SMALL = {"filters": (3, 3, 4, 4), "features": 8}
 FEW = {"tasks_per_batch": 4, "k_shot": 2}

@@ -6,9 +6,6 @@ import math
 import msgspec
 import pytest
 import torch
-from cases import random_tasks
-from plain_classifier import plain
-from side_by_side import Training, require_alike
 from torch.nn import functional as F
 
 from baselines import meta_learner_lstm
@@ -20,6 +17,9 @@ from suite.registry import Registry
 from suite.run.execute import execute
 from suite.run.request import Request
 from suite.settings import get_setting
+from tests.baselines.cases import random_tasks
+from tests.baselines.plain_classifier import plain
+from tests.baselines.side_by_side import Training, require_alike
 
 METHOD = MetaLearnerLSTM(units=5)
 SETTINGS = ["miniimagenet-5way-1shot", "glyphs-5way-1shot"]

@@ -6,7 +6,6 @@ import itertools
 import msgspec
 import pytest
 import torch
-from side_by_side import Training, require_alike
 
 from baselines import neural_statistician
 from baselines.neural_statistician import NeuralStatistician
@@ -18,6 +17,7 @@ from suite.registry import Registry
 from suite.run.execute import execute
 from suite.run.request import Request
 from suite.settings import get_setting
+from tests.baselines.side_by_side import Training, require_alike
 
 GLYPHS = get_setting("glyphs-5way-1shot")
 METHOD = NeuralStatistician(

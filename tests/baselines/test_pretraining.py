@@ -4,8 +4,6 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from cases import CLASSES, NETWORKS, config_for, learner_for
-from plain_classifier import plain
 from torch.nn import functional as F
 
 from baselines.linear_head import LinearHead
@@ -17,20 +15,12 @@ from suite.outer.state import stack, unstack
 from suite.run.train import Hooks, train
 from suite.settings import Schedule
 from suite.settings.datasets import IMAGE_SHAPE
+from tests.baselines.cases import CLASSES, NETWORKS, config_for, learner_for
+from tests.baselines.plain_classifier import plain
+from tests.in_double import InDouble
 
 SEEDS = (0, 3)
 SIZE = 9
-
-
-class InDouble:
-    """A labelled stream whose pixels are in float64."""
-
-    def __init__(self, stream):
-        self._stream, self.keys = stream, stream.keys
-
-    def batch(self, *asked):
-        drawn = self._stream.batch(*asked)
-        return drawn.changed(lambda value: value.double() if value.is_floating_point() else value)
 
 
 def stream_for(config):

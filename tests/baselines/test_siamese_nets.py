@@ -4,7 +4,12 @@ import math
 
 import pytest
 import torch
-from embedding_cases import (
+from torch.nn import functional as F
+
+from baselines.siamese_nets import SiameseNets, class_scores, pair_losses
+from suite.inner.trials import Trials
+from suite.settings import get_setting
+from tests.baselines.embedding_cases import (
     GLYPHS,
     config_for,
     finite_difference,
@@ -13,11 +18,6 @@ from embedding_cases import (
     plain_embedding,
     random_tasks,
 )
-from torch.nn import functional as F
-
-from baselines.siamese_nets import SiameseNets, class_scores, pair_losses
-from suite.inner.trials import Trials
-from suite.settings import get_setting
 
 METHOD = SiameseNets()
 CONFIG = config_for(METHOD, k_shot=2, n_query=3)

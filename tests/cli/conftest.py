@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from suite.cli import main
 
 
 @pytest.fixture(autouse=True)
-def own_process_settings(monkeypatch, tmp_path):
+def own_process_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Each test in its own folder; signals and threads are as they were."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     handlers = {number: signal.getsignal(number) for number in numbers}
@@ -25,7 +27,9 @@ def own_process_settings(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def suite(monkeypatch, capsys):
+def suite(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str], tuple[int, str, str]]:
     """Run `suite ARGUMENTS`: exit code, stdout, stderr."""
 
     def call(arguments: str) -> tuple[int, str, str]:
@@ -33,6 +37,7 @@ def suite(monkeypatch, capsys):
         with pytest.raises(SystemExit) as left:
             main()
         captured = capsys.readouterr()
+        assert isinstance(left.value.code, int)
         return left.value.code, captured.out, captured.err
 
     return call

@@ -6,9 +6,9 @@ from functools import partial
 from http.server import ThreadingHTTPServer
 
 import pytest
-from mirror import Handler, Mirror
 
 from suite.data import download
+from tests.data.mirror import Handler, Mirror
 
 
 @pytest.fixture

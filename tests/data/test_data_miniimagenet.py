@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-import mini_copies
 import numpy as np
 import pytest
 import torch
-from mini_copies import EXPECTED, N_IMAGES, jpeg, names, pixels
 from PIL import Image
 
 from suite.data.decoding import Picture, decode
@@ -23,6 +21,8 @@ from suite.data.source import task_source
 from suite.errors import DataError
 from suite.files import cache_dir
 from suite.settings import DATA_SETS, get_setting
+from tests.data import mini_copies
+from tests.data.mini_copies import EXPECTED, N_IMAGES, jpeg, names, pixels
 
 T = TypeVar("T")
 TRAIN, VAL, TEST = (EXPECTED.parts[part][0] for part in ("train", "val", "test"))

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from mirror import Mirror
 from PIL import Image
 
 from suite.data import download, omniglot
@@ -20,6 +19,7 @@ from suite.data.omniglot import PARTS, find_copy, load_omniglot, shrink
 from suite.errors import DataError
 from suite.files import cache_dir
 from suite.settings import DATA_SETS
+from tests.data.mirror import Mirror
 
 T = TypeVar("T")
 SPLIT = DATA_SETS["omniglot"].classes

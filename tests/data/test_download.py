@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-import mini_copies
 import pytest
-from mini_copies import EXPECTED
-from mirror import Mirror
 
 from suite.data import download as module
 from suite.data.download import fetch, received
@@ -17,6 +14,9 @@ from suite.errors import DataError
 from suite.files import cache_dir
 from suite.settings import DATA_SETS
 from suite.settings.downloads import Download
+from tests.data import mini_copies
+from tests.data.mini_copies import EXPECTED
+from tests.data.mirror import Mirror
 
 T = TypeVar("T")
 Publish = Callable[..., Path]

@@ -5,13 +5,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import mini_copies
 import pytest
 
 from suite.data import omniglot
 from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.data.unreadable import remedy
 from suite.errors import DataError
+from tests.data import mini_copies
 
 BAD = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 TOLD = r"^cannot read \S+.* \(.+\): its disk or mount has failed; when that is back, give the same"

@@ -9,9 +9,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import mini_copies
 import pytest
-from mini_copies import EXPECTED, names
 from PIL import Image
 
 from suite.data.decoding import Picture, decode
@@ -19,6 +17,8 @@ from suite.data.miniimagenet import files as mini_files
 from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.data.omniglot import load_omniglot
 from suite.errors import DataError
+from tests.data import mini_copies
+from tests.data.mini_copies import EXPECTED, names
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 105 105\n%%EndComments\nshowpage\n%%EOF\n"
 

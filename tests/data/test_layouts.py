@@ -5,14 +5,14 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import mini_copies
 import pytest
-from mini_copies import EXPECTED
 from test_hostile_images import _omniglot
 
 from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.data.omniglot import PARTS, load_omniglot
 from suite.errors import DataError
+from tests.data import mini_copies
+from tests.data.mini_copies import EXPECTED
 
 
 @pytest.fixture(autouse=True)

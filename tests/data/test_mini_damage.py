@@ -6,10 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import mini_copies
 import numpy as np
 import pytest
-from mini_copies import EXPECTED, N_IMAGES, names
 
 from suite.data import cache
 from suite.data.images import ImageData, load_image_data
@@ -18,6 +16,8 @@ from suite.data.miniimagenet.copies import find_copy
 from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.errors import DataError
 from suite.files import cache_dir
+from tests.data import mini_copies
+from tests.data.mini_copies import EXPECTED, N_IMAGES, names
 
 TRAIN, VAL, TEST = (EXPECTED.parts[part][0] for part in ("train", "val", "test"))
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-import mini_copies
 import numpy as np
 import pytest
-from mini_copies import EXPECTED
 
 from suite.data.miniimagenet.reader import load_miniimagenet
 from suite.data.miniimagenet.unpickling import Refused, load_plain
 from suite.errors import DataError
+from tests.data import mini_copies
+from tests.data.mini_copies import EXPECTED
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from make_golden import fail, make_record
 from msgspec import structs
 
 from suite.registry import Record
 from suite.registry.schema import Failure
+from tests.report.make_golden import fail, make_record
 
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
 

@@ -232,7 +232,7 @@ def _curve(
     rng: np.random.Generator, setting: Setting, iterations: int, level: float
 ) -> tuple[CurvePoint, ...]:
     start = 3.5 if setting.metric.name == "mse" else 0.2
-    points = np.linspace(0, iterations, 7)[1:] if iterations else []
+    points = np.linspace(0, iterations, 7)[1:] if iterations else np.empty(0)
     values = [
         level + (start - level) * float(np.exp(-4 * at / iterations)) * rng.uniform(0.8, 1.2)
         for at in points

@@ -4,7 +4,6 @@ import math
 
 import msgspec
 import pytest
-from make_golden import make_record
 from msgspec.structs import replace
 
 from suite.errors import RegistryError
@@ -17,6 +16,7 @@ from suite.report.tables.notes import method_label
 from suite.report.tables.text import NOTHING
 from suite.settings import get_setting
 from suite.stats import ci95_seeds, ci95_tasks
+from tests.report.make_golden import make_record
 
 
 def test_mean_and_both_intervals_of_three_seeds() -> None:

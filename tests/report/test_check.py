@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 import pytest
-from make_golden import make_record
 from msgspec.structs import replace
 
 from suite.launch.gate import MARGINS
@@ -23,6 +22,7 @@ from suite.report.check import (
     seed_scores,
 )
 from suite.report.verdicts import judged
+from tests.report.make_golden import make_record
 
 SETTING = "glyphs-5way-1shot"
 SINUSOID = "sinusoid"

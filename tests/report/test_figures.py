@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from make_golden import golden_records, make_record
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from msgspec.structs import replace
@@ -15,6 +14,7 @@ from suite.report.figures.plot import Plot, panel_axes
 from suite.report.figures.style import styled
 from suite.report.selection import shown
 from suite.report.write import render_figures
+from tests.report.make_golden import golden_records, make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
 

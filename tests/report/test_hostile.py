@@ -7,7 +7,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from make_golden import fail, make_record
 from msgspec import structs
 
 from suite import escape
@@ -19,6 +18,7 @@ from suite.registry.export import write_frame
 from suite.registry.schema import Failure
 from suite.report import render_overview, render_page, render_tables
 from suite.report.record import describe, differing
+from tests.report.make_golden import fail, make_record
 
 ATTACKS = (
     "x\n# owned\n",

@@ -7,8 +7,6 @@ from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
-from hostile import HOSTILE, hostile_records
-from make_golden import GOLDEN, golden_records, make_record
 from matplotlib.figure import Figure
 from msgspec import structs
 
@@ -22,6 +20,8 @@ from suite.report.figures.style import COLOURS, styled
 from suite.report.page.canvas import svg
 from suite.report.page.forest import row_id
 from suite.report.verdicts import judged, numbers
+from tests.report.hostile import HOSTILE, hostile_records
+from tests.report.make_golden import GOLDEN, golden_records, make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from hostile import HOSTILE, hostile_records
-from make_golden import golden_records
 
 from suite.registry import Registry
 from suite.report import write_report
+from tests.report.hostile import HOSTILE, hostile_records
+from tests.report.make_golden import golden_records
 
 sync = pytest.importorskip("playwright.sync_api", reason="no playwright: install the extra dev")
 

@@ -1,9 +1,8 @@
 """The brief table: every cell that has runs, and a paper's number only beside a reproduction."""
 
-from make_golden import golden_records
-
 from suite.report import render_overview
 from suite.report.cells import collect
+from tests.report.make_golden import golden_records
 
 
 def test_every_cell_has_a_line_and_shortened_runs_say_so():

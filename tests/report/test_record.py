@@ -1,10 +1,10 @@
 """What is said of one record, and of two."""
 
 import pytest
-from make_golden import make_record
 from msgspec import structs
 
 from suite.report.record import describe, difference, differing
+from tests.report.make_golden import make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
 

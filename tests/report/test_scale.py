@@ -3,12 +3,12 @@
 import time
 
 import pytest
-from make_golden import make_record
 from msgspec import structs
 
 from suite.registry import Registry, run_key
 from suite.registry.store import encode
 from suite.report import write_report
+from tests.report.make_golden import make_record
 
 MANY = 10_000
 # Beside other tests and on a slow machine; ten seconds are the aim.

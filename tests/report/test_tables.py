@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from make_golden import GOLDEN, fail, golden_records, make_record
 
 from suite.registry import Record, Registry
 from suite.report import render_tables, write_report
+from tests.report.make_golden import GOLDEN, fail, golden_records, make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from make_golden import make_record
 from msgspec import structs
 
 from suite.launch.missing import missing_jobs
@@ -14,6 +13,7 @@ from suite.report.tables.table1 import render_table1
 from suite.report.verdicts import judged, render_summary
 from suite.settings import SETTINGS
 from suite.settings.footnotes import FOOTNOTES
+from tests.report.make_golden import make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
 

@@ -1,12 +1,15 @@
 """What the tests of reinforcement learning share: two small batches of navigation, in float64."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from suite.envs import PointNavigation
+from suite.inner.loop import Order
+from suite.models import Params, per_task
 from suite.models.context import CONTEXT, initial_context
-from suite.models.network import per_task
 from suite.rl.policy import initial_policy
 from suite.rl.sampling import sample
 from suite.rl.trpo import Meta
@@ -15,13 +18,13 @@ TASKS, SLOTS, LR = 3, 2, 0.5
 
 
 @pytest.fixture
-def policy():
+def policy() -> Params:
     drawn = initial_policy(2, 2, (6, 5), torch.Generator().manual_seed(0))
     return {name: value.double()[None] for name, value in drawn.items()}
 
 
 @pytest.fixture
-def wider_policy():
+def wider_policy() -> Params:
     """With a context of three numbers."""
     generator = torch.Generator().manual_seed(0)
     drawn = initial_policy(2 + 3, 2, (6, 5), generator) | initial_context((3,), generator)
@@ -29,13 +32,13 @@ def wider_policy():
 
 
 @pytest.fixture
-def meta(policy, wider_policy):
+def meta(policy: Params, wider_policy: Params) -> Callable[..., Meta]:
     """A function of the order of the inner step, and of the weights it changes where not all.
 
     The policy has a context where that is among them.
     """
 
-    def make(order="second", names=None):
+    def make(order: Order = "second", names: tuple[str, ...] | None = None) -> Meta:
         params = wider_policy if names and CONTEXT in names else policy
         environment, rng = PointNavigation(), np.random.default_rng(0)
         goals = environment.goals(TASKS, rng)

@@ -20,7 +20,9 @@ from typing import Any
 from suite import cli
 from suite.cli import run as cli_run
 from suite.machine import environment
+from suite.outer.state import TrainingState
 from suite.run import supervised, train
+from suite.run.evaluate import evaluate
 
 
 class Death:
@@ -64,20 +66,22 @@ def live(job: dict[str, Any]) -> None:
     note = mmap.mmap(os.open(job["note"], os.O_RDWR), 8)
 
     class Noting(cli_run.TrainingProgress):  # type: ignore[misc, name-defined]
-        def __call__(self, state: train.TrainingState) -> None:
+        def __call__(self, state: TrainingState) -> None:
             struct.pack_into("q", note, 0, state.iteration)
             super().__call__(state)
-
-    evaluate = supervised.evaluate
 
     def scoring(*arguments: Any) -> Any:
         sys.audit("crash.score")
         return evaluate(*arguments)
 
-    Path.write_bytes = write_in_halves  # type: ignore[method-assign, assignment]
-    cli_run.TrainingProgress = Noting  # type: ignore[attr-defined]
-    supervised.evaluate = scoring
-    train.time = ticking()  # type: ignore[assignment]
+    replaced: tuple[tuple[object, str, object], ...] = (
+        (Path, "write_bytes", write_in_halves),
+        (cli_run, "TrainingProgress", Noting),
+        (supervised, "evaluate", scoring),
+        (train, "time", ticking()),
+    )
+    for owner, name, own in replaced:
+        setattr(owner, name, own)
     sys.argv = ["suite", *job["arguments"]]
     sys.addaudithook(Death(job["kind"], job["below"], job["after"]))
     cli.main()

@@ -10,7 +10,7 @@ from suite.files import cache_dir
 
 
 @pytest.fixture
-def runs(tmp_path, monkeypatch) -> Path:
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where trainings are saved in a cache of its own."""
     monkeypatch.setenv("SUITE_CACHE", str(tmp_path / "cache"))
     return cache_dir() / "runs"

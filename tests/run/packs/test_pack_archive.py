@@ -9,13 +9,13 @@ import zipfile
 
 import pytest
 import torch
-from made_trainings import NAME, save, snapshot, training
 
 from suite.errors import UsageError
 from suite.run.packs import archive
 from suite.run.packs.archive import opened_pack, write_pack
 from suite.run.packs.trainings import saved_in, unpacked
 from suite.run.sealed import sealed, unsealed
+from tests.run.packs.made_trainings import NAME, save, snapshot, training
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from filelock import FileLock
-from made_trainings import NAME, NETWORK, save, snapshot, training
 
 from suite.errors import CheckpointError, UsageError
 from suite.registry import Registry
@@ -15,6 +14,7 @@ from suite.run.packs.trainings import described, locked, saved_in, slug, take
 from suite.run.resume import Run, resumed
 from suite.run.sealed import sealed, unsealed
 from suite.run.train import initial_snapshot
+from tests.run.packs.made_trainings import NAME, NETWORK, save, snapshot, training
 
 
 def packed(tmp_path, iteration, whose=None, seed=0):

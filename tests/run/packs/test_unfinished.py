@@ -5,7 +5,6 @@ from dataclasses import replace
 import msgspec
 import pytest
 import torch
-from made_trainings import NAME, save, snapshot, training
 
 from suite.errors import UsageError
 from suite.registry import Registry
@@ -16,6 +15,7 @@ from suite.run.packs.unfinished import FOLDER, done, packs_in, put, take_in
 from suite.run.request import Request
 from suite.run.train import Hooks, Stopped
 from suite.settings import get_setting
+from tests.run.packs.made_trainings import NAME, save, snapshot, training
 
 ITERATIONS, HALF = 24, 13
 

@@ -1,0 +1,1 @@
+"""Tests of the suite; helpers are imported as `tests.FOLDER.NAME`."""
