@@ -27,6 +27,8 @@ PEERS = ("torchopt==0.7.3", "jax==0.10.2", "glfw==2.11.0", "imageio==2.38.1")
 SOURCE_PEER = "learn2learn==0.2.0"
 PEERS_FOLDER = Path("build", "peers")
 QUICKSTART = Path("build", "quickstart")
+COUNTER = ROOT / ".ci" / "coverage"
+COVERED = ROOT / "build" / "coverage"
 
 
 def environment(session: nox.Session) -> str:
@@ -60,9 +62,17 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, two processes at a time."""
-    parallel = ("-n", "2", "--dist", "worksteal")
-    session.run(environment(session), "-m", "pytest", *parallel, *session.posargs)
+    """Run the tests, two processes at a time; without arguments, say what they cover."""
+    python, parallel = environment(session), ("-n", "2", "--dist", "worksteal")
+    if session.posargs:
+        session.run(python, "-m", "pytest", *parallel, *session.posargs)
+        return
+    shutil.rmtree(COVERED, ignore_errors=True)
+    COVERED.mkdir(parents=True)
+    path = os.pathsep.join(filter(None, (str(COUNTER), os.environ.get("PYTHONPATH"))))
+    own = {"SUITE_COVERAGE": str(COVERED), "PYTHONPATH": path}
+    session.run(python, "-m", "pytest", *parallel, env=own)
+    session.run(python, str(COUNTER / "summary.py"), str(COVERED))
 
 
 @nox.session
