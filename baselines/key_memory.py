@@ -74,10 +74,10 @@ def margin_loss(
     return F.relu(best(~right) - best(right) + margin) - margin
 
 
-def told(
+def taught(
     memory: KeyMemory, queries: Tensor, labels: Tensor, noise: Tensor
 ) -> tuple[Tensor, KeyMemory]:
-    """The answers to the queries, and the memory after it was told their labels.
+    """The answers to the queries, and the memory after it was taught their labels.
 
     Answers and `labels` are (memory, query). Where an answer is right, its key moves to the middle
     between itself and the query; else query and label replace the oldest slot. `noise`,

@@ -38,7 +38,7 @@ _ORDER, _DISTORTION = 0, 1
 
 @dataclass(frozen=True, kw_only=True)
 class Episode:
-    """Images in the order in which they are shown, and what the network is told of labels."""
+    """Images in the order in which they are shown, and the labels that the network sees."""
 
     inputs: Tensor  # (task, step, pixel+way): an image, and the label before it as one of n
     labels: Tensor  # (task, step) int64
@@ -163,8 +163,8 @@ class Mann(ByPresentation):
         images = images[torch.arange(tasks, device=images.device)[:, None], order].flatten(0, 1)
         moves = (2.0 * drawn(_DISTORTION, 3 * steps) - 1.0).view(-1, 3) * float(distorted)
         small = shrunk(images, self.side, _TURN * moves[:, 0], _SHIFT * moves[:, 1:])
-        told = F.one_hot(labels, n_way).to(small)
-        before = F.pad(told[:, :-1], (0, 0, 1, 0))
+        named = F.one_hot(labels, n_way).to(small)
+        before = F.pad(named[:, :-1], (0, 0, 1, 0))
         inputs = torch.cat((small.view(tasks, steps, -1), before), dim=-1)
         places = labels.argsort(dim=1, stable=True).unflatten(1, (n_way, -1))
         return Episode(inputs=inputs, labels=labels, places=places.movedim(2, 0))

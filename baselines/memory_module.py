@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.following import follow
-from baselines.key_memory import KeyMemory, cleared, empty, margin_loss, told
+from baselines.key_memory import KeyMemory, cleared, empty, margin_loss, taught
 from baselines.options import Count, FromZero, Positive
 from baselines.presentations import ByPresentation, by_class, drawn_by
 from baselines.unheeded import WITH_OWN_NETWORK
@@ -163,7 +163,7 @@ class MemoryModule(ByPresentation):
         among = min(self.among, memory.ages.shape[1])
         losses = margin_loss(memory, queries, labels, among=among, margin=self.margin)
         noise = self._noise(memory, keys[:, 0], shown[:, 0])
-        answers, after = told(memory, queries.detach(), labels, noise)
+        answers, after = taught(memory, queries.detach(), labels, noise)
         length = self.iterations_per_batch(config)
         moved = _named(after) | {_SHOWN: ((shown + 1) % length).to(queries)}
         moving = follow(params, moved).repeat_interleave(tasks)
@@ -183,7 +183,7 @@ class MemoryModule(ByPresentation):
             queries = shared_outputs(learner, now[:, None])  # (task, 1, feature)
             memory = memory or empty(queries, tasks, self.slots(length), config.n_way)
             noise = self._noise(memory, keys, turn)
-            answers, memory = told(memory, queries, classes[:, None].to(queries), noise)
+            answers, memory = taught(memory, queries, classes[:, None].to(queries), noise)
             said.append(answers.long())
         shape = (-1, config.n_way)
         by_turn, of_class = torch.cat(said, dim=1).unflatten(1, shape), order.unflatten(1, shape)

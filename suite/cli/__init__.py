@@ -54,9 +54,9 @@ _DESCRIPTION = (
     f"maml-suite {__version__}: regenerate every number of MAML (Finn, Abbeel, Levine, 2017). "
     "Start with: suite list. "
     "Exit codes: 0 done; 1 a run failed, or what was checked differs; 2 a mistake in the command, "
-    "bad input, too little memory, a disk or device that failed, or it cannot be told; 3 the time "
-    "limit was reached; 70 a fault of the suite itself, with a traceback; 129, 130 or 143 stopped "
-    "by SIGHUP, Ctrl-C or SIGTERM."
+    "bad input, too little memory, a disk or device that failed, or there is no telling; 3 the "
+    "time limit was reached; 70 a fault of the suite itself, with a traceback; 129, 130 or 143 "
+    "stopped by SIGHUP, Ctrl-C or SIGTERM."
 )
 
 

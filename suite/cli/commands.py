@@ -117,7 +117,7 @@ class Evaluate:
     weights: MaybePath = None
     """An .npz, .safetensors or state dict, .pt; `suite.models.foreign` names what is understood."""
     layout: Literal["auto", "torch", "tensorflow"] = "auto"
-    """Of kernels and flattened features; by default told by the names."""
+    """Of kernels and flattened features; by default the names say it."""
     setting: MaybeName = None
     """Of the weights: see `suite list`."""
     method: str = "maml"
@@ -138,7 +138,7 @@ class Verify:
 
     The weights must be those of the record, in the cache or published beside it (`suite publish`).
     Nothing is written to the registry. Exit codes: 0 equal to the last digit, 1 an outcome
-    differs, 2 that cannot be told.
+    differs, 2 there is no telling.
     """
 
     runs: Positional[Annotated[tuple[str, ...], arg(metavar="RUN...", help_behavior_hint="")]]

@@ -73,4 +73,4 @@ def _data(name: str, entry: DataSet) -> str:
     except (SuiteError, OSError) as error:
         return str(error)
     wanted = size(entry.download.size) + (f", {size(here)} of it received" if here else "")
-    return found or f"not here; fetch it ({wanted}), or be told how to, with: suite data {name}"
+    return found or f"not here; fetch it ({wanted}), or see how, with: suite data {name}"

@@ -79,8 +79,8 @@ class Limits:
         For what can be cut off anywhere, as nothing is, or it removes what is half written.
         """
         alarm = signal.signal(signal.SIGALRM, self._note_alarm)
-        told = sys.unraisablehook
-        sys.unraisablehook = lambda dropped: None if dropped.exc_type is _Now else told(dropped)
+        hook = sys.unraisablehook
+        sys.unraisablehook = lambda dropped: None if dropped.exc_type is _Now else hook(dropped)
         try:
             try:
                 self._at_once = True
@@ -97,7 +97,7 @@ class Limits:
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)
             signal.signal(signal.SIGALRM, alarm)
-            sys.unraisablehook = told
+            sys.unraisablehook = hook
 
     def reason(self) -> str | None:
         """Why to stop now, in words; None to go on."""

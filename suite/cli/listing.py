@@ -92,10 +92,10 @@ def _unfinished(results: Path, records: Sequence[Record], *, lenient: bool) -> I
     packs = list(packs_in(results, lenient=lenient))
     finished = done(packs, records)
     for each in packs:
-        told = "its record stands; remove it with: suite pack --unfinished"
+        note = "its record stands; remove it with: suite pack --unfinished"
         if each not in finished:
-            told = "suite run goes on from it"
-        yield f"{each.path}: {described(each.entry)}; {told}"
+            note = "suite run goes on from it"
+        yield f"{each.path}: {described(each.entry)}; {note}"
 
 
 def _show_setting(setting_id: str) -> None:

@@ -35,8 +35,8 @@ def publish_command(options: Publish) -> int:
             missing += 1
         except TooLarge as error:
             too_large.append(str(error))
-    for told in too_large:
-        print(told)
+    for line in too_large:
+        print(line)
     print(f"{missing} records of seed {_SEED} have weights that are not in the cache")
     return 0
 

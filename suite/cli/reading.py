@@ -122,7 +122,7 @@ class Check:
 
     The scores of short runs are compared with references by Welch's one-sided test and a margin,
     and the verdicts on the registry with those of the release. Exit codes: 0 passed, 1 a score or
-    a verdict has moved, 2 that cannot be told. With GITHUB_ACTIONS=true it annotates the commit.
+    a verdict has moved, 2 there is no telling. With GITHUB_ACTIONS=true it annotates the commit.
     It takes 0.4 GB of memory beside its runs.
     """
 

@@ -45,7 +45,7 @@ def _reproduce(options: Reproduce, limits: Limits) -> int:
     jobs = merged(jobs, lambda job: seeds_that_pay(SETTINGS[job.setting].config, device) is None)
     policies = all(job.setting in ENVIRONMENTS for job in jobs)
     at_once = options.jobs or _at_once(policies)
-    # Here and not in each job: a missing data set is told once, and decoded once.
+    # Here and not in each job: a missing data set is named once, and decoded once.
     settings_run = (SETTINGS[job.setting] for job in jobs)
     limits.listen()
     with limits.at_once():

@@ -23,7 +23,7 @@ from suite.machine import environment
 from suite.outer.engine import Engine
 from suite.parsing import NotJson, parsed
 from suite.registry import Record, Registry
-from suite.run.execute import Outcome, execute
+from suite.run.execute import Executed, execute
 from suite.run.request import Request
 from suite.run.train import Hooks
 from suite.settings import METHODS, Config, Setting, get_setting
@@ -178,7 +178,7 @@ def load_images(config: Config, data: Path | None, limits: Limits) -> ImageData 
     return images
 
 
-def print_outcome(outcome: Outcome, registry: Registry) -> None:
+def print_outcome(outcome: Executed, registry: Registry) -> None:
     for record in outcome.standing:
         print(f"{_line(record)} (stands already: {registry.path(record)})")
     for path, record in outcome.written:

@@ -58,8 +58,8 @@ def _verify(record: Record, registry: Registry, options: Verify, limits: Limits)
         print(f"{name}: equal to the last digit, {how}")
         return EQUAL
     print(f"{name}: {tasks} of {record.protocol.tasks} tasks differ, by {largest:g} at most")
-    for told in _circumstances(record, found):
-        print(f"  {told}")
+    for line in _circumstances(record, found):
+        print(f"  {line}")
     return DIFFERS
 
 

@@ -49,7 +49,7 @@ _TO_SCORE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Executed:
     """The records of a request: those that stood and those that were written now."""
 
     standing: list[Record]
@@ -67,10 +67,10 @@ class _Job:
     registry: Registry
     started: str
     changed_options: tuple[str, ...]
-    outcome: Outcome
+    outcome: Executed
 
 
-def execute(request: Request, registry: Registry, images: ImageData | None) -> Outcome:
+def execute(request: Request, registry: Registry, images: ImageData | None) -> Executed:
     """Run what does not stand in the registry yet.
 
     A method that starts from another's training has that one run first, which is then recorded too.
@@ -90,7 +90,7 @@ def execute(request: Request, registry: Registry, images: ImageData | None) -> O
     request.engine.check(request.device)
     trainer = trainer_of(request.setting, method, request.schedule)
     domain = _domain(request, method, trainer, images)
-    outcome = Outcome(standing=[], written=[], failures=[])
+    outcome = Executed(standing=[], written=[], failures=[])
     runs = look_up(request, method, trainer, domain.facts, registry)
     if method.trained_by and any(run.pending for run in runs):
         before = replace(request, method=method.trained_by, options={}, rerun=False)

@@ -57,8 +57,8 @@ def require_fit(
                 f"{shown(own[name])}; leave it out, or change one of: {listed}"
             )
         require({name: rule}, values)
-    if told := _apart(setting, unheeded, values):
-        raise UsageError(told)
+    if reason := _apart(setting, unheeded, values):
+        raise UsageError(reason)
 
 
 def require_plan(
@@ -73,8 +73,8 @@ def require_plan(
                 f"report_step={protocol.report_step}: protocol {shown(protocol.name)} takes "
                 f"{protocol.steps} steps"
             )
-        if told := _too_many(setting, protocol.k_shot, protocol.n_query):
-            raise UsageError(told)
+        if reason := _too_many(setting, protocol.k_shot, protocol.n_query):
+            raise UsageError(reason)
 
 
 def require(rules: Mapping[str, Rule], values: Mapping[str, Any]) -> None:
@@ -99,8 +99,8 @@ def _apart(setting: Setting, unheeded: frozenset[str], values: Mapping[str, Any]
     k_shot, n_query, every = values["k_shot"], values["n_query"], values["fisher_every"]
     layers = len(values["hidden"])
     images = images_of(setting)
-    if told := _too_many(setting, k_shot, n_query):
-        return told
+    if reason := _too_many(setting, k_shot, n_query):
+        return reason
     if values["rotations"] and values["rotated_classes"]:
         return (
             "rotations=true and rotated_classes=true: a class is turned for each task, or each "

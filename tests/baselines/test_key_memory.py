@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from baselines.key_memory import UNUSED, KeyMemory, cleared, empty, margin_loss, told
+from baselines.key_memory import UNUSED, KeyMemory, cleared, empty, margin_loss, taught
 
 MEMORIES, QUERIES, FEATURES, LABELS = 2, 3, 4, 6
 
@@ -22,7 +22,7 @@ def filled(slots: int, rounds: int, seed: int = 0) -> KeyMemory:
     for number in range(rounds):
         queries = lengths_one(MEMORIES, QUERIES, seed=100 * seed + number)
         labels = (torch.arange(QUERIES) + QUERIES * (number % 2)).expand(MEMORIES, -1).double()
-        _, memory = told(memory, queries, labels, still)
+        _, memory = taught(memory, queries, labels, still)
     return memory
 
 
@@ -75,7 +75,7 @@ def test_no_gradient_reaches_a_key():
     keys, found = torch.autograd.grad(loss, (memory.keys, queries), allow_unused=True)
     assert keys is None
     assert found.any()
-    answers, after = told(memory, queries, labels, still(memory))
+    answers, after = taught(memory, queries, labels, still(memory))
     assert not answers.requires_grad
     assert not any(value.requires_grad for value in vars(after).values())
 
@@ -107,7 +107,7 @@ def test_a_right_answer_moves_its_key_and_a_wrong_one_takes_the_oldest_slot():
     memory = one([EAST, NORTH, (0.0, -1.0)], [1.0, 2.0, 1.0], [5.0, 3.0, 4.0])
     query = torch.tensor([[BETWEEN]])
     none = torch.zeros(1, 3)
-    answers, after = told(memory, query, torch.tensor([[1.0]]), none)
+    answers, after = taught(memory, query, torch.tensor([[1.0]]), none)
     assert answers.tolist() == [[1.0]]
     middle = torch.tensor([1.8, 0.6]) / (1.8**2 + 0.6**2) ** 0.5
     torch.testing.assert_close(after.keys[0, 0], middle)
@@ -116,13 +116,13 @@ def test_a_right_answer_moves_its_key_and_a_wrong_one_takes_the_oldest_slot():
     assert after.ages.tolist() == [[0.0, 4.0, 5.0]]
     assert after.recent.tolist() == [[0.0, 0.0, 0.0]]
 
-    answers, after = told(memory, query, torch.tensor([[2.0]]), none)
+    answers, after = taught(memory, query, torch.tensor([[2.0]]), none)
     assert answers.tolist() == [[1.0]]
     assert torch.equal(after.keys[0, 0], query[0, 0])
     assert after.labels.tolist() == [[2.0, 2.0, 1.0]]
     assert after.ages.tolist() == [[0.0, 4.0, 5.0]]
     noise = torch.tensor([[0.0, 0.0, 1.5]])
-    _, after = told(memory, query, torch.tensor([[2.0]]), noise)
+    _, after = taught(memory, query, torch.tensor([[2.0]]), noise)
     assert after.ages.tolist() == [[6.0, 4.0, 0.0]]
     assert after.recent.tolist() == [[0.0, 0.0, 2.0]]
 
@@ -131,7 +131,7 @@ def test_two_queries_never_take_the_same_slot():
     """The oldest slot is right for one query, while another one is wrong."""
     memory = one([EAST, NORTH], [1.0, 2.0], [9.0, 1.0])
     queries = torch.tensor([[EAST, BETWEEN]])
-    answers, after = told(memory, queries, torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))
+    answers, after = taught(memory, queries, torch.tensor([[1.0, 0.0]]), torch.zeros(1, 2))
     assert answers.tolist() == [[1.0, 1.0]]
     assert after.labels.tolist() == [[1.0, 0.0]]
     torch.testing.assert_close(after.keys, torch.tensor([[EAST, BETWEEN]]))
@@ -144,7 +144,7 @@ def test_every_memory_counts_keys_and_ages():
         labels = (torch.arange(QUERIES) + QUERIES * (number % 2)).expand(MEMORIES, -1).double()
         queries = lengths_one(MEMORIES, QUERIES, seed=number)
         counts = [(memory.labels == label).sum(1) for label in range(LABELS)]
-        answers, after = told(memory, queries, labels, still(memory))
+        answers, after = taught(memory, queries, labels, still(memory))
         written = after.ages == 0.0
         assert written.sum(1).tolist() == [QUERIES] * MEMORIES
         assert torch.equal(after.ages[~written], memory.ages[~written] + 1.0)
@@ -176,10 +176,10 @@ def test_empty_slots_answer_zero_and_go_first():
         drawn = torch.rand(MEMORIES, 50, generator=generator, dtype=torch.double)
         return 8.0 * (2.0 * drawn - 1.0)
 
-    answers, memory = told(memory, queries, labels, noise())
+    answers, memory = taught(memory, queries, labels, noise())
     assert not answers.any()
     for number in range(1, 16):
-        _, memory = told(memory, -queries, labels + number % 2, noise())
+        _, memory = taught(memory, -queries, labels + number % 2, noise())
         assert ((memory.keys**2).sum(-1) > 0.5).sum() <= MEMORIES * QUERIES * (number + 1)
         assert (memory.ages[memory.keys.any(-1)] < UNUSED).all()
         assert (memory.ages[~memory.keys.any(-1)] > UNUSED).all()
@@ -191,7 +191,7 @@ def test_more_empty_slots_than_are_looked_at_change_nothing():
     labels = torch.arange(QUERIES).expand(MEMORIES, -1).double()
     losses = [margin_loss(each, queries, labels, among=12, margin=0.1) for each in (few, many)]
     assert torch.equal(*losses)
-    answers = [told(each, queries, labels, still(each))[0] for each in (few, many)]
+    answers = [taught(each, queries, labels, still(each))[0] for each in (few, many)]
     assert torch.equal(*answers)
 
 
