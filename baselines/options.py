@@ -10,6 +10,7 @@ from msgspec import Meta, inspect
 
 from baselines.method import Method
 from suite.errors import UsageError
+from suite.parsing import parsed
 from suite.settings.fitting import require, shown
 from suite.settings.rules import Rule
 
@@ -29,8 +30,7 @@ _BOUNDS = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
 
 def options_of(method: Method) -> dict[str, Any]:
     """Its options by name, as a record has them."""
-    options: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(method))
-    return options
+    return parsed(msgspec.json.encode(method), dict[str, Any])
 
 
 def with_options(method: M, options: Mapping[str, Any]) -> M:
