@@ -69,7 +69,9 @@ def test_missing_seeds_only(suite):
     printed = suite(f"list --missing --results {RESULTS}")[1]
     assert f"suite run omniglot-5way-1shot maml --seeds 3 4 --results {RESULTS}\n" in printed
     assert "sinusoid maml" not in printed
-    assert suite(f"list sinusoid --missing --results {RESULTS}")[1] == ""
+    of_one = suite(f"list sinusoid --missing --results {RESULTS}")[1].splitlines()
+    assert {"maml", "pretraining"}.isdisjoint(line.split()[3] for line in of_one)
+    assert suite(f"list glyphs-5way-1shot --missing --results {RESULTS}")[1] == ""
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
