@@ -54,6 +54,7 @@ class Mann(ByPresentation):
     training_options: ClassVar[frozenset[str]] = frozenset(
         {"units", "heads", "rows", "width", "side"}
         | {"write", "addressed", "least_used", "usage_decay", "optimiser"}
+        | {"distorted_at_test"}  # the curve, and so the best weights, are by it
     )
     units: Count = 200
     heads: Count = 4

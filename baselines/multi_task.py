@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from baselines.following import follow
+from baselines.options import Count, FromZero
 from baselines.pretraining import Pretraining
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner, shared_outputs
@@ -39,9 +40,9 @@ class MultiTask(Pretraining):
     unheeded: ClassVar[frozenset[str]] = frozenset(
         {"inner_lr", "inner_steps", "meta_grad_clip", "images_per_batch"}
     )
-    updates: int = 5_000
+    updates: Count = 5_000
     """Steps of Adam, of size `Config.meta_lr`, in the training of a regressor."""
-    points: int = 100
+    points: Count = 100
     """Of its task's support points so many are looked at in an update, then the next."""
 
     def network(self, config: Config, classes: int) -> Network:
@@ -116,7 +117,7 @@ class MultiTaskDecay(MultiTask):
     """The average of regressors that were trained with weight decay, of biases too."""
 
     name: ClassVar[str] = "multi-task-l2"
-    strength: float = 3e-3
+    strength: FromZero = 3e-3
 
     def pull(self, before: Params) -> tuple[Params, Tensor]:
         zero = {name: torch.zeros_like(value) for name, value in before.items()}
@@ -131,7 +132,7 @@ class MultiTaskMean(MultiTask):
     """
 
     name: ClassVar[str] = "multi-task-mean"
-    strength: float = 0.1
+    strength: FromZero = 0.1
 
     def pull(self, before: Params) -> tuple[Params, Tensor]:
         return before, self.strength * (before[COUNT] > 0)

@@ -8,7 +8,7 @@ has the nearest posterior.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import msgspec
 import torch
@@ -135,11 +135,15 @@ class NeuralStatistician(FewShotMethod):
             aside = replace(networks, moved={})
             classes, queries = aside.context(each[:, :, :-1]), aside.context(each[:, :, -1:])
         tasks = len(batch.support_x) // learner.seeds
-        outputs = self._nearness(classes, queries, tasks)
+        outputs = self._of_the_curve()._nearness(classes, queries, tasks)
         return losses.repeat_interleave(tasks), outputs
 
     def validate(self, learner: Learner, batch: TaskBatch) -> Tensor:
-        return self.outputs(learner, batch, {})
+        return self._of_the_curve().outputs(learner, batch, {})
+
+    def _of_the_curve(self) -> Self:
+        """By which the curve is drawn: both directions share a training, and its best weights."""
+        return replace(self, direction="class-query")
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
         seeds, way = learner.seeds, learner.config.n_way

@@ -107,14 +107,14 @@ def shown_in(run, state, iterations):
     learner = run.learner(state)
     watched = replace(learner, network=replace(learner.network, features=features))
     labels = []
-    own = key_memory.told
+    own = key_memory.taught
 
-    def told(memory, queries, given, noise):
+    def taught(memory, queries, given, noise):
         labels.append(given)
         return own(memory, queries, given, noise)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baselines.memory_module.told", told)
+        patch.setattr("baselines.memory_module.taught", taught)
         for _ in range(iterations):
             step(run, state, watched)
     return seen, labels
@@ -256,7 +256,7 @@ def test_dropout_leaves_a_share_of_the_features_in_training_alone(run):
             "baselines.memory_module.margin_loss", lambda *_, **__: torch.zeros(1, 4).double()
         )
         patch.setattr(
-            "baselines.memory_module.told",
+            "baselines.memory_module.taught",
             lambda memory, queries, labels, noise: (labels, memory),
         )
         method.objective(learner, wide.batch())
@@ -267,10 +267,10 @@ def test_dropout_leaves_a_share_of_the_features_in_training_alone(run):
 def test_the_curve_says_how_many_answers_were_right(run, monkeypatch):
     right = torch.tensor([[True, False, False, True]])
 
-    def told(memory, queries, labels, noise):
+    def taught(memory, queries, labels, noise):
         return torch.where(right, labels, labels + 5), memory
 
-    monkeypatch.setattr("baselines.memory_module.told", told)
+    monkeypatch.setattr("baselines.memory_module.taught", taught)
     learner, batch = run.learner(run.from_snapshots(run.fresh())), run.batch()
     _, outputs = run.method.objective(learner, batch)
     correct = (outputs.argmax(-1) == batch.query_y).all(1)

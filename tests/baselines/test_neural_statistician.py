@@ -203,6 +203,14 @@ def test_scores_come_in_parts_of_tasks(monkeypatch):
     )
 
 
+def test_the_curve_is_the_same_in_both_directions():
+    learner, batch = learner_for(), batch_of(2)
+    other = dataclasses.replace(METHOD, direction="query-class")
+    torch.testing.assert_close(other.validate(learner, batch), METHOD.validate(learner, batch))
+    scored = [method.outputs(learner, batch, {}) for method in (METHOD, other)]
+    assert not torch.allclose(*scored)
+
+
 def test_the_options_of_scoring_alone_do_not_change_a_training():
     options = {field.name for field in dataclasses.fields(NeuralStatistician)}
     assert options - NeuralStatistician.training_options == {"direction"}
