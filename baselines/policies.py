@@ -43,7 +43,7 @@ class ContextPolicy(PolicyMethod):
     name: ClassVar[str] = "context-vector"
     order: ClassVar[Order | None] = "second"
     unheeded: ClassVar[frozenset[str]] = _TRAINED
-    numbers: int = NUMBERS
+    numbers: Count = NUMBERS
     """How many; the paper does not say."""
     adapts: Literal["context", "everything"] = "context"
     """What the inner step changes: the context, or all weights beside it."""

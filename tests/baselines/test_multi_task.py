@@ -186,23 +186,14 @@ def request(name, folder, *, hooks=None, iterations=3):
         schedule=SETTING.schedule(iterations, name),
         protocols=(replace(SETTING.recipe(name).protocols[0], tasks=20),),
         device=CPU,
+        options={"updates": UPDATES, "step_sizes": [0.001, 0.01], "validation_tasks": 10},
         hooks=hooks or Hooks(),
         checkpoints=folder / "checkpoints",
     )
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Few updates and a short choice of the step size, for the runner's own instances too."""
-    for each in CLASSES.values():
-        defaults = each.__init__.__kwdefaults__
-        monkeypatch.setitem(defaults, "updates", UPDATES)
-        monkeypatch.setitem(defaults, "step_sizes", (0.001, 0.01))
-        monkeypatch.setitem(defaults, "validation_tasks", 10)
-
-
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_stopped_training_goes_on_exactly(name, quick, tmp_path):
+def test_a_stopped_training_goes_on_exactly(name, tmp_path):
     ((_, whole),) = execute(request(name, tmp_path / "a"), Registry(tmp_path / "a"), None).written
     calls = iter([None, "enough"])
     stopping = request(name, tmp_path / "b", hooks=Hooks(stop=lambda: next(calls)))
