@@ -78,7 +78,7 @@ class SiameseNets(FewShotMethod):
     unheeded: ClassVar[frozenset[str]] = WITH_EMBEDDING | {
         *("k_shot", "n_query", "tasks_per_batch", "loss_scale")
     }
-    step_sizes: CandidatesFromZero = (0.0, 0.001, 0.01, 0.1)
+    step_sizes: CandidatesFromZero = (0.0, 0.01, 0.1, 1.0)
     """Of tuning to an episode; the best on validation tasks is taken. With 0 nothing is tuned."""
     validation_tasks: Count = 100
 

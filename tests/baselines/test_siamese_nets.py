@@ -155,9 +155,9 @@ def test_the_step_size_is_chosen_on_validation_tasks(monkeypatch):
 
     def by_step(self, learner, batch, steps, selected):
         # The best at first is not the best after all steps.
-        yield right if selected["step_size"] == 0.1 else -right
+        yield right if selected["step_size"] == 1.0 else -right
         for _ in range(steps):
-            yield right if selected["step_size"] in (0.001, 0.01) else -right
+            yield right if selected["step_size"] in (0.01, 0.1) else -right
 
     class Stream:
         keys = (1,)
@@ -169,7 +169,7 @@ def test_the_step_size_is_chosen_on_validation_tasks(monkeypatch):
     monkeypatch.setattr(SiameseNets, "by_step", by_step)
     protocol = GLYPHS.recipe("siamese-nets").protocols[0]
     chosen = METHOD.select(learner, Stream(), protocol, Trials())
-    assert chosen == {"step_size": 0.001}
+    assert chosen == {"step_size": 0.01}
     assert sum(count for _, count, *_ in asked) == METHOD.validation_tasks
 
 
