@@ -40,9 +40,9 @@ def environment(session: nox.Session) -> str:
     python = str(ENVIRONMENT / folder / "python")
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        session.run(sys.executable, "-m", "venv", str(ENVIRONMENT))
+        session.run_install(sys.executable, "-m", "venv", str(ENVIRONMENT))
         install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        session.run(python, *install, "-c", str(CONSTRAINTS), "-e", ".[dev]")
+        session.run_install(python, *install, "-c", str(CONSTRAINTS), "-e", ".[dev]")
         stamp.write_text(wanted)
     return python
 
@@ -155,9 +155,10 @@ def reproduce_rl(session: nox.Session) -> None:
 def benchmark(session: nox.Session) -> None:
     """Time meta-gradients, environments and the registry; writes reports/benchmark*.md."""
     python = environment(session)
-    session.run(python, "-m", "pip", "install", "--quiet", *PEERS)
+    session.run_install(python, "-m", "pip", "install", "--quiet", *PEERS)
     download = ("--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(PEERS_FOLDER))
-    session.run(python, "-m", "pip", "download", *download, SOURCE_PEER, success_codes=[0, 1])
+    download = ("-m", "pip", "download", *download, SOURCE_PEER)
+    session.run_install(python, *download, success_codes=[0, 1])
     for archive in PEERS_FOLDER.glob("*.tar.gz"):
         shutil.unpack_archive(archive, PEERS_FOLDER, filter="data")
     suite(session, "benchmark", *session.posargs)
