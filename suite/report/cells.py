@@ -55,7 +55,7 @@ class Cell:
     @cached_property
     def changes(self) -> tuple[str, ...]:
         """What differs from the setting, as `name=value`; the length of training is left out."""
-        protocol = self._planned_protocol
+        protocol = self.planned_protocol
         planned = self.setting.schedule(self.schedule.iterations, self.method)
         return (
             *differences(self.config, self.setting.recipe(self.method).config),
@@ -78,11 +78,11 @@ class Cell:
     def outdated(self) -> bool:
         """Whether older code trained or scored these runs, which today's need not reproduce."""
         planned = self.setting.schedule(self.schedule.iterations, self.method)
-        scoring = self._planned_protocol.version
+        scoring = self.planned_protocol.version
         return self.schedule.version < planned.version or self.protocol.version < scoring
 
     @property
-    def _planned_protocol(self) -> Protocol:
+    def planned_protocol(self) -> Protocol:
         """The setting's protocol of the same name, else the one that others vary."""
         protocols = self.setting.recipe(self.method).protocols
         return next((each for each in protocols if each.name == self.protocol.name), protocols[0])

@@ -24,7 +24,7 @@ class MethodEntry:
     trains: bool = True
     """Whether there is a training phase; without one the initial weights are scored."""
     compared: bool = True
-    """Whether the report holds MAML to it task by task. A bound, such as an oracle, is no rival."""
+    """Whether the report holds it to others task by task. A bound, as an oracle, is no rival."""
 
     def class_for(self, problem: Problem) -> str | None:
         """The dotted name of its class for that kind of problem, if it has one."""

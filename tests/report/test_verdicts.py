@@ -11,8 +11,9 @@ from suite.report.cells import collect
 from suite.report.tables.paired import render_paired
 from suite.report.tables.table1 import render_table1
 from suite.report.verdicts import judged, render_summary
-from suite.settings import SETTINGS
+from suite.settings import SETTINGS, get_setting
 from suite.settings.footnotes import FOOTNOTES
+from suite.settings.protocols import protocols_by_name
 from tests.report.make_golden import make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
@@ -132,6 +133,36 @@ def test_methods_are_compared_on_the_seeds_that_both_have():
     assert "+8.0" in line
     assert "± 0.0 " in line
     assert line.rstrip("| ").endswith("2")
+
+
+def test_a_method_of_another_paper_is_compared_on_the_tasks_of_the_setting():
+    """Trained on its own split it met other tasks; with the setting's data and tasks, the same."""
+    setting = get_setting(OMNIGLOT)
+    ours = runs(0.98, 3)
+    rival, shared = "matching-networks", protocols_by_name(setting, "matching-networks")["authors"]
+    own = [make_record(OMNIGLOT, rival, seed, level=0.9) for seed in range(3)]
+    assert render_paired(collect([*ours, *own]).cells) == []
+    data = {
+        name: getattr(setting.config, name) for name in ("split", "rotations", "rotated_classes")
+    }
+    moved = [structs.replace(each, config=structs.replace(each.config, **data)) for each in own]
+    assert render_paired(collect([*ours, *moved]).cells) == []
+    same = [structs.replace(each, protocol=shared) for each in moved]
+    text = "\n".join(render_paired(collect([*ours, *same]).cells))
+    (line,) = (line for line in text.splitlines() if "maml - matching-networks" in line)
+    assert "60,000 / 30,000" in line
+    assert "+7.8" in line
+    assert line.rstrip("| ").endswith("3")
+    changed = [
+        structs.replace(each, config=structs.replace(each.config, meta_lr=0.1)) for each in same
+    ]
+    assert render_paired(collect([*ours, *changed]).cells) == []
+
+
+def test_two_methods_of_other_papers_are_compared_with_one_another():
+    pair = ("siamese-nets", "matching-networks")
+    made = [make_record(OMNIGLOT, rival, 0, level=0.9) for rival in pair]
+    assert "siamese-nets - matching-networks" in "\n".join(render_paired(collect(made).cells))
 
 
 def test_runs_of_another_length_or_split_are_not_compared():

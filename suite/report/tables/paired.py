@@ -1,6 +1,10 @@
 """Methods against one another on the same test tasks of the same seeds."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations
+
+from msgspec import structs
 
 from suite.escape import markdown
 from suite.registry import Record
@@ -8,10 +12,15 @@ from suite.report.cells import Cell
 from suite.report.numbers import outcomes
 from suite.report.tables import text
 from suite.settings import METHODS
+from suite.settings.protocols import protocols_by_name
 from suite.stats import Outcomes, paired_difference
 
-_FIRST = "maml"
-_OTHERS = [name for name, entry in METHODS.items() if entry.compared and name != _FIRST]
+_METHODS = tuple(METHODS)
+_TEST_DATA = ("split", "rotations", "rotated_classes")
+"""The fields of a configuration that say which tasks a data set gives. A method of another paper
+has its own there, and joins the others by a run that sets them as theirs are."""
+_TASK_SHAPE = ("n_way", "k_shot", "n_query", "tasks")
+"""The fields of a protocol that say the same."""
 _HEADERS = (
     *("setting", "protocol", "iterations", "difference", "± over seeds", "± over tasks", "seeds"),
 )
@@ -19,34 +28,71 @@ _HEADERS = (
 
 def render_paired(cells: Iterable[Cell]) -> list[str]:
     """The blocks of the section; none without two methods to compare."""
-    cells = tuple(cells)
+    by_setting: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.method in METHODS and METHODS[cell.method].compared:
+            by_setting.setdefault(cell.setting.id, []).append(cell)
     rows = [
         _row(first, second, shared)
-        for first in cells
-        for second in cells
-        if first.method == _FIRST and second.method in _OTHERS and _comparable(first, second)
-        if (shared := _shared(first, second))
+        for group in by_setting.values()
+        for first, second in combinations(sorted(group, key=_order), 2)
+        if _comparable(first, second) and (shared := _shared(first, second))
     ]
     if not rows:
         return []
     return [
         "## Methods compared, task by task",
         "Both methods of a row were scored on the same test tasks of the same seeds, so that what "
-        "the tasks differ in cancels. `± over seeds` is the half-width of the 95 % Student t "
-        "interval of the seeds' mean differences; `± over tasks` is 1.96 sd / √tasks of the "
-        "differences of one seed, the median of the seeds.",
+        "the tasks differ in cancels. Where their papers score them differently, both protocols "
+        "are named. `± over seeds` is the half-width of the 95 % Student t interval of the seeds' "
+        "mean differences; `± over tasks` is 1.96 sd / √tasks of the differences of one seed, the "
+        "median of the seeds.",
         text.table(_HEADERS, rows),
     ]
 
 
+def _order(cell: Cell) -> int:
+    return _METHODS.index(cell.method)
+
+
 def _comparable(first: Cell, second: Cell) -> bool:
-    """Whether they differ in nothing but the method, and what belongs to it."""
+    """Whether two methods met the same tasks, each trained as its recipe says or both changed in
+    the same way."""
+    if first.method == second.method or _tasks(first) != _tasks(second):
+        return False
+    ours, other = _on_own_tasks(first), _on_own_tasks(second)
     return (
-        first.setting is second.setting
-        and first.protocol == second.protocol
-        and first.category == second.category
-        and first.changes == second.changes
-        and (first.category == "paper" or first.schedule == second.schedule)
+        (ours.category, ours.changes) == (other.category, other.changes)
+        and (ours.category == "paper" or first.schedule == second.schedule)
+        and _protocols_correspond(first, second)
+    )
+
+
+def _on_own_tasks(cell: Cell) -> Cell:
+    """`cell` as if its recipe's own tasks had scored it: what else was changed is left."""
+    config, protocol = cell.setting.recipe(cell.method).config, cell.planned_protocol
+    return replace(
+        cell,
+        config=structs.replace(cell.config, **{name: getattr(config, name) for name in _TEST_DATA}),
+        protocol=structs.replace(
+            cell.protocol, **{name: getattr(protocol, name) for name in _TASK_SHAPE}
+        ),
+    )
+
+
+def _tasks(cell: Cell) -> tuple[object, ...]:
+    """What says which tasks its runs were scored on, beside their seed and data."""
+    protocol, config = cell.protocol, cell.protocol.at_test(cell.config)
+    data = (getattr(config, name) for name in ("dataset", "n_way", *_TEST_DATA))
+    return (*data, *(getattr(protocol, name) for name in _TASK_SHAPE[1:]))
+
+
+def _protocols_correspond(first: Cell, second: Cell) -> bool:
+    """Whether they have one name, or each has a name that the other method lacks."""
+    own, other = first.protocol.name, second.protocol.name
+    return own == other or not (
+        own in protocols_by_name(second.setting, second.method)
+        or other in protocols_by_name(first.setting, first.method)
     )
 
 
@@ -59,13 +105,19 @@ def _shared(first: Cell, second: Cell) -> list[tuple[Record, Record]]:
 
 def _row(first: Cell, second: Cell, shared: list[tuple[Record, Record]]) -> list[str]:
     setting, protocol = first.setting, first.protocol
-    metric, step = setting.metric, protocol.report_step
+    metric = setting.metric
+    steps = (protocol.report_step, second.protocol.report_step)
     scores: list[tuple[Outcomes, Outcomes]] = [
-        (outcomes(ours, metric.name, step), outcomes(other, metric.name, step))
+        (outcomes(ours, metric.name, steps[0]), outcomes(other, metric.name, steps[1]))
         for ours, other in shared
     ]
     found = paired_difference(scores)
-    head = [setting.title, markdown(protocol.name), f"{first.schedule.iterations:,}"]
+    iterations = (f"{cell.schedule.iterations:,}" for cell in (first, second))
+    head = [
+        setting.title,
+        markdown(" / ".join(dict.fromkeys((protocol.name, second.protocol.name)))),
+        " / ".join(dict.fromkeys(iterations)),
+    ]
     name = markdown(f"{first.method} - {second.method}")
     if found is None:
         return [*head, f"{name}: diverged", *[text.NOTHING] * 2, str(len(shared))]
