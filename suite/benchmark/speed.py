@@ -16,6 +16,7 @@ from suite.benchmark.bounds import bounded
 from suite.benchmark.floor import Rates, Work, counted, seconds
 from suite.benchmark.rivals import RIVALS
 from suite.data.synthetic import random_batch
+from suite.errors import one_line
 from suite.inner.learner import initial_learner
 from suite.inner.loop import Order
 from suite.machine.environment import free_memory_bytes
@@ -174,7 +175,8 @@ def interleaved(
 ) -> dict[str, list[float]]:
     """Seconds of each, in turns, after a round that does not count.
 
-    What memory does not hold in that round is left out, and logged.
+    What memory does not hold in that round is left out, and logged; so is what fails in another
+    way, unless it is ours: half an hour of measuring does not end with another library.
     """
     # A graph is captured at its fourth call.
     warm = 5 if device.type == "cuda" else 1
@@ -183,17 +185,20 @@ def interleaved(
         try:
             with bounded(device):
                 first += sum(seconds(each, device) for _ in range(warm)) / warm
-        except (RuntimeError, MemoryError) as error:
-            if not is_memory(error):
+        except Exception as error:
+            if is_memory(error):
+                log.warning("%s is not timed: memory does not hold it", name)
+            elif name in RIVALS and name != REFERENCE:
+                reason = one_line(f"{type(error).__name__}: {error}")
+                log.warning("%s is not timed: it failed: %s", name, reason)
+            else:
                 raise
-            log.warning("%s is not timed: memory does not hold it", name)
         else:
             fitting[name] = each
-    work = fitting
     count = max(_LEAST_ROUNDS, min(50, int(budget / first)))
-    rounds: dict[str, list[float]] = {name: [] for name in work}
+    rounds: dict[str, list[float]] = {name: [] for name in fitting}
     for _ in range(count):
-        for name, each in work.items():
+        for name, each in fitting.items():
             rounds[name].append(seconds(each, device))
     return rounds
 

@@ -8,13 +8,15 @@ from suite.errors import MachineError, one_line
 
 _MEMORY_TEXTS = (
     "can't allocate memory",
-    "annot allocate memory",
-    "ould not allocate memory",
+    "cannot allocate memory",
+    "could not allocate memory",
     "not enough memory",
     "out of memory",
-    "ALLOC_FAILED",
+    "alloc_failed",
     "std::bad_alloc",
+    "resource_exhausted",
 )
+"""In small letters: libraries differ in theirs."""
 _DEVICE_TEXTS = ("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "NCCL error")
 _THREAD_TEXTS = ("can't start new thread",)
 _SHOWN = 160
@@ -26,7 +28,8 @@ def is_memory(error: BaseException) -> bool:
     names = {each.__name__ for each in type(error).__mro__}
     if names & {"MemoryError", "OutOfMemoryError"}:
         return True
-    return any(text in str(error) for text in _MEMORY_TEXTS)
+    words = str(error).lower()
+    return any(text in words for text in _MEMORY_TEXTS)
 
 
 def of_the_machine(error: BaseException) -> bool:

@@ -108,6 +108,17 @@ def test_what_memory_does_not_hold_is_left_out(caplog):
     assert "huge is not timed" in caplog.text
 
 
+def test_another_library_that_fails_is_left_out_and_ours_is_not(caplog):
+    def failing():
+        raise ValueError("an operator that it lacks")
+
+    work = {speed.REFERENCE: lambda: None, "torchopt": failing}
+    assert list(speed.interleaved(work, CPU, budget=0.0)) == [speed.REFERENCE]
+    assert "torchopt is not timed: it failed: ValueError: an operator that it lacks" in caplog.text
+    with pytest.raises(ValueError, match="an operator"):
+        speed.interleaved({"ours, eager": failing}, CPU, budget=0.0)
+
+
 def test_a_bound_holds_within_and_is_gone_after():
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with bounded(CPU), pytest.raises(RuntimeError) as caught:

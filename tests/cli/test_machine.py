@@ -27,6 +27,7 @@ def raised(call) -> BaseException:
 MEMORY = {
     "torch, CPU": raised(lambda: torch.empty(10**14)),
     "torch, GPU": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    "JAX": RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 6792783224 bytes."),
     "the driver": torch.AcceleratorError("CUDA error: out of memory", 2),
     "cuBLAS": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"),
     "Python": raised(lambda: bytes(10**15)),
