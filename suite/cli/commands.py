@@ -47,7 +47,8 @@ class Run:
     """Change fields of the configuration or of the method, for example inner_lr=0.01. What the run
     would not heed, and a value that does not fit, is refused."""
     protocols: Names = ()
-    """Names of the protocols to score under; all of the method's by default."""
+    """Names of the protocols to score under, those of `evaluate` among them; by default all that
+    the method has in the setting."""
     data: DataFolder = None
     results: Results = Path("results")
     device: Device = "auto"

@@ -28,6 +28,7 @@ from suite.run.request import Request
 from suite.run.train import Hooks
 from suite.settings import METHODS, Config, Setting, get_setting
 from suite.settings.fitting import require_fit, require_plan, shown, unknown
+from suite.settings.protocols import protocols_by_name
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +60,17 @@ def _asked(options: Run) -> Request:
     at_least_one("tasks-per-chunk", options.tasks_per_chunk)
     changes = [text for each in options.changes for text in each or ("",)]
     config, own = changed(setting, method, changes)
-    iterations, known = options.iterations, setting.recipe(name).protocols
+    iterations, planned = options.iterations, setting.recipe(name).protocols
+    named = protocols_by_name(setting, name)
     if options.schedule == "short":
-        planned, known = setting.short(name)
-        iterations = iterations or planned
+        shortened, planned = setting.short(name)
+        iterations = iterations or shortened
+        named = {protocol.name: protocol for protocol in planned}
     schedule = setting.schedule(iterations if METHODS[name].trains else 0, name)
     require_plan(setting, name, schedule)
     method = with_options(method.on(schedule), own)
-    named = {protocol.name: protocol for protocol in known}
-    protocols = protocols_named(joined(options.protocols), named, f"{setting.id} {name}") or known
+    asked = protocols_named(joined(options.protocols), named, f"{setting.id} {name}")
+    protocols = asked or planned
     planned_way = setting.recipe(name).config.n_way
     if isinstance(method, FewShotMethod) and method.any_way and config.n_way != planned_way:
         # Training on tasks of other ways changes nothing of the test.

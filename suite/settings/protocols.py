@@ -19,8 +19,8 @@ def protocols_by_name(setting: Setting, method: str) -> dict[str, Protocol]:
     `support-statistics` and `one-query` keep the queries from helping one another through batch
     normalisation: the statistics are the support set's, or those of the support set with one query
     at a time (Nichol et al. 2018, supervised-reptile, as not transductive). A method of another
-    paper may be scored on the tasks of the setting's own protocol too, by that one's name: in its
-    own way, but on the tasks that the other methods meet.
+    paper may be scored in its own way on tasks of the shape that the setting's own protocol has,
+    which the other methods meet: `shared-tasks`.
     """
     own, planned = setting.recipe(method).protocols, setting.protocols[0]
     first = own[0]
@@ -30,9 +30,9 @@ def protocols_by_name(setting: Setting, method: str) -> dict[str, Protocol]:
     if setting.config.problem != "policies":
         variants["6000-tasks"] = replace(first, tasks=_MORE_TASKS)
     presented = first.name == BY_PRESENTATION
-    if planned.name not in [each.name for each in own] and not presented:
-        shared = {"k_shot": planned.k_shot, "n_query": planned.n_query, "tasks": planned.tasks}
-        variants[planned.name] = replace(first, **shared)
+    shared = {"k_shot": planned.k_shot, "n_query": planned.n_query, "tasks": planned.tasks}
+    if not presented and all(replace(each, **shared) != each for each in own):
+        variants["shared-tasks"] = replace(first, **shared)
     if setting.config.problem == "classification" and not presented:
         variants["15-queries"] = replace(first, n_query=_MORE_QUERIES)
     if first.batch_norm == "batch-statistics":

@@ -112,6 +112,14 @@ def test_a_run_that_stands_is_said_to_stand(suite):
     assert second.strip().endswith(f"(stands already: {path})")
 
 
+def test_a_run_is_scored_under_any_protocol_that_evaluate_has(suite, tmp_path):
+    command = SHORT.replace("5-shot", "2-steps")
+    assert suite(f"run sinusoid maml {command}")[0] == 0
+    (path,) = tmp_path.rglob("seed-0-*.json")
+    protocol = json.loads(path.read_text())["protocol"]
+    assert (protocol["name"], protocol["report_step"]) == ("2-steps", 2)
+
+
 def test_a_change_is_another_run_with_its_value_in_the_record(suite, tmp_path):
     suite(f"run sinusoid maml {SHORT}")
     suite(f"run sinusoid maml {SHORT} --set inner_lr=0.01 hidden=[8,8]")

@@ -139,7 +139,10 @@ def test_a_method_of_another_paper_is_compared_on_the_tasks_of_the_setting():
     """Trained on its own split it met other tasks; with the setting's data and tasks, the same."""
     setting = get_setting(OMNIGLOT)
     ours = runs(0.98, 3)
-    rival, shared = "matching-networks", protocols_by_name(setting, "matching-networks")["authors"]
+    rival, shared = (
+        "matching-networks",
+        protocols_by_name(setting, "matching-networks")["shared-tasks"],
+    )
     own = [make_record(OMNIGLOT, rival, seed, level=0.9) for seed in range(3)]
     assert render_paired(collect([*ours, *own]).cells) == []
     data = {
