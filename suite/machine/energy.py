@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import torch
 
+from suite.machine.gpu import driver_handle
+
 
 class Meter:
     """Counts all energy that a device uses, whichever process makes it work."""
@@ -23,17 +25,12 @@ class Meter:
 
 def _total_of(device: torch.device) -> Callable[[], float] | None:
     """The driver's own count in joules, from some start of its choice."""
-    if device.type != "cuda":
+    handle = driver_handle(device) if device.type == "cuda" else None
+    if handle is None:
         return None
+    import pynvml
+
     try:
-        # Here, since it is of use on a GPU only.
-        import pynvml
-    except ImportError:
-        return None
-    try:
-        pynvml.nvmlInit()
-        uuid = torch.cuda.get_device_properties(device).uuid
-        handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
         pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
     except pynvml.NVMLError:
         return None

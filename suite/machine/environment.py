@@ -119,6 +119,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def gpus() -> int:
+    """The GPUs that this process may use."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def device_name(device: torch.device) -> str:
     """What the driver or the kernel calls the device."""
     if device.type == "cuda":
