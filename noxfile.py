@@ -56,7 +56,7 @@ def suite(session: nox.Session, *arguments: str) -> None:
 def quickstart(session: nox.Session) -> None:
     """Sinusoid and glyphs on a shortened schedule: records, tables and pictures in minutes."""
     results, reports = str(QUICKSTART / "results"), str(QUICKSTART / "reports")
-    suite(session, "reproduce", "quickstart", "--results", results, *session.posargs)
+    suite(session, "sweep", "quickstart", "--results", results, *session.posargs)
     suite(session, "tables", "--results", results, "--reports", reports, "--show")
 
 
@@ -125,22 +125,28 @@ def report(session: nox.Session) -> None:
     suite(session, "report", "--readme", "README.md", *session.posargs)
 
 
+@nox.session(name="reproduce-all")
+def reproduce_all(session: nox.Session) -> None:
+    """The whole paper, 5 seeds: hundreds of runs; `-- --dry-run` says what is left and how long."""
+    suite(session, "sweep", "paper", *session.posargs)
+
+
 @nox.session(name="reproduce-sinusoid")
 def reproduce_sinusoid(session: nox.Session) -> None:
     """The paper's sinusoid experiment at its full schedule, 5 seeds."""
-    suite(session, "reproduce", "sinusoid", *session.posargs)
+    suite(session, "sweep", "sinusoid", *session.posargs)
 
 
 @nox.session(name="reproduce-omniglot")
 def reproduce_omniglot(session: nox.Session) -> None:
     """The paper's Omniglot table at its full schedule, 5 seeds."""
-    suite(session, "reproduce", "omniglot", *session.posargs)
+    suite(session, "sweep", "omniglot", *session.posargs)
 
 
 @nox.session(name="reproduce-miniimagenet")
 def reproduce_miniimagenet(session: nox.Session) -> None:
     """The paper's mini-ImageNet table at its full schedule, 5 seeds."""
-    suite(session, "reproduce", "miniimagenet", *session.posargs)
+    suite(session, "sweep", "miniimagenet", *session.posargs)
 
 
 @nox.session(name="reproduce-rl")
@@ -148,7 +154,7 @@ def reproduce_rl(session: nox.Session) -> None:
     """The paper's Figures 4 and 5, 5 seeds; `-- point-navigation` and the like: of these only."""
     named = list(itertools.takewhile(lambda each: not each.startswith("-"), session.posargs))
     settings = ["--settings", *named] if named else []
-    suite(session, "reproduce", "rl", *settings, *session.posargs[len(named) :])
+    suite(session, "sweep", "rl", *settings, *session.posargs[len(named) :])
 
 
 @nox.session

@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 COMMANDS: dict[str, tuple[type, str]] = {
     "run": (commands.Run, "suite.cli.run.run_command"),
-    "reproduce": (commands.Reproduce, "suite.cli.reproduce.reproduce_command"),
+    "sweep": (commands.Sweep, "suite.cli.sweep.sweep_command"),
+    "reproduce": (commands.Reproduce, "suite.cli.sweep.sweep_command"),
+    "status": (reading.Status, "suite.cli.status.status_command"),
     "evaluate": (commands.Evaluate, "suite.cli.evaluate.evaluate_command"),
     "verify": (commands.Verify, "suite.cli.verify.verify_command"),
     "pack": (travelling.Pack, "suite.cli.pack.pack_command"),

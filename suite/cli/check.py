@@ -9,10 +9,11 @@ from pathlib import Path
 from suite.cli import reading
 from suite.cli.limits import Limits, ended_by_signals
 from suite.cli.registries import registry_at
-from suite.cli.reproduce import run_all
+from suite.cli.sweep import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
+from suite.launch.slots import Slot
 from suite.machine import environment
 from suite.registry import Record, Registry
 from suite.registry.compact import compact
@@ -124,7 +125,7 @@ def _of_this_commit(registry: Registry) -> Iterator[Record]:
 
 
 def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str], limits: Limits) -> int:
-    """Run the gate's jobs; the exit code of `suite reproduce`.
+    """Run the gate's jobs; the exit code of `suite sweep`.
 
     From scratch, unless the last time was stopped, with the same code and versions.
     """
@@ -137,8 +138,9 @@ def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str], limits: L
         marker.write_text(under_way, encoding="utf-8")
     jobs = [job for job in gate_jobs(seeds) if SETTINGS[job.setting].config.dataset not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
-    options += ["--device", "cpu", "--threads", "1", "--engine", "eager"]
-    code = run_all(jobs, options, environment.cores(), limits)
+    options += ["--device", "cpu", "--engine", "eager"]
+    where = [Slot(threads=1)] * environment.cores()
+    code = run_all(jobs, where, options, runs, limits, "the gate")
     if code in (PASSED, RUN_FAILED):
         marker.write_text("", encoding="utf-8")
     return code

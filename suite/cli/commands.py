@@ -15,6 +15,7 @@ from suite.cli.options import (
     MaybeCount,
     MaybeDuration,
     MaybeName,
+    MaybeNumber,
     MaybePath,
     Names,
     Results,
@@ -71,30 +72,52 @@ class Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduce:
-    """Run all settings and methods of one part of the paper, several runs at a time.
+class Sweep:
+    """Run what is missing of one or more plans, several runs at a time.
 
-    What stands in the registry is not run again, and what was stopped goes on. Exit codes are those
-    of `suite run`.
+    It prints first what stands, what is left, and about how long that takes by the speeds in the
+    registry. What stands is not run again, what was stopped or killed goes on, and a run that fails
+    is tried once more and stops no other. Several sweeps of one registry share the work. `suite
+    status` tells how far they are. Exit codes are those of `suite run`; 3 where the time limit was
+    reached or the budget is spent.
     """
 
-    name: Positional[Annotated[str, arg(metavar="NAME")]]
-    """quickstart, sinusoid, omniglot, miniimagenet or rl."""
+    plans: Positional[Annotated[tuple[str, ...], arg(metavar="PLAN...", help_behavior_hint="")]]
+    """paper, table1, omniglot, miniimagenet, sinusoid, rl, rivals (the systems that the paper
+    compares MAML with), missing (what the published numbers lack to have a verdict), quickstart, or
+    any SETTING/METHOD."""
     seeds: Seeds = ()
-    """0 to 4 by default (quickstart: 0 and 1; short schedule: 0)."""
+    """0 to 4 by default (quickstart: 0 and 1; short schedule: 0; missing: those that lack)."""
     schedule: Length = "paper"
     iterations: Iterations = None
     settings: Names = ()
     """Only these."""
     methods: Names = ()
     """Only these."""
+    order: Literal["auto", "seeds", "cheapest"] = "auto"
+    """seeds: all methods of a seed before the next seed. cheapest: what takes least first, what
+    nobody can tell last; auto is that for missing alone, else seeds."""
+    dry_run: bool = False
+    """Print the plan and run nothing; no data set is needed."""
+    json: bool = False
+    """Print the plan, and how it ended, as JSON, one a line."""
     data: MaybePath = None
     """Folder that holds the data sets; by default SUITE_DATA, else a download."""
     results: Results = Path("results")
     jobs: MaybeCount = None
-    """Runs at a time; by default one a CPU core; where there is a GPU one, of policies one for two
-    cores."""
+    """Runs at a time; by default one a CPU core; where there is a GPU one on each, or more where
+    those leave room, and of policies one for two cores."""
     time_limit: TimeLimit = None
+    budget_hours: MaybeNumber = None
+    """Start no run that would not end within so many hours from now, or of which no record tells
+    how long it takes."""
+    job_timeout: MaybeDuration = None
+    """End a run that takes longer than this, and try it once more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce(Sweep):
+    """Reproduce parts of the paper: another name for `suite sweep`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from tyro.conf import UseAppendAction, arg
 
 MaybePath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
 MaybeCount = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
+MaybeNumber = Annotated[float | None, arg(metavar="NUMBER", help_behavior_hint="")]
 MaybeDuration = Annotated[str | None, arg(metavar="DURATION", help_behavior_hint="")]
 MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 Names = Annotated[

@@ -18,6 +18,7 @@ from rich.progress import (
     track,
 )
 
+from suite.launch import board
 from suite.outer.state import TrainingState
 from suite.settings import Metric
 
@@ -27,15 +28,19 @@ T = TypeVar("T")
 
 _LOG_EVERY = 30.0
 _REFRESH_EVERY = 0.2
+_TELL_EVERY = 1.0
 
 
 class TrainingProgress:
-    """A progress line of training: it hears of every iteration and shows some."""
+    """A progress line of training: it hears of every iteration and shows some.
+
+    A sweep that has started this process is told too.
+    """
 
     def __init__(self, label: str, metric: Metric, total: int, bar: Progress | None) -> None:
         self._label, self._metric, self._total, self._bar = label, metric, total, bar
         self._task = bar.add_task(label, total=total, note="") if bar else None
-        self._shown = time.monotonic()
+        self._shown, self._told = time.monotonic(), -_TELL_EVERY
         self._since: tuple[float, int, int] | None = None
 
     def __call__(self, state: TrainingState) -> None:
@@ -45,6 +50,9 @@ class TrainingProgress:
             self._since = now, state.iteration, state.histories[0].environment_steps
         every = _LOG_EVERY if self._bar is None else _REFRESH_EVERY
         done = state.iteration == self._total
+        if now - self._told >= _TELL_EVERY or done:
+            self._told = now
+            self._tell(now, state)
         if now - self._shown < every and not done:
             return
         self._shown = now
@@ -54,10 +62,25 @@ class TrainingProgress:
         else:
             log.info("%s: %s of %s, %s", self._label, f"{state.iteration:,}", self._total, note)
 
+    def _tell(self, now: float, state: TrainingState) -> None:
+        board.tell(
+            board.Progress(
+                doing="training",
+                done=state.iteration,
+                total=self._total,
+                rate=self._rate(now, state),
+                note=self._note(now, state),
+            )
+        )
+
+    def _rate(self, now: float, state: TrainingState) -> float:
+        """Iterations a second."""
+        began, first, _ = self._since or (now, state.iteration, 0)
+        return (state.iteration - first) / (now - began) if now > began else 0.0
+
     def _note(self, now: float, state: TrainingState) -> str:
-        history = state.histories[0]
-        began, first, steps = self._since or (now, state.iteration, 0)
-        rate = (state.iteration - first) / (now - began) if now > began else 0.0
+        history, rate = state.histories[0], self._rate(now, state)
+        began, _, steps = self._since or (now, state.iteration, 0)
         note = f"{rate:.1f} it/s" if rate >= 1.0 or not rate else f"{1.0 / rate:.1f} s/it"
         if rate and history.environment_steps:
             note += f", {(history.environment_steps - steps) / (now - began):,.0f} steps/s"
@@ -78,7 +101,7 @@ class ScoringProgress:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
         self._began: tuple[str, float, int] = ("", 0.0, 0)
-        self._shown = 0.0
+        self._shown, self._told = 0.0, -_TELL_EVERY
 
     def __call__(self, what: str, done: int, tasks: int) -> None:
         """Show that `done` of `tasks` test tasks of `what` are scored, if it is time to."""
@@ -88,8 +111,13 @@ class ScoringProgress:
             self._shown = now
         _, began, first = self._began
         rate = (done - first) / (now - began) if now > began else 0.0
+        note = f"{rate:.1f} tasks/s" if rate else ""
+        if now - self._told >= _TELL_EVERY:
+            self._told = now
+            board.tell(
+                board.Progress(doing="scoring", done=done, total=tasks, rate=rate, note=note)
+            )
         if self._bar is not None:
-            note = f"{rate:.1f} tasks/s" if rate else ""
             if what not in self._tasks:
                 self._tasks[what] = self._bar.add_task(f"scoring {what}", total=tasks, note=note)
             self._bar.update(self._tasks[what], completed=done, note=note)

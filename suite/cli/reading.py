@@ -24,6 +24,15 @@ class List:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Status:
+    """Tell how far the sweeps of a registry are, on whatever machine, from the files they keep."""
+
+    results: Results = Path("results")
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Show:
     """Show one run: what it was, how it did beside the paper, what it cost, where it comes from."""
 

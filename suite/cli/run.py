@@ -19,6 +19,7 @@ from suite.cli.progress import ScoringProgress, TrainingProgress, over, training
 from suite.data.images import ImageData, load_image_data
 from suite.errors import Stopped, UsageError, one_line
 from suite.launch.grouping import seed_groups, seeds_that_fit, seeds_that_pay
+from suite.launch.wanted import asked
 from suite.machine import environment
 from suite.outer.engine import Engine
 from suite.parsing import NotJson, parsed
@@ -26,7 +27,7 @@ from suite.registry import Record, Registry
 from suite.run.execute import Executed, execute
 from suite.run.request import Request
 from suite.run.train import Hooks
-from suite.settings import METHODS, Config, Setting, get_setting
+from suite.settings import Config, Setting, get_setting
 from suite.settings.fitting import require_fit, require_plan, shown, unknown
 from suite.settings.protocols import protocols_by_name
 
@@ -60,17 +61,15 @@ def _asked(options: Run) -> Request:
     at_least_one("tasks-per-chunk", options.tasks_per_chunk)
     changes = [text for each in options.changes for text in each or ("",)]
     config, own = changed(setting, method, changes)
-    iterations, planned = options.iterations, setting.recipe(name).protocols
+    short = options.schedule == "short"
+    schedule, planned = asked(setting, name, options.iterations, short=short)
     named = protocols_by_name(setting, name)
-    if options.schedule == "short":
-        shortened, planned = setting.short(name)
-        iterations = iterations or shortened
+    if short:
         named = {protocol.name: protocol for protocol in planned}
-    schedule = setting.schedule(iterations if METHODS[name].trains else 0, name)
     require_plan(setting, name, schedule)
     method = with_options(method.on(schedule), own)
-    asked = protocols_named(joined(options.protocols), named, f"{setting.id} {name}")
-    protocols = asked or planned
+    own_names = joined(options.protocols)
+    protocols = protocols_named(own_names, named, f"{setting.id} {name}") or planned
     planned_way = setting.recipe(name).config.n_way
     if isinstance(method, FewShotMethod) and method.any_way and config.n_way != planned_way:
         # Training on tasks of other ways changes nothing of the test.

@@ -1,23 +1,36 @@
-"""Jobs as processes on this machine, several at a time.
+"""Jobs as processes on this machine, one in each slot.
 
 Each job is a `suite run` of its own, so that one that fails or is killed takes nothing with it.
 All of them end with this process (`suite.launch.parent`).
 """
 
+import contextlib
+import os
+import queue
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import torch
+
+from suite.launch.board import VARIABLE
 from suite.launch.parent import child_environment
 from suite.launch.plans import Job
+from suite.launch.slots import Slot, leaves_room
+from suite.machine import environment
+from suite.machine.gpu import Use, use_of
 
 Relay = Callable[[str], None]
 
-_POLL_SECONDS = 0.2
+_WATCHED_SECONDS = 60
+_GRACE_SECONDS = 30.0
+"""What a job has to leave once its time is up, before it is killed."""
 
 
 def command(job: Job, options: Sequence[str]) -> list[str]:
@@ -34,70 +47,118 @@ def command(job: Job, options: Sequence[str]) -> list[str]:
 
 
 @dataclass
-class _Children:
-    """The processes that run at the moment; none is started once it is closed."""
+class _Worker:
+    """A process that runs a job."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    running: set[subprocess.Popen[str]] = field(default_factory=set)
-    closed: bool = False
-
-    def start(self, arguments: list[str]) -> subprocess.Popen[str] | None:
-        with self.lock:
-            if self.closed:
-                return None
-            child = subprocess.Popen(
-                arguments,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                # A library below may write in any encoding: that must not end this process.
-                encoding="utf-8",
-                errors="replace",
-                env=child_environment(),
-            )
-            self.running.add(child)
-            return child
-
-    def close(self) -> None:
-        """Ask every child, once, to checkpoint and leave."""
-        with self.lock:
-            if not self.closed:
-                self.closed = True
-                for child in self.running:
-                    child.send_signal(signal.SIGTERM)
+    slot: Slot
+    process: subprocess.Popen[str]
+    began: float = field(default_factory=time.monotonic)
+    over: bool = False
+    """Whether its time is up."""
 
 
-def run_jobs(
-    jobs: Sequence[Job],
-    options: Sequence[str],
-    *,
-    at_once: int,
-    stop: Callable[[], str | None],
-    relay: Relay,
-) -> Iterator[tuple[Job, int | None]]:
-    """Run `jobs`, `at_once` at a time; yield each as it ends, with its exit code.
+class Local:
+    """The workers of this machine.
 
-    The code is None for a job that was not started because `stop` gave a reason: then running jobs
-    checkpoint and leave. Every line that a job prints goes to `relay`.
+    Every line that a job prints goes to `relay`. One that takes longer than `timeout` seconds is
+    ended.
     """
-    children = _Children()
 
-    def run(job: Job) -> int | None:
-        child = children.start(command(job, options))
-        if child is None:
-            return None
-        with child:
-            for line in child.stdout or ():
-                relay(line.rstrip("\n"))
-        code = child.returncode
-        with children.lock:
-            children.running.discard(child)
-        return code
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        options: Sequence[str],
+        relay: Relay,
+        timeout: float | None = None,
+    ) -> None:
+        self._free = list(slots)
+        self._options, self._relay, self._timeout = options, relay, timeout
+        self._running: dict[Job, _Worker] = {}
+        self._ended: queue.Queue[Job] = queue.Queue()
+        self._stopping = False
+        self._seen: dict[int | None, deque[Use]] = {}
+        """The use of GPUs in the last seconds, since a job was last started or ended there."""
+        self._looked = 0.0
 
-    with ThreadPoolExecutor(at_once) as pool:
-        futures: dict[Future[int | None], Job] = {pool.submit(run, job): job for job in jobs}
-        while futures:
-            done, _ = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            if stop():
-                children.close()
-            for future in done:
-                yield futures.pop(future), future.result()
+    def takes(self, job: Job) -> bool:
+        """Whether `job` could be started now."""
+        return self._slot(job) is not None
+
+    def start(self, job: Job, progress: Path | None) -> None:
+        """Run `job`, which there is a slot for; its process tells `progress` how far it is.
+
+        From the main thread alone: the kernel ends a process with the thread that started it.
+        """
+        slot = self._slot(job)
+        assert slot is not None
+        self._free.remove(slot)
+        if progress is not None:
+            progress.unlink(missing_ok=True)
+        self._seen.pop(slot.gpu, None)
+        threads = [] if slot.threads is None else ["--threads", str(slot.threads)]
+        own = child_environment() | ({} if progress is None else {VARIABLE: str(progress)})
+        if slot.gpu is not None and environment.gpus() > 1:
+            seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+            own["CUDA_VISIBLE_DEVICES"] = seen.split(",")[slot.gpu] if seen else str(slot.gpu)
+        process = subprocess.Popen(
+            command(job, [*self._options, *threads]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # A library below may write in any encoding: that must not end this process.
+            encoding="utf-8",
+            errors="replace",
+            env=own,
+        )
+        self._running[job] = _Worker(slot, process)
+        threading.Thread(target=self._follow, args=(job, process), daemon=True).start()
+
+    def ended(self, seconds: float) -> Iterator[tuple[Job, int]]:
+        """The jobs that have ended, with their exit codes, once there is one or time has passed."""
+        self._watch()
+        with contextlib.suppress(queue.Empty):
+            job = self._ended.get(timeout=seconds)
+            while True:
+                worker = self._running.pop(job)
+                self._free = sorted([*self._free, worker.slot], key=lambda slot: slot.if_room)
+                self._seen.pop(worker.slot.gpu, None)
+                yield job, worker.process.wait()
+                job = self._ended.get_nowait()
+
+    def stop(self) -> None:
+        """Ask every job, once, to checkpoint and leave."""
+        if not self._stopping:
+            self._stopping = True
+            for worker in self._running.values():
+                worker.process.send_signal(signal.SIGTERM)
+
+    def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
+        with process:
+            for line in process.stdout or ():
+                self._relay(line.rstrip("\n"))
+        self._ended.put(job)
+
+    def _slot(self, job: Job) -> Slot | None:
+        fitting = (slot for slot in self._free if slot.fits(job))
+        return next((slot for slot in fitting if not slot.if_room or self._has_room(slot)), None)
+
+    def _has_room(self, slot: Slot) -> bool:
+        workers = sum(each.slot.gpu == slot.gpu for each in self._running.values())
+        return leaves_room(self._seen.get(slot.gpu, ()), workers)
+
+    def _watch(self) -> None:
+        """End what is over its time, and look at the GPUs, once a second."""
+        now = time.monotonic()
+        if now - self._looked < 1.0:
+            return
+        self._looked = now
+        for job, worker in self._running.items():
+            over = -1.0 if self._timeout is None else now - worker.began - self._timeout
+            if over > 0.0 and not worker.over:
+                worker.over = True
+                self._relay(f"{job.name} takes longer than a job may: it is ended")
+                worker.process.terminate()
+            elif over > _GRACE_SECONDS:
+                worker.process.kill()
+        for gpu in {slot.gpu for slot in self._free if slot.if_room and slot.gpu is not None}:
+            if use := use_of(torch.device("cuda", gpu)):
+                self._seen.setdefault(gpu, deque(maxlen=_WATCHED_SECONDS)).append(use)

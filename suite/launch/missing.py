@@ -5,6 +5,7 @@ from itertools import count, islice
 
 from suite.launch.plans import DEFAULT_SEEDS, Job
 from suite.report.verdicts import Judged
+from suite.stats.verdicts import LEAST_SEEDS
 
 
 def missing_jobs(rows: Iterable[Judged]) -> list[Job]:
@@ -23,3 +24,8 @@ def missing_jobs(rows: Iterable[Judged]) -> list[Job]:
         for (setting, method), seeds in lacking.items()
         if seeds
     ]
+
+
+def unjudged_jobs(rows: Iterable[Judged]) -> list[Job]:
+    """The same of the numbers alone that have too few seeds for a verdict."""
+    return missing_jobs(row for row in rows if len(row.seeds) < LEAST_SEEDS)

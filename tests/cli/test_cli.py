@@ -19,7 +19,7 @@ SHORT = "--iterations 10 --threads 1 --device cpu --protocols 5-shot"
 MISTAKES = {
     "reproduce sinusoid --iterations 0": "--iterations 0: at least 1 is needed",
     "reproduce sinusoid --jobs 0": "--jobs 0: at least 1 is needed",
-    "reproduce sinusoid --seeds -1": "--seeds -1: name seeds from 0 on",
+    "sweep sinusoid --seeds -1": "--seeds -1: name seeds from 0 on",
     "benchmark --budget -1": "--budget -1.0: name seconds from 0 on",
     "run nowhere maml": "no setting 'nowhere'; there are: sinusoid, omniglot-5way-1shot",
     "run sinusoid bogus": "no method 'bogus'; there are: maml, fomaml",

@@ -1,4 +1,4 @@
-"""Which jobs a reproduction has, and that they run apart, are counted and can be stopped."""
+"""Which jobs a plan has, and that they run apart, are counted and can be stopped."""
 
 import sys
 import time
@@ -7,21 +7,32 @@ from unittest.mock import MagicMock
 import pytest
 import torch
 
-from suite.cli import reproduce
-from suite.cli.commands import Reproduce
+from suite.cli import sweep
 from suite.errors import UsageError
 from suite.launch import local
 from suite.launch.grouping import seed_groups, seeds_that_pay
-from suite.launch.local import command, run_jobs
-from suite.launch.plans import PLANS, Job, merged, plan
-from suite.machine import environment
+from suite.launch.local import Local, command
+from suite.launch.plans import MISSING, PLANS, Job, merged, plan
+from suite.launch.slots import Slot
+from suite.launch.sweep import Event, conduct
+from suite.launch.terms import Terms
+from suite.launch.wanted import wanted
 from suite.settings import ENVIRONMENTS, METHODS, SETTINGS
+from suite.settings.datasets import IMAGE_SHAPE
+from suite.settings.rivals import RIVALS
 
 JOBS = [Job(setting="sinusoid", method="maml", seeds=(seed,), iterations=3) for seed in range(3)]
+PRINTED = {setting.config.dataset for setting in SETTINGS.values() if setting.paper}
+DATASETS = {
+    "paper": PRINTED,
+    "rivals": PRINTED,
+    "table1": PRINTED & set(IMAGE_SHAPE),
+    "rl": set(ENVIRONMENTS),
+}
 
 
 def test_the_quickstart_is_what_the_readme_says():
-    jobs = plan("quickstart")
+    jobs = plan(["quickstart"])
     sinusoid = {job.method for job in jobs if job.setting == "sinusoid"}
     glyphs = {job.method for job in jobs if job.setting == "glyphs-5way-1shot"}
     assert sinusoid == {"maml", "fomaml", "pretraining", "oracle"}
@@ -30,33 +41,71 @@ def test_the_quickstart_is_what_the_readme_says():
     assert all(job.short and job.iterations is None for job in jobs)
 
 
-@pytest.mark.parametrize("name", [name for name in PLANS if name != "quickstart"])
-def test_a_reproduction_has_every_method_of_its_settings_on_the_papers_schedule(name):
-    jobs = plan(name)
+@pytest.mark.parametrize("name", [name for name in PLANS if name not in ("quickstart", MISSING)])
+def test_a_plan_has_every_method_of_its_settings_on_the_papers_schedule(name):
+    jobs = plan([name])
     wanted = {
         (setting.id, method, seed)
         for setting in SETTINGS.values()
-        if setting.config.dataset in (ENVIRONMENTS if name == "rl" else (name,))
+        if setting.config.dataset in DATASETS.get(name, {name})
         for method in setting.methods
+        if name != "rivals" or method in RIVALS
         for seed in range(5)
     }
     assert {(job.setting, job.method, *job.seeds) for job in jobs} == wanted
     assert len(jobs) == len(wanted)
     assert all(job.iterations is None and not job.short for job in jobs)
-    short = plan(name, short=True)
+    assert [job.seeds for job in jobs] == sorted(job.seeds for job in jobs)
+    short = plan([name], short=True)
     assert {(job.setting, job.method, 0) for job in short} <= wanted
     assert len(short) == len(wanted) / 5
     assert all(job.short for job in short)
 
 
+def test_every_run_of_the_paper_can_be_carried_out():
+    for job in plan(["paper", "quickstart"], seeds=(0,)):
+        assert wanted(job).protocols
+
+
 def test_a_plan_can_be_narrowed_and_refuses_what_it_does_not_have():
-    jobs = plan("omniglot", seeds=(7,), methods=("maml",), settings=("omniglot-20way-1shot",))
+    jobs = plan(["omniglot"], seeds=(7,), methods=("maml",), settings=("omniglot-20way-1shot",))
     assert jobs == [Job(setting="omniglot-20way-1shot", method="maml", seeds=(7,), iterations=None)]
     for wrong in ({"methods": ("oracle",)}, {"settings": ("sinusoid",)}):
         with pytest.raises(UsageError, match="omniglot has no"):
-            plan("omniglot", **wrong)
-    with pytest.raises(UsageError, match="quickstart"):
-        plan("nothing")
+            plan(["omniglot"], **wrong)
+    with pytest.raises(UsageError, match="no plan 'nothing'; there are: quickstart, paper, table1"):
+        plan(["nothing"])
+
+
+def test_a_pair_is_a_plan_and_plans_are_joined_seed_by_seed():
+    jobs = plan(["sinusoid/oracle", "glyphs-5way-1shot/maml", "sinusoid/oracle"], seeds=(0, 1))
+    assert [(job.setting, job.method, *job.seeds) for job in jobs] == [
+        ("sinusoid", "oracle", 0),
+        ("glyphs-5way-1shot", "maml", 0),
+        ("sinusoid", "oracle", 1),
+        ("glyphs-5way-1shot", "maml", 1),
+    ]
+    for name in ("sinusoid/mann", "sinusoid/nothing", "sinusoid/"):
+        with pytest.raises(UsageError, match="sinusoid has no method"):
+            plan([name])
+    with pytest.raises(UsageError, match="no setting 'nothing'"):
+        plan(["nothing/maml"])
+
+
+def test_what_is_missing_is_a_plan_of_its_own_seeds():
+    lacking = [
+        Job(setting="sinusoid", method="maml", seeds=(1, 3), iterations=None),
+        Job(setting="ant-direction", method="maml", seeds=(0,), iterations=None),
+    ]
+    jobs = plan([MISSING], missing=lacking)
+    assert [(job.method, job.seeds) for job in jobs] == [
+        ("maml", (0,)),
+        ("maml", (1,)),
+        ("maml", (3,)),
+    ]
+    assert [job.seeds for job in plan([MISSING], missing=lacking, seeds=(3, 4))] == [(3,)]
+    with pytest.raises(UsageError, match="missing has the paper's schedules"):
+        plan([MISSING], missing=lacking, short=True)
 
 
 def test_a_job_becomes_the_command_that_a_user_would_give():
@@ -65,10 +114,10 @@ def test_a_job_becomes_the_command_that_a_user_would_give():
         *("-m", "suite", "run", "sinusoid", "maml", "--seeds", "1", "--iterations", "3"),
         *("--threads", "1"),
     ]
-    assert "--iterations" not in command(plan("sinusoid")[0], [])
-    assert "--schedule" not in command(plan("sinusoid")[0], [])
-    assert command(plan("sinusoid", short=True)[0], [])[-2:] == ["--schedule", "short"]
-    assert {job.method for job in plan("sinusoid")} <= set(METHODS)
+    assert "--iterations" not in command(plan(["sinusoid"])[0], [])
+    assert "--schedule" not in command(plan(["sinusoid"])[0], [])
+    assert command(plan(["sinusoid"], short=True)[0], [])[-2:] == ["--schedule", "short"]
+    assert {job.method for job in plan(["sinusoid"])} <= set(METHODS)
 
 
 def _children(monkeypatch, code: str) -> None:
@@ -77,15 +126,43 @@ def _children(monkeypatch, code: str) -> None:
     )
 
 
-def test_lines_are_relayed_and_one_failure_stops_nothing(monkeypatch):
+def _conducted(jobs, at_once, lines, stop=lambda: None, timeout=None) -> list[Event]:
+    workers = Local([Slot(threads=1)] * at_once, [], lines.append, timeout)
+    return list(conduct(jobs, workers, Terms(), stop=stop))
+
+
+def _ends(events: list[Event]) -> dict[int, tuple[str, int | None]]:
+    """By seed: how it ended."""
+    return {event.job.seeds[0]: event[1:] for event in events}
+
+
+def test_lines_are_relayed_and_a_failure_is_tried_again_and_stops_nothing(monkeypatch):
     _children(monkeypatch, "import sys; print('seed', sys.argv[1]); sys.exit(sys.argv[1] == '1')")
     lines: list[str] = []
-    ended = dict(run_jobs(JOBS, [], at_once=2, stop=lambda: None, relay=lines.append))
-    assert {job.seeds[0]: code for job, code in ended.items()} == {0: 0, 1: 1, 2: 0}
-    assert sorted(lines) == ["seed 0", "seed 1", "seed 2"]
+    events = _conducted(JOBS, 1, lines)
+    assert _ends(events) == {0: ("done", None), 1: ("failed", 1), 2: ("done", None)}
+    assert lines == ["seed 0", "seed 1", "seed 2", "seed 1"]
+    assert [(event.job.seeds[0], event.what) for event in events] == [
+        *((0, "running"), (0, "done"), (1, "running"), (1, "again"), (2, "running"), (2, "done")),
+        *((1, "running"), (1, "failed")),
+    ]
 
 
-PRINTED = {
+def test_a_failure_that_does_not_come_again_is_made_good(monkeypatch, tmp_path):
+    _children(
+        monkeypatch,
+        "import os, pathlib, sys\n"
+        f"mark = pathlib.Path({str(tmp_path / 'mark')!r})\n"
+        "if not mark.exists():\n"
+        "    mark.touch(); os.kill(os.getpid(), 9)\n",
+    )
+    events = _conducted(JOBS[:1], 1, [])
+    assert [event[1:] for event in events] == [
+        *(("running", None), ("again", -9), ("running", None), ("done", None)),
+    ]
+
+
+PRINTS = {
     b"1 \xc2\xb1 2": "1 ± 2",
     b"caf\xe9 \xff\xfe": "caf� ��",
     "1 ± 2".encode("utf-16"): None,
@@ -94,7 +171,7 @@ PRINTED = {
 }
 
 
-@pytest.mark.parametrize("printed", PRINTED, ids=lambda printed: repr(printed[:12]))
+@pytest.mark.parametrize("printed", PRINTS, ids=lambda printed: repr(printed[:12]))
 def test_whatever_bytes_a_child_prints_the_others_go_on(monkeypatch, printed):
     _children(
         monkeypatch,
@@ -102,10 +179,10 @@ def test_whatever_bytes_a_child_prints_the_others_go_on(monkeypatch, printed):
         "print('seed', sys.argv[1])",
     )
     lines: list[str] = []
-    ended = dict(run_jobs(JOBS, [], at_once=2, stop=lambda: None, relay=lines.append))
-    assert set(ended.values()) == {0}
+    events = _conducted(JOBS, 2, lines)
+    assert set(_ends(events).values()) == {("done", None)}
     assert {f"seed {seed}" for seed in range(3)} <= set(lines)
-    if text := PRINTED[printed]:
+    if text := PRINTS[printed]:
         assert lines.count(text + text) == 3
 
 
@@ -116,27 +193,41 @@ def test_children_print_utf_8_whatever_the_parent_prints(monkeypatch, encoding):
     monkeypatch.setenv("LC_ALL", "C")
     _children(monkeypatch, "print('1 \\xb1 2')")
     lines: list[str] = []
-    ended = dict(run_jobs(JOBS[:1], [], at_once=1, stop=lambda: None, relay=lines.append))
-    assert (list(ended.values()), lines) == ([0], ["1 ± 2"])
+    assert _ends(_conducted(JOBS[:1], 1, lines)) == {0: ("done", None)}
+    assert lines == ["1 ± 2"]
+
+
+UNTIL_STOPPED = (
+    "import signal, sys, time\n"
+    "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+    "print('up', flush=True); time.sleep(60)"
+)
 
 
 def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch):
-    _children(
-        monkeypatch,
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
-        "print('up', flush=True); time.sleep(60)",
-    )
+    _children(monkeypatch, UNTIL_STOPPED)
     lines: list[str] = []
     began = time.monotonic()
-    stop = lambda: "enough" if lines else None  # noqa: E731
-    ended = dict(run_jobs(JOBS, [], at_once=1, stop=stop, relay=lines.append))
+    events = _conducted(JOBS, 1, lines, stop=lambda: "enough" if lines else None)
     assert time.monotonic() - began < 30
-    assert {job.seeds[0]: code for job, code in ended.items()} == {0: 143, 1: None, 2: None}
+    assert set(_ends(events).values()) == {("left", None)}
+    assert len(events) == 4
+
+
+@pytest.mark.parametrize(("code", "expected"), [(UNTIL_STOPPED, 143), ("", -9)])
+def test_a_job_that_takes_too_long_is_ended(monkeypatch, code, expected):
+    """One that heeds a signal, and one that does not."""
+    monkeypatch.setattr(local, "_GRACE_SECONDS", 1.0)
+    stuck = "import signal, time; signal.signal(15, lambda *_: None)\nwhile 1: time.sleep(60)"
+    _children(monkeypatch, code or stuck)
+    lines: list[str] = []
+    events = _conducted(JOBS[:1], 1, lines, timeout=0.5)
+    assert _ends(events) == {0: ("failed", expected)}
+    assert lines.count("sinusoid maml seed 0 takes longer than a job may: it is ended") == 2
 
 
 def test_seeds_that_train_together_are_one_job():
-    jobs = merged(plan("quickstart"), lambda job: job.setting == "sinusoid")
+    jobs = merged(plan(["quickstart"]), lambda job: job.setting == "sinusoid")
     sinusoid = [job for job in jobs if job.setting == "sinusoid"]
     assert {job.seeds for job in sinusoid} == {(0, 1)}
     assert len(sinusoid) == 4
@@ -161,44 +252,40 @@ def test_what_pays_together():
     assert seeds_that_pay(omniglot, gpu) is None
 
 
-@pytest.mark.parametrize(
-    ("gpu", "name", "at_once", "threads"),
-    [
-        (False, "rl", 16, ["--threads", "1"]),
-        (False, "omniglot", 16, ["--threads", "1"]),
-        (True, "omniglot", 1, []),
-        (True, "rl", 8, ["--threads", "2"]),
-    ],
-)
-def test_how_many_runs_at_a_time(monkeypatch, tmp_path, gpu, name, at_once, threads):
-    asked = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(environment, "cores", lambda: 16)
-    monkeypatch.setattr(reproduce, "load_image_data", lambda *_, **__: None)
-    monkeypatch.setattr(reproduce, "limits_of", MagicMock())
-    monkeypatch.setattr(
-        reproduce, "run_all", lambda jobs, options, count, limits: asked.append((options, count))
-    )
-    reproduce.reproduce_command(Reproduce(name=name, results=tmp_path))
-    assert asked == [(["--results", str(tmp_path), *threads], at_once)]
-
-
-@pytest.mark.parametrize(("reason", "expected"), [(None, 1), ("stopped by SIGTERM", 143)])
-def test_a_run_that_somebody_else_stops_is_missing(monkeypatch, capsys, reason, expected):
-    ended = [(JOBS[0], 0), (JOBS[1], 143)]
-    monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
+def _all_run(monkeypatch, tmp_path, events, reason=None) -> int:
+    monkeypatch.setattr(sweep, "conduct", lambda *_, **__: iter(events))
     limits = MagicMock(reason=lambda: reason, exit_code=lambda: 143)
-    assert reproduce.run_all(JOBS, [], 1, limits) == expected
-    told = capsys.readouterr().out
-    assert ("failed: sinusoid maml seed 1 (exit code 143)" in told) == (reason is None)
+    return sweep.run_all(JOBS, [Slot(threads=1)], [], tmp_path, limits, "jobs")
+
+
+def _ended(codes) -> list[Event]:
+    """What a sweep tells of jobs that end with these exit codes; None is left."""
+    return [
+        Event(job, "left" if code is None else "failed" if code else "done", code or None)
+        for job, code in zip(JOBS, codes, strict=False)
+    ]
+
+
+def test_a_run_that_somebody_else_stops_has_failed(monkeypatch, capsys, tmp_path):
+    assert _all_run(monkeypatch, tmp_path, _ended((0, 143))) == 1
+    assert capsys.readouterr().out == "failed: sinusoid maml seed 1 (exit code 143)\n"
+
+
+def test_what_a_stop_or_a_budget_leaves_is_told(monkeypatch, capsys, tmp_path):
+    assert _all_run(monkeypatch, tmp_path, _ended((0, None)), "stopped by SIGTERM") == 143
+    assert capsys.readouterr().out == (
+        "stopped by SIGTERM; to go on, give the same command again\n"
+    )
+    assert _all_run(monkeypatch, tmp_path, _ended((1, None, None))) == 3
+    assert capsys.readouterr().out.splitlines() == [
+        "failed: sinusoid maml seed 0 (exit code 1)",
+        "2 runs are beyond the budget; to go on, give the same command again",
+    ]
 
 
 @pytest.mark.parametrize(
     ("codes", "expected"),
     [((0, 0), 0), ((0, 2), 2), ((2, 2), 2), ((1, 2), 1), ((0, -9), 1), ((70, 2), 70)],
 )
-def test_the_exit_code_is_that_of_the_runs(monkeypatch, codes, expected):
-    ended = list(zip(JOBS, codes, strict=False))
-    monkeypatch.setattr(reproduce, "run_jobs", lambda *_, **__: iter(ended))
-    limits = MagicMock(reason=lambda: None)
-    assert reproduce.run_all(JOBS, [], 1, limits) == expected
+def test_the_exit_code_is_that_of_the_runs(monkeypatch, tmp_path, codes, expected):
+    assert _all_run(monkeypatch, tmp_path, _ended(codes)) == expected

@@ -51,15 +51,15 @@ def start(where: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-REPRODUCE = ("reproduce", "sinusoid", "--methods", "maml", "--seeds", "0", "--jobs", "1")
+SWEEP = ("sweep", "sinusoid", "--methods", "maml", "--seeds", "0", "--jobs", "1")
 # Not compiled, and soon at the first point of the curve.
 LONG = "3000"
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
 @pytest.mark.slow
-def test_a_killed_reproduction_leaves_no_child_and_goes_on(tmp_path):
-    first = start(tmp_path, *REPRODUCE, "--iterations", LONG)
+def test_a_killed_sweep_leaves_no_child_and_goes_on(tmp_path):
+    first = start(tmp_path, *SWEEP, "--iterations", LONG)
     saved = tmp_path / "cache" / "runs"
     wait_for(lambda: list(saved.glob("*/.lock")))
     (child,) = children(first.pid)
@@ -67,7 +67,7 @@ def test_a_killed_reproduction_leaves_no_child_and_goes_on(tmp_path):
     first.communicate()
     wait_for(lambda: not alive(child))
     # Its lock is free: the same seed is run at once.
-    again = start(tmp_path, *REPRODUCE, "--iterations", LONG)
+    again = start(tmp_path, *SWEEP, "--iterations", LONG)
     wait_for(lambda: list(saved.glob("*/checkpoint.best.pt")) or again.poll() is not None)
     again.terminate()
     told = again.communicate(timeout=PATIENCE)[0]

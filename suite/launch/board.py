@@ -1,0 +1,163 @@
+"""Files that tell how far a sweep is: whoever has the registry's folder can look at them.
+
+A sweep has a folder of its own, `RESULTS/.sweep/HOST-PID-TOKEN`, with a lock that the kernel frees
+however the sweep ends, its board, and for each job that runs what its process tells of itself.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from filelock import FileLock, Timeout
+
+State = Literal["waiting", "running", "done", "failed", "left"]
+"""`left` is what a stop or a budget has left to the next call."""
+
+VARIABLE = "SUITE_PROGRESS"
+"""The environment variable that names the file in which a process tells how far it is."""
+_FOLDER, _BOARD, _LOCK = ".sweep", "board.json", ".lock"
+
+
+class Progress(msgspec.Struct, kw_only=True, frozen=True):
+    """How far a process is with what it does."""
+
+    doing: Literal["training", "scoring"]
+    done: int
+    total: int
+    """Iterations, or tasks that are scored."""
+    rate: float
+    """Of these a second; 0 where it is not known yet."""
+    note: str
+    """The rate, and in training the last metric, in words."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until this is done."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
+
+class Entry(msgspec.Struct, kw_only=True):
+    """A job of a sweep."""
+
+    setting: str
+    method: str
+    seeds: tuple[int, ...]
+    estimate: float | None
+    """Its seconds on one worker; None where no record tells."""
+    state: State = "waiting"
+    began: float | None = None
+    """When it was started last, in seconds since 1970."""
+
+    def seconds(self, now: float) -> float:
+        """For how long it has been running; 0 where it is not."""
+        if self.state != "running" or self.began is None:
+            return 0.0
+        return now - self.began
+
+
+class Board(msgspec.Struct, kw_only=True):
+    """A sweep."""
+
+    plan: str
+    """What was asked for."""
+    host: str
+    pid: int
+    began: float
+    at_once: int
+    """How many jobs run at a time."""
+    entries: list[Entry]
+
+    def seconds_left(self, now: float) -> float | None:
+        """Until its end, by the estimates of the jobs that have one; None where none has."""
+        left = [
+            max(0.0, each.estimate - each.seconds(now))
+            for each in self.entries
+            if each.state in ("waiting", "running") and each.estimate is not None
+        ]
+        if not left:
+            return None
+        return max(max(left), sum(left) / max(1, min(self.at_once, len(left))))
+
+
+def tell(progress: Progress) -> None:
+    """Let the sweep that has started this process, if one has, know how far it is."""
+    if path := os.environ.get(VARIABLE):
+        _write(Path(path), msgspec.json.encode(progress))
+
+
+def claims_folder(results: Path) -> Path:
+    """Where sweeps of that registry lock the trainings that they are at."""
+    return results / _FOLDER / "claims"
+
+
+@contextmanager
+def board_folder(results: Path) -> Iterator[Path]:
+    """A folder for the board of a sweep of this process, which is removed in the end.
+
+    So are those of sweeps that were killed.
+    """
+    home = results / _FOLDER
+    for left in _folders(home):
+        if _is_over(left):
+            shutil.rmtree(left, ignore_errors=True)
+    # The last part for containers, which may have names and numbers of processes in common.
+    folder = home / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    folder.mkdir(parents=True)
+    with FileLock(folder / _LOCK):
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def save(folder: Path, board: Board) -> None:
+    """Write `board`, in place of what was there."""
+    _write(folder / _BOARD, msgspec.json.encode(board))
+
+
+def progress_path(folder: Path, entry: int) -> Path:
+    """Where the process of that entry of the board tells how far it is."""
+    return folder / f"{entry}.json"
+
+
+def progress_of(folder: Path, entry: int) -> Progress | None:
+    """What that process tells; None before it has told anything."""
+    try:
+        return msgspec.json.decode(progress_path(folder, entry).read_bytes(), type=Progress)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def boards(results: Path) -> Iterator[tuple[Path, Board, bool]]:
+    """The sweeps of that registry: folder, board, and whether its process is there still."""
+    for folder in _folders(results / _FOLDER):
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            board = msgspec.json.decode((folder / _BOARD).read_bytes(), type=Board)
+            yield folder, board, not _is_over(folder)
+
+
+def _folders(home: Path) -> list[Path]:
+    return sorted(path.parent for path in home.glob(f"*/{_LOCK}"))
+
+
+def _is_over(folder: Path) -> bool:
+    try:
+        with FileLock(folder / _LOCK).acquire(timeout=0):
+            return True
+    except Timeout:
+        return False
+    except OSError:
+        return False
+
+
+def _write(path: Path, data: bytes) -> None:
+    """In one step, but not synced: it is for the eye alone, and nothing ends where it cannot be."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        temporary.write_bytes(data)
+        temporary.replace(path)
