@@ -1,4 +1,4 @@
-"""The methods, one file each; `suite.settings.methods` lists them."""
+"""The methods, one class each; `suite.settings.methods` lists them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

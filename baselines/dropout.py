@@ -12,7 +12,7 @@ _LEVELS = 1 << 16
 
 
 def dropout(share: float, keys: Tensor, *, seeds: int, name: str) -> Rest:
-    """What sets that share of a layer's values to zero and scales the others up.
+    """A function that sets that share of a layer's values to zero and scales the others up.
 
     It works on the images of all tasks of `seeds` seeds, (task*image, seed*channel, ...); `keys`
     are those of the tasks, (seed*task,). Masks of another name or layer are independent. The share

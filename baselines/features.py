@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from baselines.following import follow
-from baselines.frozen import embedding
+from baselines.frozen import embedding_of
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.models import Params
@@ -20,7 +20,7 @@ def followed_features(
     the second are the running averages after them, (seed, ...). See `TrainFeatures` for `after`.
     """
     of_seed = x.unflatten(0, (learner.seeds, -1)).flatten(1, 2)
-    features, moved = embedding(learner).train_features(learner.params, of_seed, after=after)
+    features, moved = embedding_of(learner).train_features(learner.params, of_seed, after=after)
     by_task: Tensor = features.unflatten(1, (-1, x.shape[1])).flatten(0, 1)
     return by_task, moved
 

@@ -5,7 +5,7 @@ gradient steps, whose size and decay are chosen on validation episodes.
 """
 
 import itertools
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from baselines.few_shot import FewShotMethod
-from baselines.frozen import classifier
+from baselines.frozen import classifier_of
 from baselines.options import Candidates, CandidatesFromZero, Count
 from baselines.tuning import tuned_outputs
-from baselines.unheeded import WITH_CLASSIFIER
+from baselines.unheeded import TASKS_AND_STEPS
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.errors import UsageError
 from suite.inner.learner import Learner
@@ -32,14 +32,20 @@ class FineTuning(FewShotMethod):
     trained_by: ClassVar[str | None] = "pretraining"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
-    unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
+    unheeded: ClassVar[frozenset[str]] = TASKS_AND_STEPS
+    sources: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("updates", "step_sizes", "decays", "validation_tasks", "validation_queries"),
+        "Ravi and Larochelle, model/baselines/pre-trained-SGD.lua; a shortened training has a "
+        "grid of 8 and 5 tasks, since choosing would take longer than it",
+    )
     updates: Count = 15
+    """Gradient steps on a support set."""
     step_sizes: Candidates = (0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5)
     decays: CandidatesFromZero = (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 0.0)
     """Update t, from 0 on, takes step size / (1 + t * decay)."""
     validation_tasks: Count = 100
     validation_queries: Count = 15
-    """A class."""
+    """Query images a class of a validation task."""
 
     def on(self, schedule: Schedule) -> Self:
         """A grid of 8 and fewer episodes where pretraining is shortened: choosing takes longest."""
@@ -80,6 +86,6 @@ class FineTuning(FewShotMethod):
         lrs = [step_size / (1 + t * decay) for t in range(self.updates)]
         # One last layer for all episodes, as theirs have.
         drawn = torch.Generator().manual_seed(learner.key)
-        head = classifier(learner).fresh_head(learner.config.n_way, drawn)
+        head = classifier_of(learner).fresh_head(learner.config.n_way, drawn)
         like = learner.params["head.weight"]
         return tuned_outputs(learner, batch, {n: v.to(like) for n, v in head.items()}, lrs)

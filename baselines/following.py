@@ -1,7 +1,7 @@
 """State that no gradient moves: running averages, a memory, a count of iterations.
 
 It is kept as weights that `Network.averages` names, so that it lies in checkpoints, goes with its
-seed, and is left alone by Adam. An objective hands over by how far it moves in place of a gradient.
+seed, and is left alone by Adam. An objective hands over how far it moves, in place of a gradient.
 """
 
 from torch import Tensor

@@ -12,14 +12,14 @@ INPUTS_AT_ONCE = 5_000_000
 """Pixels times channels that pass a network at once; fixed, as `suite.inner.parts` has it."""
 
 
-def classifier(learner: Learner) -> Classifier:
+def classifier_of(learner: Learner) -> Classifier:
     """The learner's network, which must be a classifier."""
     if not isinstance(learner.network, Classifier):
         raise TypeError("this method works on a classifier with running averages")
     return learner.network
 
 
-def embedding(learner: Learner) -> Embedding:
+def embedding_of(learner: Learner) -> Embedding:
     """The learner's network, which must have running averages."""
     if not isinstance(learner.network, Embedding):
         raise TypeError("this method works on a network with running averages")
@@ -39,6 +39,6 @@ def in_parts(function: Callable[[Params, Tensor], Tensor], params: Params, x: Te
 def frozen_features(learner: Learner, x: Tensor) -> Tensor:
     """The features of `x`, (task, example, *input), by each seed's network: (task, example, f)."""
     of_seed = x.unflatten(0, (learner.seeds, -1)).flatten(1, 2)
-    features = in_parts(embedding(learner).features, learner.params, of_seed)
+    features = in_parts(embedding_of(learner).features, learner.params, of_seed)
     by_task: Tensor = features.unflatten(1, (-1, x.shape[1])).flatten(0, 1)
     return by_task

@@ -1,7 +1,7 @@
 """Full-context embeddings: features that know of the whole support set (Vinyals et al. 2016).
 
-As Ravi and Larochelle released them (model/baselines/FCE-embedding.lua): a bidirectional LSTM reads
-the support set, and a query's features are refined by an LSTM that attends to it. Every weight
+As Ravi and Larochelle released them (model/baselines/FCE-embedding.lua): two LSTMs read the support
+set, one from each end, and a third one that attends to it refines a query's features. Every weight
 starts at zero, so that features are at first what they were.
 """
 
@@ -19,7 +19,10 @@ _CONTEXT = ("input", "state", "bias")
 
 
 def context_weights(features: int) -> Params:
-    """All weights of the three LSTMs, without a seed axis; there are as many units as features."""
+    """All weights of the three LSTMs, without a seed axis; each has as many units as features.
+
+    Those of `context` read the support set forward and backward, that of `attention` looks at it.
+    """
     gates = 4 * features
     return {
         "context.input": torch.zeros(2, gates, features),  # forward, backward
@@ -37,8 +40,9 @@ def support_in_context(
 ) -> Tensor:
     """The features of support sets, (seed, task, item, feature), plus both LSTMs' outputs.
 
-    As released, item i of n has the backward LSTM's output after i items, which is that of item
-    n + 1 - i; `aligned`, it has its own. See `linear` for `rounded`.
+    The backward LSTM reads item n first and item 1 last. Where outputs are `aligned`, item i has
+    the one after reading item i; as released, it has the one after reading i items, which was
+    item n + 1 - i. See `linear` for `rounded`.
     """
     both = torch.stack((support, support.flip(2)), dim=1).flatten(0, 1)
     weights = (params[f"context.{name}"].flatten(0, 1) for name in _CONTEXT)
@@ -56,22 +60,21 @@ def query_in_context(
     reads: int,
     rounded: torch.dtype | None = None,
 ) -> Tensor:
-    """The features of query sets, (seed, task, query, feature), after some `reads` of `support`.
+    """The features of query sets, (seed, task, query, feature), after `reads` looks at `support`.
 
-    What is read is the mean of the support's features, (seed, task, item, feature), at first, then
-    weighted by a softmax over their products with the state: the query's features plus what the
-    LSTM puts out.
+    There is one look at least. The first reads the mean of the support's features, (seed, task,
+    item, feature). Each further one weights them by a softmax over their products with the state,
+    which is the query's features plus what the LSTM has put out.
     """
     of_query, of_read, of_state, bias = (params[f"attention.{name}"] for name in _ATTENTION)
     product = partial(_product, rounded=rounded)
     seen = product(query, of_query, bias)
-    state, cell = query, torch.zeros_like(query)
-    for number in range(reads):
-        if number == 0:  # there is no state yet
-            gates = seen + product(support.mean(2, keepdim=True), of_read)
-        else:
-            read = (state @ support.mT).softmax(-1) @ support
-            gates = seen + product(read, of_read) + product(state, of_state)
+    gates = seen + product(support.mean(2, keepdim=True), of_read)
+    output, cell = _units(gates, torch.zeros_like(query))
+    state = query + output
+    for _ in range(reads - 1):
+        read = (state @ support.mT).softmax(-1) @ support
+        gates = seen + product(read, of_read) + product(state, of_state)
         output, cell = _units(gates, cell)
         state = query + output
     return state

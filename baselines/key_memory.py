@@ -52,10 +52,11 @@ def margin_loss(
 ) -> Tensor:
     """By how much a wrong key is nearer than a right one, not below -`margin`: (memory, query).
 
-    `queries` are (memory, query, feature) of length 1, `labels` (memory, query). Looked at are the
-    `among` nearest slots and the one that was written last for the query's own label: the nearest
-    of them with its label, and the nearest with another. One whose similarity is not positive
-    counts as 0, as does one that is not found. No gradient reaches a key.
+    `queries` are (memory, query, feature) of length 1, `labels` (memory, query). The right key and
+    the wrong one are the nearest with the query's label and the nearest with another, among the
+    `among` nearest slots and the one that was written last for the query's label. A similarity that
+    is not positive counts as 0, and so does that of a key that is not found. No gradient reaches a
+    key.
     """
     keys = memory.keys.detach()
     with torch.no_grad():

@@ -1,8 +1,8 @@
 """A memory of rows that is written where it was read last or is least used: Santoro et al. 2016.
 
 Every head reads by the cosine of its key to each row, and writes a vector to the rows that it read
-one step before and to the least used ones, in shares that a gate of its own says. The gradient of a
-step is written out: autograd's own takes twice the time, most of it for sums of large gradients.
+one step before and to the least used ones, in shares of its own. The gradient of a step is written
+out: autograd's own takes twice the time, most of it for sums of large gradients.
 """
 
 from dataclasses import dataclass
@@ -50,11 +50,11 @@ def fresh(like: Tensor, tasks: int, heads: int, rows: int, width: int) -> Memory
 
 
 def used(
-    memory: Memory, keys: Tensor, added: Tensor, gates: Tensor, rule: Rule
+    memory: Memory, keys: Tensor, added: Tensor, shares: Tensor, rule: Rule
 ) -> tuple[Tensor, Memory]:
     """Write `added` and read by `keys`, both (task, head, width); the reading and the memory then.
 
-    `gates`, (task, head, 1), are the shares that go to what was read one step before. The reading
+    `shares`, (task, head, 1), are what goes to what was read one step before. The reading
     is (task, head, width). Which rows are least used has no gradient.
     """
     heads, (tasks, rows) = keys.shape[1], memory.usage.shape
@@ -64,19 +64,19 @@ def used(
     kept = keys.new_ones(tasks, rows, 1).scatter_(1, least[:, :1, None], 0.0)
     before = rule.addressed == "before-write"
     reading, after, reads, touched = _Step.apply(  # type: ignore[no-untyped-call]
-        memory.rows, memory.reads, keys, added, gates, free.expand(-1, heads, -1), kept, before
+        memory.rows, memory.reads, keys, added, shares, free.expand(-1, heads, -1), kept, before
     )
     usage = torch.add(touched, memory.usage, alpha=rule.usage_decay)
     return reading, Memory(rows=after, reads=reads, usage=usage)
 
 
 class _Step(torch.autograd.Function):
-    """Rows, reads, keys, added, gates, free rows, rows that are kept: reading, rows, reads, use."""
+    """Rows, reads, keys, added, shares, free rows, kept rows: reading, rows, reads, usage."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, ...]:
-        rows, reads, keys, added, gates, free, kept, before = given
-        writes = torch.lerp(free, reads, gates)
+        rows, reads, keys, added, shares, free, kept, before = given
+        writes = torch.lerp(free, reads, shares)
         after = torch.baddbmm(rows * kept, writes.mT, added)
         compared = rows if before else after
         sides = _lengths(keys)[..., None], _lengths(compared)[:, None]
@@ -85,7 +85,20 @@ class _Step(torch.autograd.Function):
         looked = torch.softmax(cosines, dim=-1)
         ctx.before = before
         ctx.save_for_backward(
-            *(rows, reads, keys, added, gates, free, kept, writes, after, cosines, looked, lengths),
+            *(
+                rows,
+                reads,
+                keys,
+                added,
+                shares,
+                free,
+                kept,
+                writes,
+                after,
+                cosines,
+                looked,
+                lengths,
+            ),
             *sides,
         )
         touched = (looked + writes).sum(1)
@@ -95,7 +108,7 @@ class _Step(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (rows, reads, keys, added, gates, free, kept, writes, after, *found) = ctx.saved_tensors
+        (rows, reads, keys, added, shares, free, kept, writes, after, *found) = ctx.saved_tensors
         cosines, looked, lengths, of_keys, of_rows = found
         compared = rows if ctx.before else after
         of_reading = grads[0].contiguous()
@@ -114,7 +127,7 @@ class _Step(torch.autograd.Function):
         to_rows = of_after * kept
         return (
             to_rows + to_compared if ctx.before else to_rows,
-            of_writes * gates,
+            of_writes * shares,
             to_keys,
             writes @ of_after,
             (of_writes * (reads - free)).sum(-1, keepdim=True),

@@ -2,12 +2,14 @@
 
 An LSTM reads an episode image by image, each with the label of the image before it, and says the
 class of each at once. What is to be remembered goes to a memory that lasts for the episode
-(`baselines.least_used`); nothing is trained at test. No code of the authors is known. Where ports
-differ (tristandeleu/ntm-one-shot and snowkylin/ntm), a field says what is done.
+(`baselines.least_used`); nothing is trained at test. No code of the authors is known. Where the
+two ports differ (tristandeleu/ntm-one-shot and snowkylin/ntm), an option says what is done.
+
+Here `heads` read and write the memory. The `head` among the weights is the last layer.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -21,6 +23,7 @@ from baselines.options import Count, Share
 from baselines.presentations import ONE_SHOT, ByPresentation, by_class, drawn_by, for_queries
 from baselines.unheeded import WITH_OWN_NETWORK
 from suite.data.tasks import TaskBatch
+from suite.errors import UsageError
 from suite.inner.learner import Learner
 from suite.models import Network, Params
 from suite.models.init import xavier_uniform
@@ -30,8 +33,9 @@ from suite.rng import uniform
 from suite.settings import Config
 
 _TURN = math.pi / 16.0
+"""The greatest turn of an image, in radians."""
 _SHIFT = 10.0 / 105.0
-"""The greatest, of 105 pixels."""
+"""The greatest shift, as a share of the width: 10 of 105 pixels."""
 _ORDER, _DISTORTION = 0, 1
 """Rows of what is drawn for a task; see `suite.rng`."""
 
@@ -56,24 +60,50 @@ class Mann(ByPresentation):
         | {"write", "addressed", "least_used", "usage_decay", "optimiser"}
         | {"distorted_at_test"}  # the curve, and so the best weights, are by it
     )
+    sources: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("units", "heads", "rows", "width"), "both ports; likewise the paper, from memory"
+        ),
+        "side": "the paper, from memory; snowkylin/ntm",
+        "write": "the paper, as snowkylin/ntm's README tells; both ports write a vector of its own",
+        "addressed": "snowkylin/ntm; tristandeleu/ntm-one-shot compares after the write",
+        "least_used": "snowkylin/ntm; tristandeleu/ntm-one-shot gives each head a row of its own",
+        "usage_decay": "both ports",
+        "optimiser": "both ports; the paper, from memory: RMSProp, at a meta_lr of 1e-4",
+        "distorted_at_test": "this suite: distortions are there to train on more images; "
+        "snowkylin/ntm has them at test too",
+    }
     units: Count = 200
+    """Units of the LSTM."""
     heads: Count = 4
+    """Heads, each of which writes once a step and then reads once; `rows` at most."""
     rows: Count = 128
+    """Rows of the memory."""
     width: Count = 40
+    """Numbers in a row of the memory."""
     side: Count = 20
     """The images are shrunk to so many pixels each way."""
     write: Literal["key", "separate"] = "key"
-    """What is written: the key itself, as the paper has it, or a vector of its own, as ports do."""
+    """What a head writes: the key by which it reads, or a vector of its own."""
     addressed: Literal["before-write", "after-write"] = "before-write"
+    """Which memory the keys are compared with; what is read is always of the one after."""
     least_used: Literal["all", "one-each"] = "all"
+    """Where heads write to what is least used: all to as many rows as there are heads, or each to
+    one of these."""
     usage_decay: Share = 0.95
+    """The share of a row's usage that is left one step later."""
     optimiser: Literal["adam", "rmsprop"] = "adam"
-    """Which takes the outer steps: RMSProp is the paper's, from memory, at a `meta_lr` of 1e-4."""
+    """Which optimiser takes the outer steps."""
     distorted_at_test: bool = False
     """Whether test images too are turned a little and shifted."""
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` where there are fewer rows than heads write to."""
+        if self.heads > self.rows:
+            raise UsageError(f"heads={self.heads}: each writes to a row, and rows={self.rows}")
+
     def shared_config(self, config: Config) -> Config | None:
-        """Both shots are columns of one evaluation."""
+        """One training and one evaluation serve both shots."""
         return config
 
     def optimizer(self, params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
@@ -144,11 +174,15 @@ class Mann(ByPresentation):
         return torch.stack(every, dim=1).flatten(1, 2)
 
     def _of_heads(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Keys and what is written, (task, head, width), and gates, (task, head, 1)."""
-        vectors, gates = parameters.split((parameters.shape[1] - self.heads, self.heads), dim=1)
+        """What heads do, by the last axis of `parameters`, (task, parameter).
+
+        Their keys and what they write, (task, head, width), and the share of it that goes to what
+        was read one step before, (task, head, 1).
+        """
+        vectors, shares = parameters.split((parameters.shape[1] - self.heads, self.heads), dim=1)
         vectors = vectors.tanh().unflatten(1, (-1, self.width))
         keys, added = vectors[:, : self.heads], vectors[:, -self.heads :]
-        return keys, added, gates.sigmoid()[..., None]
+        return keys, added, shares.sigmoid()[..., None]
 
     def episode(self, config: Config, batch: TaskBatch, *, distorted: bool) -> Episode:
         """The images of each task in random order; all that is drawn is of `batch.keys`."""
@@ -193,5 +227,5 @@ class Mann(ByPresentation):
 
 
 def at(outputs: Tensor, places: Tensor) -> Tensor:
-    """Of outputs (task, step, output) those at `places`, (task, way): (task, way, output)."""
+    """The outputs at `places`, (task, way), of all, (task, step, output): (task, way, output)."""
     return outputs.gather(1, places[..., None].expand(-1, -1, outputs.shape[2]))

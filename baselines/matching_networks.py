@@ -1,10 +1,12 @@
-"""Matching networks: Vinyals et al. 2016, as they trained them on Omniglot.
+"""Matching networks: Vinyals et al. 2016, as their paper describes them for Omniglot.
 
 The label of a query image is the mean of the support set's labels, weighted by a softmax over the
-similarities of features: their equation 1, one embedding for both, without full-context embeddings.
-Optimiser, schedule and queries, on which the paper is silent, are this suite's.
+similarities of features (their equation 1). One embedding serves support and queries, and there
+are no full-context embeddings. Optimiser, schedule and the number of queries, of which third-party
+notes on the paper say nothing, are this suite's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -26,10 +28,10 @@ Similarity = Literal["cosine", "free-query-norm", "l2"]
 
 
 def similarity_of(kind: Similarity, query: Tensor, support: Tensor) -> Tensor:
-    """Of each query with each support item: (task, query, feature), (task, item, feature) to
-    (task, query, item).
+    """How alike each query, (task, query, feature), and support item, (task, item, feature), are.
 
-    `free-query-norm` is the cosine times the query's norm, `l2` minus the squared distance.
+    The result is (task, query, item). `free-query-norm` is the cosine times the query's norm, and
+    `l2` is minus the squared distance.
     """
     if kind == "l2":
         return -(query[:, :, None] - support[:, None]).square().sum(-1)
@@ -39,9 +41,10 @@ def similarity_of(kind: Similarity, query: Tensor, support: Tensor) -> Tensor:
 
 
 def class_log_probabilities(similarities: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """The logarithm of the softmax over items, summed within classes: (task, query, class).
+    """The logarithm of each class's probability, (task, query, class).
 
-    `similarities` are (task, query, item), `labels` (task, item); every class has an item.
+    A class has the sum of the softmax over items, taken over its own items. `similarities` are
+    (task, query, item) and `labels` (task, item); every class has an item.
     """
     others = F.one_hot(labels, classes).mT == 0  # (task, class, item)
     of_class = similarities[:, :, None].masked_fill(others[:, None], -float("inf"))
@@ -56,11 +59,16 @@ class MatchingNetworks(FewShotMethod):
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
     unheeded: ClassVar[frozenset[str]] = WITH_EMBEDDING
+    sources: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("similarity", "scale"),
+        "Vinyals et al. 2016, equation 1 (third-party notes); ports that come near their numbers "
+        "have another",
+    )
     similarity: Similarity = "cosine"
-    """The paper's; ports that come near its numbers have the others, or a scale."""
+    """How alike features are: see `similarity_of`."""
     scale: Positive = 1.0
-    """What similarities are multiplied by. With 1, as in the paper, the softmax of cosines is flat:
-    no loss is below 0.76 in 5-way and 2.03 in 20-way 1-shot tasks."""
+    """What similarities are multiplied by. With 1 the softmax of cosines is flat: no loss is below
+    0.76 in 5-way and 2.03 in 20-way 1-shot tasks."""
 
     def network(self, config: Config, classes: int) -> Network:
         return embedding_network(config)

@@ -8,13 +8,13 @@ support's, each with its own moments. Here such a weight is the sum of two halve
 moved by one of the two gradients.
 """
 
-from dataclasses import dataclass
-from dataclasses import replace as replace_fields
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 import torch
 from msgspec import Meta
-from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,6 +53,12 @@ class RaviMatching(FewShotMethod):
     any_way: ClassVar[bool] = True
     unheeded: ClassVar[frozenset[str]] = WITH_EMBEDDING | {"k_shot"}
     training_options: ClassVar[frozenset[str]] = frozenset({"fce", "reads", "aligned", "dropout"})
+    sources: ClassVar[Mapping[str, str]] = {
+        "fce": "paper, Table 1, whose row is Ravi and Larochelle's with these embeddings",
+        "reads": "model/baselines/FCE-embedding.lua",
+        "aligned": "model/baselines/FCE-embedding.lua, which does not turn the outputs round",
+        "dropout": "model/matching-net-classifier.lua",
+    }
     fce: bool = True
     """Whether features are in full context, as those of the printed numbers are."""
     reads: Annotated[int, Meta(ge=1, le=100)] = 3
@@ -88,7 +94,7 @@ class RaviMatching(FewShotMethod):
 
     def shared_config(self, config: Config) -> Config | None:
         """One model serves 1-shot and 5-shot: it is trained with five support images a class."""
-        return replace(config, k_shot=_SHOTS)
+        return msgspec.structs.replace(config, k_shot=_SHOTS)
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         support, of_support = self._trained(learner, "support", batch.support_x, batch)
@@ -150,7 +156,7 @@ def _of_side(config: Config, params: Params, side: Side) -> Params:
 def _one_side(learner: Learner, side: Side) -> Learner:
     """A learner of the embedding alone."""
     params = _of_side(learner.config, learner.params, side)
-    return replace_fields(learner, network=embedding_network(learner.config), params=params)
+    return replace(learner, network=embedding_network(learner.config), params=params)
 
 
 def _shuffle(batch: TaskBatch) -> Tensor:

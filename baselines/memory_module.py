@@ -1,13 +1,14 @@
 """The memory module of Kaiser et al. 2017: a convolutional network learns keys for a memory.
 
-Several episodes go side by side and share a memory. The network is shown one image of each at a
-time and takes a step of Adam every time: an iteration is one presentation. The memory is cleared
-where episodes begin; at test it goes on learning, for one episode alone, while no weight changes.
-As in the released code (tensorflow/models, research/learning_to_remember_rare_events).
+In training, several episodes go side by side and share a memory, which is empty when they begin.
+The network is shown one image of each at a time, and takes a step of Adam every time: an iteration
+is one presentation. At test each episode has a memory of its own, which goes on learning, while no
+weight changes. As in the released code (tensorflow/models,
+research/learning_to_remember_rare_events); `baselines.key_memory` has the memory itself.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -45,18 +46,31 @@ class MemoryModule(ByPresentation):
         {"filters", "features", "keep", "pixels"}
         | {"memory_size", "among", "margin", "age_noise", "adam_eps"}
     )
+    sources: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("filters", "keep", "adam_eps"), "released model.py"),
+        **dict.fromkeys(("among", "margin", "age_noise"), "released memory.py"),
+        "features": "an author (tensorflow/models, issue 2477): the released 128 do not do in "
+        "20-way",
+        "memory_size": "released train.py",
+        "pixels": "released data_utils.py, which does not scale them",
+    }
     clip_norm: ClassVar[float | None] = 5.0
     filters: Annotated[tuple[Count, ...], Meta(min_length=1)] = (64, 64, 128, 128)
-    """Of the convolutions; every second one is followed by pooling."""
+    """The filters of each convolution; pooling follows every second one."""
     features: Count = 256
+    """How many features an image has, and so a key."""
     keep: Annotated[float, Meta(gt=0, le=1)] = 0.3
     """The share of the features that dropout leaves in training."""
     memory_size: Count = 8192
+    """Slots of the memory; those that nothing can reach are left out (`slots`)."""
     among: Count = 256
     """In so many slots training looks for the nearest right and the nearest wrong key."""
     margin: FromZero = 0.1
+    """By how much a right key must be nearer than a wrong one for the least loss."""
     age_noise: FromZero = 8.0
+    """The greatest number that is added to an age, or taken away, to tell the oldest slot."""
     adam_eps: Positive = 1e-4
+    """The eps of Adam."""
     pixels: Literal["0-255", "ink"] = "0-255"
     """What the network sees: paper as 255 and ink as 0, as released, or ink as 1."""
 
@@ -72,10 +86,10 @@ class MemoryModule(ByPresentation):
         return adam(params, lr, capturable=capturable, eps=self.adam_eps)
 
     def slots(self, images: int) -> int:
-        """The slots that a memory needs which is shown so many images.
+        """How many slots a memory needs that is shown so many images.
 
-        Of `memory_size`, those that can be written and `among` that stay empty; further empty ones
-        would change nothing.
+        These are the slots that can be written, and `among` that stay empty: further empty ones
+        would change nothing. It never has more than `memory_size`.
         """
         return min(self.memory_size, images + self.among)
 
@@ -172,7 +186,7 @@ class MemoryModule(ByPresentation):
         return losses.flatten() + moving, outputs.to(queries)
 
     def answers(self, learner: Learner, batch: TaskBatch) -> Tensor:
-        """With a memory of its own for each task, which is told the label of every image."""
+        """The answers of one memory a task, which is told the label of every image."""
         config, keys = learner.config, drawn_by(batch)
         order, images = _order(config, batch)
         tasks, length = order.shape

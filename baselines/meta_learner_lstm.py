@@ -1,12 +1,12 @@
 """Meta-learner LSTM: Ravi and Larochelle 2017; model/lstm of their meta-learning-lstm.
 
 The weights of a task's classifier are the cell state of an LSTM, whose gates say how much of a
-weight is kept and how far it goes against its gradient. They are told of each weight by itself, all
-weights share their parameters, and the weights that every task starts from are learned with them.
+weight is kept and how far it goes against its gradient. The gates see one weight at a time, by the
+same parameters for all weights. The weights that every task starts from are learned with these.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, NamedTuple
 
@@ -37,10 +37,15 @@ class MetaLearnerLSTM(FewShotMethod):
     )
     clip_norm: ClassVar[float | None] = 0.25
     unheeded: ClassVar[frozenset[str]] = frozenset({"adapt_beta", "inner_lr", "images_per_batch"})
+    sources: ClassVar[Mapping[str, str]] = {
+        "units": "model/lstm/meta-learner-lstm.lua",
+        "momentum": "config/lstm/train-imagenet-1shot.lua: 0.9; -5shot.lua: 0.95",
+    }
     units: Count = 20
+    """Units of the LSTM."""
     momentum: Annotated[float, Meta(gt=0, le=1)] | None = None
-    """How far running averages go towards what an update's batch has; None for what the authors
-    chose, 0.9 in 1-shot and 0.95 otherwise."""
+    """How far running averages go towards what an update's batch has; None for 0.9 in 1-shot and
+    0.95 otherwise."""
 
     def network(self, config: Config, classes: int) -> Network:
         """A task's classifier with the weights that it starts from, and those of the gates.
@@ -58,7 +63,7 @@ class MetaLearnerLSTM(FewShotMethod):
         )
 
     def _gates(self, generator: torch.Generator) -> Params:
-        """Such that nearly all of a weight is kept at first, and a step is small."""
+        """Initial weights with which nearly all of a weight is kept, and a step is small."""
 
         def drawn(low: float, high: float, *shape: int) -> Tensor:
             return low + (high - low) * torch.rand(shape, generator=generator)

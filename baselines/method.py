@@ -4,7 +4,9 @@ The dataclass fields of a method are its own hyper-parameters, its options: they
 and in the key of a run, and `--set` changes them. `baselines.options` says what each can be.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 from suite.models import Network
@@ -16,7 +18,7 @@ class Method:
     """A method, knowing nothing of seeds, schedules, devices and records."""
 
     name: ClassVar[str]
-    """That of its entry in `suite.settings.methods`."""
+    """The name of its entry in `suite.settings.methods`."""
     trained_by: ClassVar[str | None] = None
     """The method whose training this one starts from; None where it has its own."""
     training_options: ClassVar[frozenset[str]] = frozenset()
@@ -25,6 +27,9 @@ class Method:
     unheeded: ClassVar[frozenset[str]] = frozenset({"images_per_batch"})
     """Fields of a configuration that change no weight, no score and no point of the curve of this
     method, beside those that nothing heeds where it runs: see `suite.settings.fields`."""
+    sources: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Where the default of each option comes from, by its name. Likewise a field of the
+    configuration whose value has another reason for this method than its setting or recipe says."""
 
     def check(self, setting: Setting) -> None:
         """Raise `UsageError` where the method does not apply to the setting: by default nowhere."""

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from baselines.few_shot import FewShotMethod
 from baselines.frozen import frozen_features
-from baselines.unheeded import WITH_CLASSIFIER
+from baselines.unheeded import TASKS_AND_STEPS
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.settings import QueryNorm
@@ -39,7 +39,7 @@ class NearestNeighbour(FewShotMethod):
     trained_by: ClassVar[str | None] = "pretraining"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
-    unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER
+    unheeded: ClassVar[frozenset[str]] = TASKS_AND_STEPS
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:
         return similarities(learner, batch)

@@ -1,12 +1,12 @@
 """Neural statistician: Edwards and Storkey 2017, on Omniglot.
 
-A variational autoencoder of sets of images. Each image has a latent variable and a set has one for
-all of them, its context, whose posterior a network finds from the set. It is trained on sets of one
-class each and without labels. A query is a set of one image, and is of the class whose support set
-has the nearest posterior.
+A variational autoencoder of sets of images. Each image has a latent variable, and each set has one
+for all its images, its context, whose posterior a network finds from the set. It is trained
+without labels, on sets whose images are of one class. At test the support images of a class are a
+set, and so is each query alone. A query gets the class whose posterior is the nearest to its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
@@ -27,7 +27,7 @@ from baselines.statistician_network import (
     divergence,
     initial,
 )
-from baselines.unheeded import WITH_CLASSIFIER
+from baselines.unheeded import TASKS_AND_STEPS
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.models import Network, Params
@@ -42,7 +42,8 @@ _FLIPS: tuple[Callable[[Tensor], Tensor], ...] = (
 )
 """Done or not, they make all eight ways to turn and reflect an image."""
 _IMAGES_AT_ONCE = 500
-"""Of a seed, that pass the encoder at test; fixed, as `suite.inner.parts` has it."""
+"""Images of a seed that pass the encoder together at test; fixed, as `suite.inner.parts` has it."""
+_PORT = "conormdurkan/neural-statistician"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,27 +53,39 @@ class NeuralStatistician(FewShotMethod):
     name: ClassVar[str] = "neural-statistician"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
     any_way: ClassVar[bool] = True
-    unheeded: ClassVar[frozenset[str]] = WITH_CLASSIFIER | {
+    unheeded: ClassVar[frozenset[str]] = TASKS_AND_STEPS | {
         *("network", "hidden", "weight_init", "head_init", "loss_scale", "images_per_batch")
     }
     training_options: ClassVar[frozenset[str]] = frozenset(
         {"sets", "images", "keep", "dilate", "epoch", "filters", "units", "context", "latent"}
     )
+    sources: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("sets", "images", "context", "latent"), f"{_PORT}: omniglot/omnirun.py"),
+        **dict.fromkeys(("filters", "units"), f"{_PORT}: omniglot/omninets.py"),
+        "keep": f"{_PORT}, in code that it does not use; ashysheya/neural-stat has 0.8",
+        "dilate": f"Edwards and Storkey 2017, as quoted in issue 2 of {_PORT}",
+        "epoch": f"{_PORT}: the weight is halved each epoch, here of 300 iterations",
+        "direction": "ashysheya/neural-stat; the paper leaves it open",
+    }
     sets: Count = 32
-    """An iteration."""
+    """Sets of an iteration."""
     images: Annotated[int, Meta(ge=2)] = 5
-    """A set."""
+    """Images of a set."""
     keep: Share = 0.5
-    """The probability with which the posterior of the context sees an image of a set in training;
-    it always sees the first."""
+    """In training the posterior of the context sees the first image of a set, and each other one
+    with this probability."""
     dilate: Share = 0.5
     """The probability with which the strokes of an image are made thicker in training."""
     epoch: Count = 300
     """Iterations after which the extra weight of the reconstruction is halved; 1 at first."""
     filters: tuple[Count, Count, Count] = (64, 128, 256)
+    """Filters of the three groups of convolutions."""
     units: Count = 256
+    """Units of the linear layers."""
     context: Count = 512
+    """Numbers in the context of a set."""
     latent: Count = 16
+    """Numbers in the latent variable of an image."""
     direction: Literal["class-query", "query-class"] = "class-query"
     """Whose posterior is the first in KL(first || second), by which classes are told apart."""
 
@@ -116,7 +129,8 @@ class NeuralStatistician(FewShotMethod):
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         """The weighted bound on each seed's sets, which is the loss of each of its tasks.
 
-        For the training curve, the last image of each set is asked about by the rest of the sets.
+        For the training curve, the last image of each set is a query, and the rest of the set is
+        the support of its class.
         """
         params, way = learner.params, learner.config.n_way
         numbers = self._numbers(batch, learner.seeds, way)
@@ -142,7 +156,7 @@ class NeuralStatistician(FewShotMethod):
         return self._of_the_curve().outputs(learner, batch, {})
 
     def _of_the_curve(self) -> Self:
-        """By which the curve is drawn: both directions share a training, and its best weights."""
+        """The method that draws the curve, since both directions share a training and its best."""
         return replace(self, direction="class-query")
 
     def outputs(self, learner: Learner, batch: TaskBatch, selected: dict[str, float]) -> Tensor:

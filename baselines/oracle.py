@@ -19,11 +19,11 @@ from suite.settings import Config
 
 
 def _informed_outputs(learner: Learner, batch: TaskBatch, x: Tensor) -> Tensor:
-    """The outputs for `x`, (task, point, 1), each point joined by its task's context."""
-    if batch.context is None:
-        raise ValueError("the oracle needs tasks with a context")
-    context = batch.context[:, None].expand(-1, x.shape[1], -1)
-    return shared_outputs(learner, torch.cat((x, context), dim=-1))
+    """The outputs for `x`, (task, point, 1), each point joined by what is told of its task."""
+    if batch.told is None:
+        raise ValueError("the oracle needs tasks of which it is told something")
+    told = batch.told[:, None].expand(-1, x.shape[1], -1)
+    return shared_outputs(learner, torch.cat((x, told), dim=-1))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Methods that are shown the images of a task one after another, and told each label afterwards.
 
-They adapt by having seen. What is scored is the answer for an image before its label is told, by
-how often its class was presented: at its first presentation, at its second, and so on.
+They adapt by what they have seen, while no weight changes. What is scored is the answer for an
+image before its label is told: at the first presentation of its class, at the second, and so on.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from suite.inner.learner import Learner
 from suite.settings import SETTINGS, Config, Protocol, QueryNorm, Setting
 
 ONE_SHOT = 1
-"""The second presentation: the class was seen once before."""
+"""The step of the second presentation: the class was seen once before."""
 
 
 def by_class(config: Config, batch: TaskBatch) -> Tensor:

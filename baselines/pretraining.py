@@ -4,6 +4,7 @@ One network learns to regress every task at once, from 25 x 10 points an iterati
 tuned to a test task by gradient descent with a step size chosen on validation tasks.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from baselines.gradient import GradientMethod
 from baselines.options import Candidates, Count
-from baselines.step_size import STEP_SIZES, best_step_size
+from baselines.step_size import SOURCES, STEP_SIZES, best_step_size
 from suite.data.tasks import TaskBatch, TaskStream
 from suite.inner.learner import Learner, shared_outputs
 from suite.inner.losses import task_losses
@@ -26,6 +27,7 @@ class Pretraining(GradientMethod):
 
     name: ClassVar[str] = "pretraining"
     unheeded: ClassVar[frozenset[str]] = frozenset({"inner_lr", "inner_steps"})
+    sources: ClassVar[Mapping[str, str]] = SOURCES
     step_sizes: Candidates = STEP_SIZES
     validation_tasks: Count = 600
 

@@ -3,12 +3,13 @@
 What gradient descent alone does; the paper plots it for reinforcement learning.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from baselines.gradient import GradientMethod
 from baselines.options import Candidates, Count
-from baselines.step_size import STEP_SIZES, best_step_size
+from baselines.step_size import SOURCES, STEP_SIZES, best_step_size
 from suite.data.tasks import TaskStream
 from suite.inner.learner import Learner
 from suite.inner.trials import Trials
@@ -24,6 +25,7 @@ class RandomInit(GradientMethod):
         {"inner_lr", "inner_steps", "k_shot", "n_query", "tasks_per_batch", "meta_lr"}
         | {"meta_grad_clip"}
     )
+    sources: ClassVar[Mapping[str, str]] = SOURCES
     step_sizes: Candidates = STEP_SIZES
     validation_tasks: Count = 600
 

@@ -1,23 +1,25 @@
 """Siamese nets on the protocol of matching networks.
 
-The number that the paper prints is Vinyals et al.'s, who say no more than that a Siamese net told
-same from different and its features were tuned to each episode. All else is this suite's choice:
-their embedding, a weighted L1 distance (Koch 2015), and every pair of a batch of tasks' images.
+The number that the paper prints is Vinyals et al.'s. What is known of it is that a convolutional
+Siamese net was trained to tell same from different, tuned to each episode, and tested by nearest
+neighbour on its last features. All else is this suite's choice: the embedding of their matching
+networks, a weighted L1 distance (Koch 2015), training on every pair of a batch's images, and a
+class's score, which is the mean probability of its pairs with the query. With one image a class,
+that is the nearest neighbour by that distance.
 """
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
-from dataclasses import replace as replace_fields
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
+import msgspec
 import torch
-from msgspec.structs import replace
 from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.features import features_of_both, followed
 from baselines.few_shot import FewShotMethod
-from baselines.frozen import embedding, frozen_features, in_parts
+from baselines.frozen import embedding_of, frozen_features, in_parts
 from baselines.options import CandidatesFromZero, Count
 from baselines.unheeded import WITH_EMBEDDING
 from suite.data.tasks import TaskBatch, TaskStream
@@ -28,13 +30,14 @@ from suite.models.init import torch7
 from suite.settings import Config, Protocol, QueryNorm, Schedule
 
 _CLASSES, _IMAGES = 16, 4
-"""Of a training batch, and of each of its classes."""
+"""The classes of a training batch, and the images of each."""
 
 
 def pair_logits(weights: Params, one: Tensor, other: Tensor) -> Tensor:
-    """Log-odds that images are of one class: of features (task, n, f), (task, m, f), (task, n, m).
+    """The log-odds that two images are of one class, (task, n, m).
 
-    `weights` are those of each task.
+    The images are given by their features, `one`, (task, n, feature), and `other`, (task, m,
+    feature). `weights` are those of each task.
     """
     apart = (one[:, :, None] - other[:, None]).abs()
     distances: Tensor = torch.einsum("tijf,tf->tij", apart, weights["pair.weight"])
@@ -44,8 +47,8 @@ def pair_logits(weights: Params, one: Tensor, other: Tensor) -> Tensor:
 def pair_losses(logits: Tensor, labels: Tensor, *, with_itself: bool) -> Tensor:
     """The cross-entropy of all pairs of each task, (task,); `logits` are (task, n, n).
 
-    Pairs of one class and of two count as much. `with_itself`, an image makes a pair of one class
-    too: where a class has one image there is no other.
+    The mean over pairs of one class counts as much as that over pairs of two. `with_itself`, an
+    image and itself are a pair too: where each class has one image, no other pair is of one class.
     """
     same = labels[:, :, None] == labels[:, None]
     itself = torch.eye(labels.shape[1], dtype=torch.bool, device=labels.device)
@@ -70,7 +73,7 @@ def _mean(values: Tensor, of: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class SiameseNets(FewShotMethod):
-    """The class whose support images are the most probably of the query's class."""
+    """A query's class is the one whose support images make the most probable pairs with it."""
 
     name: ClassVar[str] = "siamese-nets"
     query_norms: ClassVar[frozenset[QueryNorm]] = frozenset(("running-averages",))
@@ -78,13 +81,19 @@ class SiameseNets(FewShotMethod):
     unheeded: ClassVar[frozenset[str]] = WITH_EMBEDDING | {
         *("k_shot", "n_query", "tasks_per_batch", "loss_scale")
     }
+    sources: ClassVar[Mapping[str, str]] = {
+        "step_sizes": "this suite: powers of ten, and 0 for nets that are not tuned; Vinyals et "
+        "al. do not say",
+        "validation_tasks": "this suite, as many as for fine-tuning",
+    }
     step_sizes: CandidatesFromZero = (0.0, 0.01, 0.1, 1.0)
-    """Of tuning to an episode; the best on validation tasks is taken. With 0 nothing is tuned."""
+    """Step sizes of tuning to an episode, of which the best on validation tasks is taken. With 0
+    nothing is tuned."""
     validation_tasks: Count = 100
 
     def on(self, schedule: Schedule) -> Self:
         """Fewer validation tasks where training is shortened."""
-        return replace_fields(self, validation_tasks=10) if schedule.name == "shortened" else self
+        return replace(self, validation_tasks=10) if schedule.name == "shortened" else self
 
     def network(self, config: Config, classes: int) -> Network:
         embedding, features = embedding_network(config), feature_count(config)
@@ -95,12 +104,12 @@ class SiameseNets(FewShotMethod):
             return embedding.initial(generator) | own
 
         adapted = (*embedding.adapted, "pair.weight", "pair.bias")
-        return replace_fields(embedding, initial=initial, adapted=adapted)
+        return replace(embedding, initial=initial, adapted=adapted)
 
     def shared_config(self, config: Config) -> Config | None:
-        """One model serves all ways and shots; its curve is of tasks such as it is trained on."""
+        """One model serves all ways and shots; its curve is over tasks like its training batch."""
         shape = {"n_way": _CLASSES, "k_shot": 1, "n_query": _IMAGES - 1}
-        return replace(config, tasks_per_batch=1, inner_lr=1.0, **shape)
+        return msgspec.structs.replace(config, tasks_per_batch=1, inner_lr=1.0, **shape)
 
     def objective(self, learner: Learner, batch: TaskBatch) -> tuple[Tensor, Tensor]:
         support, query, moved = features_of_both(learner, batch)
@@ -125,8 +134,8 @@ class SiameseNets(FewShotMethod):
     ) -> dict[str, float]:
         """The step size of the greatest accuracy after the protocol's steps; of equals, the first.
 
-        One choice for each number of classes and images: in a 1-shot support set an image has no
-        other of its class, so that tuning there is another thing.
+        There is one choice for each number of classes and images: in a 1-shot support set no two
+        images are of one class, so that tuning there is another thing.
         """
         return trials.best(
             learner,
@@ -143,10 +152,10 @@ class SiameseNets(FewShotMethod):
     ) -> Iterator[Tensor]:
         """Yield the outputs after 0 to `steps` full-batch gradient steps on each support set.
 
-        All weights are tuned, by all pairs of support images; images are normalised by the running
-        averages, which stay.
+        The steps are of all weights, and by all pairs of support images. Images are normalised by
+        the running averages, which stay as they are.
         """
-        network, size = embedding(learner), selected["step_size"]
+        network, size = embedding_of(learner), selected["step_size"]
         fast = {n: v.detach() for n, v in per_task(learner.params, len(batch.support_x)).items()}
         for step in range(steps + 1):
             if step and size:

@@ -32,7 +32,7 @@ class Sizes:
     """How wide the layers are."""
 
     filters: tuple[int, int, int]
-    """Of each group of the encoder; the decoder has them the other way round."""
+    """The filters of each group of the encoder; the decoder has them the other way round."""
     units: int
     context: int
     latent: int
@@ -159,16 +159,16 @@ class Statistician:
         return features
 
     def of_image(self, seen: Tensor) -> Tensor:
-        """What a set adds up of each image: (seed, set, image, feature) to (..., unit)."""
+        """What the mean of a set is taken of: (seed, set, image, feature) to (..., unit)."""
         x = self._normalised("image", self._linear("image", seen.flatten(1, 2)))
         each: Tensor = F.elu(x).unflatten(1, seen.shape[1:3])
         return each
 
     def context(self, each: Tensor, kept: Tensor | None = None) -> Gaussian:
-        """q(c given a set), (seed, set, context), of `each`, (seed, set, image, unit).
+        """q(c given a set), (seed, set, context), where `each` is (seed, set, image, unit).
 
-        Only images that are `kept`, (seed, set, image), count, all by default. It is told how many
-        there are.
+        Only the images that are `kept`, (seed, set, image), count; by default all are. Their number
+        is an input too, so that one network serves sets of every size.
         """
         if kept is None:
             kept = each.new_ones(each.shape[:3])

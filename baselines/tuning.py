@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from baselines.frozen import INPUTS_AT_ONCE, classifier, in_parts
+from baselines.frozen import INPUTS_AT_ONCE, classifier_of, in_parts
 from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
@@ -22,7 +22,7 @@ def tuned(learner: Learner, batch: TaskBatch, head: Params, lrs: Sequence[float]
     They start from the learner's, with `head` (no task axis) for a last layer. No gradient goes
     back through the steps.
     """
-    network, tasks = classifier(learner), batch.support_x.shape[0]
+    network, tasks = classifier_of(learner), batch.support_x.shape[0]
     body = {name: value for name, value in learner.params.items() if name not in head}
     first = {name: value.expand(tasks, *value.shape) for name, value in head.items()}
     fast = {n: value.detach() for n, value in (per_task(body, tasks) | first).items()}

@@ -1,10 +1,10 @@
 """Fields that several methods do not heed; see `baselines.Method.unheeded`."""
 
-WITH_CLASSIFIER = frozenset(
+TASKS_AND_STEPS = frozenset(
     {"adapt_beta", "k_shot", "n_query", "inner_lr", "inner_steps", "tasks_per_batch"}
 )
-"""Where a classifier of all training classes is trained, which all settings of its data share."""
-
+"""The shape of tasks and the inner step: where all settings of a data set share one training that
+is not on their tasks."""
 WITH_EMBEDDING = frozenset(
     {"adapt_beta", "head_init", "inner_lr", "inner_steps", "images_per_batch"}
 )

@@ -32,7 +32,7 @@ class SinusoidStream:
     device: torch.device
 
     def batch(self, start: int | Tensor, tasks: int, k_shot: int, n_query: int) -> TaskBatch:
-        """See `TaskStream`; the context is (amplitude, phase)."""
+        """See `TaskStream`; an oracle is told (amplitude, phase)."""
         return self._tasks(start, tasks, k_shot, k_shot + n_query, grid=None)
 
     def on_grid(self, start: int, tasks: int, k_shot: int, points: int) -> TaskBatch:
@@ -61,6 +61,6 @@ class SinusoidStream:
             support_y=y[:, :k_shot],
             query_x=x[:, k_shot:],
             query_y=y[:, k_shot:],
-            context=torch.cat((amplitude, phase), dim=1).float(),
+            told=torch.cat((amplitude, phase), dim=1).float(),
             keys=row_keys(self._keys, rows).flatten(),
         )

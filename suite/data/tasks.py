@@ -19,7 +19,7 @@ class TaskBatch:
     support_y: Tensor  # (task, way*shot) int64, or (task, shot, 1) float
     query_x: Tensor  # (task, way*query, *input)
     query_y: Tensor  # (task, way*query) int64, or (task, query, 1) float
-    context: Tensor | None = None  # (task, parameters): what an oracle is told
+    told: Tensor | None = None  # (task, parameter): what an oracle is told of a task
     keys: Tensor | None = None  # (task,) int64: what a method draws for a task; see `suite.rng`
 
     def part(self, seeds: int, start: int, stop: int) -> "TaskBatch":
@@ -35,7 +35,7 @@ class TaskBatch:
             support_y=change(self.support_y),
             query_x=change(self.query_x),
             query_y=change(self.query_y),
-            context=None if self.context is None else change(self.context),
+            told=None if self.told is None else change(self.told),
             keys=None if self.keys is None else change(self.keys),
         )
 

@@ -31,10 +31,10 @@ from suite.parsing import NotJson, parsed
 log = logging.getLogger(__name__)
 
 _SECONDS = 2.0
-"""After which no further call begins."""
+"""The time after which no further call begins."""
 _ROUNDS = 5
 _TASKS = 2
-"""Of a seed, at least: with a task alone nothing is grouped."""
+"""The tasks of a seed, at least: with a task alone nothing is grouped."""
 _HOPELESS = 1.5
 """Times as slow as the fastest; such a way is not timed at a greater size."""
 _SHORT = 0.1
@@ -178,7 +178,7 @@ def candidates(network: Network, device: torch.device, first: str) -> list[str]:
 
 
 def _one_example(batch: TaskBatch, classes: int) -> TaskBatch:
-    """Of each task and class one example to adapt to and one to be asked about."""
+    """The tasks of `batch` with one support example and one query of each class."""
 
     def first(value: Tensor) -> Tensor:
         return value[:, :: value.shape[1] // classes]
@@ -188,7 +188,7 @@ def _one_example(batch: TaskBatch, classes: int) -> TaskBatch:
         support_y=first(batch.support_y),
         query_x=first(batch.query_x),
         query_y=first(batch.query_y),
-        context=batch.context,
+        told=batch.told,
         keys=batch.keys,
     )
 

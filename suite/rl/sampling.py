@@ -68,16 +68,16 @@ def sample(
     slots: int,
     discount: float,
     rng: np.random.Generator,
-    context: bool = False,
+    informed: bool = False,
     activation: Activation = F.relu,
 ) -> Trajectories:
     """Let the policies of `params`, (task, ...) or (1, ...) for one of all, act for `goals`.
 
-    Those are (task, goal), or of each trajectory's slot (task, slot, goal). With `context` the
+    Those are (task, goal), or of each trajectory's slot (task, slot, goal). An `informed`
     policy is told the goal, after the observation. Discounted sums of rewards less the linear
     baseline are the advantages.
     """
-    record = _roll_out(environment, params, goals, slots, rng, context, activation)
+    record = _roll_out(environment, params, goals, slots, rng, informed, activation)
     returns = _discounted(record, discount)
     values = baseline(record.observations, record.ages, record.there, returns)
     advantages = np.where(record.there, returns - values, 0.0)
@@ -112,7 +112,7 @@ def _roll_out(
     goals: Array,
     slots: int,
     rng: np.random.Generator,
-    context: bool,
+    informed: bool,
     activation: Activation,
 ) -> _Record:
     tasks, horizon = len(goals), environment.horizon
@@ -120,7 +120,7 @@ def _roll_out(
         np.repeat(goals, slots, axis=0) if goals.ndim == 2 else goals.reshape(tasks * slots, -1)
     )
     copies = len(targets)
-    inputs = environment.observation_size + (targets.shape[1] if context else 0)
+    inputs = environment.observation_size + (targets.shape[1] if informed else 0)
     record = _empty(2 * horizon, copies, inputs, environment.action_size)
     # Where the environments are: a step is too little work to send it to a GPU.
     params = {name: value.cpu() for name, value in params.items()}
@@ -133,7 +133,9 @@ def _roll_out(
     with torch_threads(1):
         while going.any():
             seen = environment.observe(state)
-            record.observations[time] = np.concatenate([seen, targets], axis=1) if context else seen
+            record.observations[time] = (
+                np.concatenate([seen, targets], axis=1) if informed else seen
+            )
             noise = rng.standard_normal((copies, environment.action_size))
             chosen = act(params, record.observations[time], noise, activation)
             finite = np.asarray(np.isfinite(chosen).all(1))

@@ -1,6 +1,6 @@
 """mini-ImageNet: paper, section 5.2, Table 1 and appendix A.1."""
 
-from dataclasses import replace
+import dataclasses
 
 from suite.settings.metrics import ACCURACY
 from suite.settings.recipes import PROTOCOL_NAME, image_recipes
@@ -84,7 +84,7 @@ def _setting(k_shot: int) -> Setting:
     return Setting(
         id=f"miniimagenet-5way-{k_shot}shot",
         title=f"mini-ImageNet, 5-way {k_shot}-shot",
-        metric=replace(ACCURACY, decimals=2, paper_decimals=2),
+        metric=dataclasses.replace(ACCURACY, decimals=2, paper_decimals=2),
         config=config,
         iterations=60_000,
         short_iterations=100,

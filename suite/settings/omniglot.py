@@ -129,7 +129,7 @@ def _setting(
             *footnotes,
             *(("fomaml-omniglot",) if fomaml else ()),
             *_BASELINES,
-            *rival_footnotes(config),
+            *(note for note in rival_footnotes(config) if note not in footnotes),
         ),
         sources=_SOURCES,
         recipes=image_recipes(config, short_iterations=3_000) | rival_recipes(config),

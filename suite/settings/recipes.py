@@ -11,6 +11,27 @@ from suite.settings.schema import Config, Protocol, Recipe
 PROTOCOL_NAME = "ravi-larochelle"
 ITERATIONS = 30_000
 _METHODS = ("fine-tuning", "nearest-neighbour", "pretraining")
+_CLASSIFIER = "Ravi and Larochelle, model/matching-net-classifier.lua"
+_TRAINING = "Ravi and Larochelle, config/baselines and model/baselines/pre-train.lua"
+_CURVE = "this suite: the curve of the shared pretraining is over 5-way 1-shot tasks"
+_SOURCES = {
+    "hidden": f"{_CLASSIFIER}: 64 filters; without convolutions the setting's own units",
+    "weight_init": "Torch 7's own",
+    "head_init": "Torch 7's own",
+    "batch_norm": f"{_CLASSIFIER}: eps 1e-3, gamma and beta, running averages",
+    "n_way": _CURVE,
+    "k_shot": _CURVE,
+    "n_query": f"{_CURVE} of 5 queries a class",
+    "loss_scale": "the mean of the cross-entropies, as Torch's criterion has it",
+    "inner_lr": "no inner steps",
+    "inner_steps": "no inner steps",
+    "meta_lr": _TRAINING,
+    "tasks_per_batch": f"{_CURVE}, 16 at each point",
+    "meta_grad_clip": f"{_TRAINING}: none",
+    "images_per_batch": f"{_TRAINING}: 64 of 5 images of each class",
+    "iterations": _TRAINING,
+    "protocol": f"{_TRAINING}: 600 tasks; K or 15 queries a class, each normalised for itself",
+}
 
 
 def _protocol(name: str, k_shot: int, n_query: int) -> Protocol:
@@ -59,5 +80,6 @@ def image_recipes(
         iterations=ITERATIONS,
         short_iterations=short_iterations,
         protocols=tuple(_protocol(name, shots, n_query) for name, n_query in protocols.items()),
+        sources=_SOURCES,
     )
     return dict.fromkeys(_METHODS, value)

@@ -146,6 +146,7 @@ def _setting(
             iterations=count,
             short_iterations=short_iterations,
             protocols=(protocol,),
+            sources=_AT_ONCE,
         )
 
     return Setting(
@@ -184,6 +185,7 @@ def _setting(
                 iterations=iterations,
                 short_iterations=short_iterations,
                 protocols=(protocol,),
+                sources=_UNTRAINED,
             ),
         }
         | rival_recipes(config),
@@ -220,6 +222,29 @@ _SOURCES = {
     "activation": "paper 5.3; tanh for random-init in navigation, as in the authors' script",
     "iterations": "authors' stored results: the iteration that was plotted",
     "protocol": "authors' test scripts: 40 goals, 4,000 steps a batch (ant-direction 8,000)",
+}
+
+_AT_ONCE = {
+    "inner_lr": "not heeded: no inner step in training, and at test one that is chosen, or none",
+    "inner_steps": "authors' scripts: one policy for all goals, without an inner step",
+    "k_shot": "paper 5.3: one policy for all goals, so one trajectory of each; pretraining in "
+    "navigation: as many as MAML",
+    "n_query": "as k_shot: there is no inner step",
+    "tasks_per_batch": "authors' scripts: 100 trajectories an iteration; in navigation 1,000 steps "
+    "for the oracle, and as many goals as MAML for pretraining",
+    "trust_region": "authors' scripts",
+    "fisher_tasks": "authors' scripts: all",
+    "fisher_every": "this suite, for speed; the authors took all",
+    "iterations": "authors' stored results: the iteration that was plotted, or all of the script's",
+}
+"""The sources of pretraining and oracle."""
+_UNTRAINED = {
+    "inner_lr": "authors' test scripts",
+    "activation": "authors' test script: tanh in navigation, its default; else paper 5.3",
+    "later_step_share": "this suite: as the stored returns of the ant's directions show",
+    "fisher_tasks": "not trained",
+    "fisher_every": "not trained",
+    "iterations": "not trained",
 }
 
 # Version 2 leaves out one of the Fisher products, which conjugate gradients give anyway, and adds

@@ -35,7 +35,7 @@ def random_params(config: Config, *, seed: int = 0) -> dict[str, Tensor]:
 
 
 def learner_for(config: Config, *, seeds: int = 1) -> Learner:
-    """Of random weights, each seed's its own."""
+    """A learner with random weights, other ones for each seed."""
     each = [random_params(config, seed=seed) for seed in range(seeds)]
     params = {name: torch.stack([one[name] for one in each]) for name in each[0]}
     network = LinearHead().network(config, CLASSES)

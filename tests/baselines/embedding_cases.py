@@ -63,7 +63,7 @@ def random_tasks(config: Config, *, tasks: int, seed: int = 1, **changes: Any) -
 
 
 def plain_embedding(config: Config, params: dict[str, Tensor]) -> PlainClassifier:
-    """Of weights without a seed axis; its last layer is of no use."""
+    """The plain network with `params`, which have no seed axis; its last layer is not used."""
     size = PlainClassifier(config, 1).head.weight.shape[1]
     head = {"head.weight": torch.zeros(1, size), "head.bias": torch.zeros(1)}
     return plain(config, params | head)

@@ -16,7 +16,7 @@ def step_of_one(
     usage: Tensor,
     keys: Tensor,
     added: Tensor,
-    gates: Tensor,
+    shares: Tensor,
     rule: Rule,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """One step of one memory: its rows, reads and usage afterwards, and what each head reads."""
@@ -26,7 +26,7 @@ def step_of_one(
     for head in range(heads):
         chosen = order[:heads] if rule.least_used == "all" else order[head : head + 1]
         free = [float(row in chosen) for row in range(count)]
-        share = gates[head]
+        share = shares[head]
         writes.append([share * reads[head, row] + (1 - share) * free[row] for row in range(count)])
     after = []
     for row in range(count):

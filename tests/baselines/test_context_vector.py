@@ -46,7 +46,7 @@ def random_batch(config: Config, *, tasks: int = 2, seed: int = 0) -> TaskBatch:
 
 
 def learner_for(config: Config, method: ContextVector, *, seeds: int = 1) -> Learner:
-    """Of weights that are off their initial values."""
+    """A learner whose weights are off their initial values."""
     network, generator = method.network(config, 0), torch.Generator().manual_seed(0)
     drawn = [network.initial(generator) for _ in range(seeds)]
     params = {
@@ -231,7 +231,7 @@ def test_it_learns_to_fit_sinusoids(tmp_path):
 
 
 def test_seeds_in_company_and_a_stop_change_nothing(tmp_path):
-    """Of single precision, in which seeds together are ordered otherwise."""
+    """But for rounding: in single precision seeds together are added in another order."""
     changes = {"hidden": (8, 8), "tasks_per_batch": 3, "inner_lr": 0.1}
     (alone,) = run("sinusoid", None, tmp_path / "alone", 12, seeds=(5,), **changes)
     company = run("sinusoid", None, tmp_path / "company", 12, seeds=(2, 5), **changes)

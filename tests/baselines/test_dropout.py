@@ -9,7 +9,7 @@ KEYS = torch.arange(6) * 104_729 - 3
 
 
 def mask(keys=KEYS, *, seeds=2, share=0.1, name="query", layer="conv0", images=40, side=9):
-    """Of `images` images of each task: (task, image, channel, height, width)."""
+    """What dropout leaves of ones, `images` a task: (task, image, channel, height, width)."""
     tasks = len(keys) // seeds
     x = torch.ones(tasks * images, seeds * 3, side, side)
     y = dropout(share, keys, seeds=seeds, name=name)(layer, x)

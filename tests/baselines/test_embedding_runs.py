@@ -1,6 +1,6 @@
 """Systems that train an embedding, from request to record: they learn, and go on exactly."""
 
-from dataclasses import replace as replace_fields
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -71,11 +71,11 @@ def test_a_stopped_training_ends_in_the_same_weights(name, glyphs, tmp_path):
     asked = iter([None] * 2)
     hooks = Hooks(stop=lambda: next(asked, "enough"))
     elsewhere = {"checkpoints": tmp_path / "checkpoints"}
-    stopped = replace_fields(request(name, 6, hooks=hooks, **small), **elsewhere)
+    stopped = replace(request(name, 6, hooks=hooks, **small), **elsewhere)
     registry = Registry(tmp_path / "b")
     with pytest.raises(Stopped):
         execute(stopped, registry, glyphs)
-    again = replace_fields(request(name, 6, **small), **elsewhere)
+    again = replace(request(name, 6, **small), **elsewhere)
     ((_, resumed),) = execute(again, registry, glyphs).written
     assert resumed.timing.resumes == 1
     assert resumed.provenance.weights_sha256 == whole.provenance.weights_sha256

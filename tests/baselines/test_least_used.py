@@ -31,10 +31,10 @@ def test_it_is_the_papers_memory_row_by_row(rule):
     usage = memory.usage + torch.linspace(0.0, 0.1, ROWS, dtype=torch.double)
     memory = Memory(rows=memory.rows, reads=memory.reads, usage=usage)
     plain = [(memory.rows[task], memory.reads[task], usage[task]) for task in range(TASKS)]
-    for keys, added, gates in draws(5):
-        readings, memory = used(memory, keys, added, gates, rule)
+    for keys, added, shares in draws(5):
+        readings, memory = used(memory, keys, added, shares, rule)
         for task in range(TASKS):
-            given = keys[task], added[task], gates[task, :, 0]
+            given = keys[task], added[task], shares[task, :, 0]
             *plain[task], expected = step_of_one(*plain[task], *given, rule)
             torch.testing.assert_close(readings[task], expected, rtol=1e-6, atol=1e-9)
             found = memory.rows[task], memory.reads[task], memory.usage[task]

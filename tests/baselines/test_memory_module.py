@@ -3,9 +3,9 @@
 import math
 from dataclasses import fields, replace
 
+import msgspec
 import pytest
 import torch
-from msgspec.structs import replace as changed
 from torch.nn import functional as F
 
 from baselines import key_memory
@@ -167,7 +167,9 @@ def test_a_memory_lasts_for_an_episode_and_no_longer(run):
 
 def test_the_engine_moves_the_memory_and_adam_leaves_it_alone(run):
     """Through the training itself; 4 tasks divide no power of two, so nothing is rounded away."""
-    odd = replace(run, config=changed(run.config, tasks_per_batch=3), iterations=LENGTH + 2)
+    odd = replace(
+        run, config=msgspec.structs.replace(run.config, tasks_per_batch=3), iterations=LENGTH + 2
+    )
     state = odd.go()
     by_hand = odd.from_snapshots(odd.fresh())
     learned = [name for name in by_hand.params if not name.startswith("memory.")]
@@ -342,7 +344,7 @@ def test_at_test_the_answers_are_those_of_one_memory_image_by_image(run):
 
 
 def test_it_learns_which_key_is_right(images):
-    """Of 80 labels of 16 episodes, a sixth of them not shown before."""
+    """There are 80 labels, of 16 episodes; for one image in six its label was not shown before."""
     method = MemoryModule(filters=(4, 4, 8, 8), features=64, keep=0.7)
     config = config_for("memory-module", meta_lr=0.003)
     run = Run(method=method, config=config, images=images, iterations=300, every=60)

@@ -1,6 +1,6 @@
 """The multi-task baselines: regressors by torch's own Adam, their average, and the runs of them."""
 
-from dataclasses import replace as replace_fields
+import dataclasses
 
 import pytest
 import torch
@@ -91,7 +91,9 @@ def test_the_average_is_that_of_regressors_trained_one_after_another(name):
         batch = stream.batch(iteration * tasks, tasks, config.k_shot, config.n_query)
         found = meta_gradient(method.objective, learner, batch)
         moved = {n: (v - found.gradients[n]).detach() for n, v in learner.params.items()}
-        learner = replace_fields(learner, params={n: v.requires_grad_() for n, v in moved.items()})
+        learner = dataclasses.replace(
+            learner, params={n: v.requires_grad_() for n, v in moved.items()}
+        )
     every = stream.batch(0, 4, config.k_shot, config.n_query)
     trained = []
     for task in range(4):
@@ -152,7 +154,7 @@ def test_a_seed_in_company_is_the_seed_alone(name):
         network = method.network(config, 0)
         snapshots = [initial_snapshot(network, seed) for seed in seeds]
         doubled = [
-            replace_fields(
+            dataclasses.replace(
                 each,
                 **{
                     group: {n: v.double() for n, v in getattr(each, group).items()}

@@ -92,7 +92,7 @@ class Plain(nn.Module):
         return F.elu(self.through(f"{name}.residual2", y) + x)
 
     def forward(self, images, kept, context, latent):
-        """Of sets (set, image, 1, 28, 28): what the suite's networks say, in its order."""
+        """What the suite's networks say of sets (set, image, 1, 28, 28), in their order."""
         x = images.flatten(0, 1)
         for number in range(9):
             x = F.elu(self.through(f"encoder{number}", x))

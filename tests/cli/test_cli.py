@@ -12,6 +12,7 @@ import torch
 
 from suite.registry.schema import Record
 from suite.settings import SETTINGS, get_setting
+from suite.settings.footnotes import FOOTNOTES
 from suite.settings.metrics import MSE
 from suite.settings.schema import REINFORCEMENT_ONLY
 
@@ -34,7 +35,9 @@ MISTAKES = {
     "run sinusoid maml --checkpoint-every 5x": "'5x' is no duration",
     "run sinusoid maml --iterations 9 --seeds -1": "--seeds -1",
     "run sinusoid maml --iterations 9 --threads 0": "--threads 0",
-    "run sinusoid maml --iterations 9 --device tpu9": "tpu9",
+    "run sinusoid maml --iterations 9 --device tpu9": "--device tpu9: choose auto, cpu or cuda",
+    "run sinusoid maml --iterations 9 --device cuda:": "--device cuda:: choose auto, cpu or cuda",
+    "benchmark --device gpu": "--device gpu: choose auto, cpu or cuda",
     "list nowhere": "no setting 'nowhere'",
     "data omniglot --data nowhere": "no Omniglot in nowhere",
 }
@@ -201,8 +204,39 @@ def test_list_shows_each_value_of_a_setting_with_its_source(suite, name):
     for field in setting.config.__struct_fields__:
         assert (field in out) == (field not in unsaid)
     assert setting.sources["inner_lr"] in out
-    assert out.count("note: ") == len(setting.footnotes)
-    assert out.count("paper: ") == len(setting.paper)
+    assert len(re.findall(r"^note(?: on .*?)?: ", out, re.MULTILINE)) == len(setting.footnotes)
+    assert len(re.findall(r"^paper: ", out, re.MULTILINE)) == len(setting.paper)
+    # Notes and protocols name the methods that they are about.
+    text = " ".join(out.split())
+    for key in setting.footnotes:
+        note = FOOTNOTES[key]
+        here = ", ".join(method for method in note.methods if method in setting.methods)
+        assert (f"note on {here}: " if note.methods else "note: ") + note.text in text
+    titles = re.findall(r"protocols of ([a-z0-9, -]+) \(", text)
+    assert sorted(", ".join(titles).split(", ")) == sorted(setting.methods)
+
+
+def listed(suite, name):
+    """`suite list NAME` on one line."""
+    return " ".join(suite(f"list {name}")[1].split())
+
+
+def test_list_groups_what_methods_share(suite):
+    out = listed(suite, "miniimagenet-5way-1shot")
+    _, shared = out.split("protocols of fine-tuning, nearest-neighbour, pretraining (")
+    table = shared.split("suite evaluate has also")[0]
+    assert "│ inductive │" in table
+    assert "│ ravi-larochelle │" in table
+    assert "│ authors │" not in table
+
+
+def test_list_shows_the_values_of_the_training_that_settings_share(suite):
+    """Siamese nets are trained on 16 classes, whatever the setting."""
+    out = listed(suite, "omniglot-5way-1shot")
+    own = out.split("only siamese-nets ")[1].split("only ")[0]
+    for row in ("│ n_way │ 16 │", "│ n_query │ 3 │", "│ tasks_per_batch │ 1 │"):
+        assert row in own
+    assert "│ updates │ 15 │" in out.split("options of fine-tuning ")[1].split("options of")[0]
 
 
 def test_schema_is_json(suite):

@@ -1,11 +1,11 @@
 """The example methods, each trained for a moment, and the recipe of CONTRIBUTING.md."""
 
+import dataclasses
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace as replace_fields
 from pathlib import Path
 
 import pytest
@@ -112,13 +112,13 @@ def test_reptile_goes_on_from_its_checkpoint_exactly(tmp_path):
     changes = {"tasks_per_batch": 3, "hidden": (8, 8)}
     whole = recorded(request(SINUSOID, "reptile", 30, **changes), tmp_path / "whole", None)
     calls = iter([None] * 11 + ["enough"])
-    again = replace_fields(
+    again = dataclasses.replace(
         request(SINUSOID, "reptile", 30, hooks=Hooks(stop=lambda: next(calls)), **changes),
         checkpoints=tmp_path / "again",
     )
     with pytest.raises(Stopped):
         execute(again, Registry(tmp_path / "resumed"), None)
-    resumed = recorded(replace_fields(again, hooks=Hooks()), tmp_path / "resumed", None)
+    resumed = recorded(dataclasses.replace(again, hooks=Hooks()), tmp_path / "resumed", None)
     assert resumed.timing.resumes == 1
     assert resumed.per_task == whole.per_task
     assert resumed.provenance.weights_sha256 == whole.provenance.weights_sha256
@@ -129,7 +129,7 @@ def test_a_training_whose_steps_depend_on_its_length_begins_with_no_shorter_one(
     registry = tmp_path / "results"
     recorded(request(SINUSOID, "reptile", 20, **changes), registry, None)
     longer = recorded(request(SINUSOID, "reptile", 40, **changes), registry, None)
-    elsewhere = replace_fields(
+    elsewhere = dataclasses.replace(
         request(SINUSOID, "reptile", 40, **changes), checkpoints=tmp_path / "checkpoints"
     )
     alone = recorded(elsewhere, tmp_path / "alone", None)
@@ -168,7 +168,7 @@ def test_the_recipe_gives_a_method_and_a_setting_that_run(tmp_path):
         "from msgspec.structs import replace\n"
         "from suite.settings.omniglot import GLYPHS\n"
         "config = replace(GLYPHS.config, hidden=(4, 4, 4, 4), tasks_per_batch=2)\n"
-        'MINE = replace(GLYPHS, id="mine", config=config, recipes={}, methods=("anil",))\n',
+        'MINE = replace(GLYPHS, id="mine", config=config, recipes={}, methods=("maml",))\n',
         encoding="utf-8",
     )
     table = tmp_path / "suite/settings/__init__.py"
@@ -183,8 +183,9 @@ def test_the_recipe_gives_a_method_and_a_setting_that_run(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert re.search(r"mine\W.*anil", suite("list"), re.DOTALL)
+    assert "Methods that no setting has a row for: anil\n" in suite("list")
     printed = suite("run", "mine", "anil", "--iterations", "2")
+    assert re.search(r"\bmine\W.*\banil\W.*1 x 2 it", suite("list"), re.DOTALL)
     assert "mine anil seed 0 [authors] accuracy" in printed
     assert "glyphs" in suite("list", "glyphs-5way-1shot")
 

@@ -98,7 +98,7 @@ def test_an_oracle_sees_the_goal():
     environment = make_environment("point-navigation")
     goals = environment.test_goals()[:3]
     rng = np.random.default_rng(0)
-    batch = sample(environment, policy(4, 2, 3), goals, 4, 0.99, rng, context=True)
+    batch = sample(environment, policy(4, 2, 3), goals, 4, 0.99, rng, informed=True)
     np.testing.assert_array_equal(batch.observations[:, 0, 2:].numpy(), goals)
 
 

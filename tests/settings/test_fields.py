@@ -231,15 +231,13 @@ def test_what_is_accepted_can_be_trained(case):
         outputs, _ = network.train(params, batch.support_x[:1])
         assert outputs.shape[2:] == (7,)
         return
-    context = torch.rand(tasks, 2) if setting.problem == "regression" else None
+    told = torch.rand(tasks, 2) if setting.problem == "regression" else None
     learner = Learner(config=config, network=network, params=params)
     if isinstance(method, MultiTask):
         method = dataclasses.replace(method, updates=2)
     if METHODS[name].trains:
         keys = torch.arange(tasks)
-        losses, _ = method.objective(
-            learner, dataclasses.replace(batch, context=context, keys=keys)
-        )
+        losses, _ = method.objective(learner, dataclasses.replace(batch, told=told, keys=keys))
         assert losses.shape == (tasks,)
 
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from baselines import FewShotMethod, method_of
+from baselines import FewShotMethod, method_of, trainer_of
+from baselines.options import options_of
 from suite import envs as worlds
 from suite.errors import UsageError
 from suite.settings import ENVIRONMENTS, METHODS, SETTINGS, Config, get_setting
@@ -303,7 +304,38 @@ def test_every_value_has_a_source(setting):
     assert all(setting.sources.values())
 
 
+@pytest.mark.parametrize("setting", ALL, ids=lambda each: each.id)
+def test_what_a_recipe_changes_has_a_source_of_its_own(setting):
+    """Else `suite list` would name the source of another value."""
+    for name, recipe in setting.recipes.items():
+        method = method_of(setting, name)
+        trainer = trainer_of(setting, method, setting.schedule(method=name))
+        config = trainer.shared_config(recipe.config) or recipe.config
+        changed = {
+            field
+            for field in Config.__struct_fields__
+            if getattr(config, field) != getattr(setting.config, field)
+        }
+        if recipe.iterations != setting.iterations:
+            changed.add("iterations")
+        if recipe.protocols != setting.protocols:
+            changed.add("protocol")
+        own = {*recipe.sources, *method.sources}
+        assert changed <= own, changed - own
+        assert own <= {*Config.__struct_fields__, "iterations", "protocol", *options_of(method)}
+        assert all(recipe.sources.values())
+
+
+@pytest.mark.parametrize("setting", ALL, ids=lambda each: each.id)
+def test_every_option_of_a_method_has_a_source(setting):
+    for name in setting.methods:
+        method = method_of(setting, name)
+        assert set(options_of(method)) <= set(method.sources)
+        assert set(method.sources) <= {*options_of(method), *Config.__struct_fields__}
+
+
 def test_every_footnote_exists_and_is_used():
+    assert all(len(set(setting.footnotes)) == len(setting.footnotes) for setting in ALL)
     used = {note for setting in ALL for note in setting.footnotes}
     assert used == set(FOOTNOTES)
     known = set(METHODS)

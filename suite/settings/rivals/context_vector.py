@@ -9,7 +9,7 @@ _RETURNS = {
     "point-navigation": ("Table 4", (-42.42, -13.90, -5.17, -3.18)),
     "cheetah-direction": ("Table 5", (-40.49, -44.08, -38.27, -42.50)),
 }
-"""After 0 to 3 steps."""
+"""The returns after 0 to 3 steps."""
 
 
 def recipe(config: Config) -> Recipe | None:

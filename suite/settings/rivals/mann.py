@@ -20,6 +20,7 @@ _SOURCES = {
     "rotated_classes": "the paper, from memory: turned by 90 degrees they are new classes",
     "split": "Vinyals et al. 2016, 1,200 characters and 423; the paper's own are not known",
     "loss_scale": "the mean cross-entropy over all 50 images",
+    "inner_lr": "no inner step",
     "inner_steps": "no inner step",
     "meta_lr": "both ports: Adam, 1e-3 (the paper, from memory: RMSProp, 1e-4)",
     "tasks_per_batch": "both ports",
@@ -30,7 +31,7 @@ _SOURCES = {
 
 
 def _is_here(config: Config) -> bool:
-    """In the settings without convolutions, and in glyphs."""
+    """Whether it is a setting without convolutions, or glyphs."""
     return config.dataset == "glyphs" or (
         config.dataset == "omniglot" and config.network == "mlp-bn"
     )

@@ -16,7 +16,7 @@ _SOURCES = {
     "weight_init": "Torch 7's own",
     "head_init": "no last layer",
     "batch_norm": "model/matching-net-classifier.lua: eps 1e-3; evaluation mode at test",
-    "n_query": "15 a class",
+    "n_query": "model/baselines/matching-net.lua: 15 a class",
     "k_shot": "5 in training, whatever the setting: dataset/data-loader.lua, matching-net.lua",
     "loss_scale": "model/baselines/matching-net.lua: nn.CrossEntropyCriterion",
     "inner_lr": "no inner steps",
@@ -25,7 +25,8 @@ _SOURCES = {
     "meta_grad_clip": "none; that of the attention LSTM is the method's",
     "tasks_per_batch": "model/baselines/matching-net.lua: one episode an iteration",
     "iterations": _CONFIG,
-    "protocol": "600 episodes of 15 queries a class, the last weights",
+    "protocol": "model/baselines/matching-net.lua: 600 episodes of 15 queries a class, the last "
+    "weights",
 }
 
 

@@ -19,18 +19,21 @@ _SOURCES = {
     "weight_init": "released model.py and memory.py: truncated normal, 0.1, of queries 0.01",
     "head_init": "no last layer",
     "batch_norm": "released model.py: none",
-    "k_shot": "released README: 30 images an episode, 6 of each of 5 classes",
+    "k_shot": "released README: 30 images an episode, 6 of each of 5 classes; this suite: as many "
+    "of each of 20, so that the one after five others is there",
     "n_query": "the last image of a class counts as its query",
     "rotations": "as classes",
     "rotated_classes": "released data_utils.py, of training classes",
-    "split": "Vinyals et al. 2016, whose set-up the paper has, from memory; released: by alphabets",
+    "split": "Vinyals et al.'s, whose set-up the paper has, from memory (released: by alphabets)",
     "loss": "released memory.py: a margin between the nearest wrong and the nearest right key",
     "loss_scale": "released memory.py: the mean over the images that are shown together",
+    "inner_lr": "no inner step",
     "inner_steps": "no inner step",
     "meta_lr": "released model.py, with an eps of 1e-4",
     "tasks_per_batch": "released train.py: 16 episodes share a memory",
     "meta_grad_clip": "released model.py: the whole norm instead, 5",
-    "iterations": "released README: 4,000 episodes; an iteration is one image of each",
+    "iterations": "released README, in 5-way: 4,000 batches of episodes; an iteration is one image "
+    "of each; this suite has as many in 20-way",
     "protocol": "released train.py: the presentation after k others of a class; 600 episodes here",
 }
 

@@ -18,7 +18,7 @@ _SOURCES = {
     "batch_norm": "model/imagenet-net.lua: eps 1e-3, gamma and beta; the averages of the support "
     "set at test: model/lstm/meta-learner-lstm.lua",
     "adapt_beta": "all weights are adapted",
-    "n_query": "15 a class",
+    "n_query": "model/lstm/train-lstm.lua: 15 a class",
     "loss_scale": "model/imagenet-net.lua: nn.CrossEntropyCriterion",
     "inner_lr": "the gates say how far a step goes",
     "inner_steps": "config/lstm/train-imagenet-1shot.lua: 12 times 5 images; -5shot.lua: 8 times "
@@ -29,6 +29,7 @@ _SOURCES = {
     "iterations": "config/lstm/train-imagenet-1shot.lua: 75,000; -5shot.lua: 50,000",
     "protocol": "model/lstm/train-lstm.lua: 600 episodes of 15 queries a class, the last weights",
 }
+_TRIAL = dict.fromkeys(("network", "hidden"), "this suite: the setting's own, for a trial")
 
 
 def recipe(config: Config) -> Recipe | None:
@@ -37,6 +38,7 @@ def recipe(config: Config) -> Recipe | None:
         return None
     one_shot = config.k_shot == 1
     updates = 12 if one_shot else 8
+    trial = {} if config.dataset == "miniimagenet" else _TRIAL
     return Recipe(
         config=replace(
             config,
@@ -65,7 +67,7 @@ def recipe(config: Config) -> Recipe | None:
                 version=1,
             ),
         ),
-        sources=_SOURCES,
+        sources=_SOURCES | trial,
     )
 
 

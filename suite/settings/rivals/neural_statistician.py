@@ -21,8 +21,8 @@ _SOURCES = {
     "weight_init": f"{_PORT}: omniglot/omnimodel.py",
     "head_init": "no last layer",
     "batch_norm": f"{_PORT}: Torch's defaults, and eps 1e-3 where a layer is normalised as one",
-    "n_way": "paper, Table 1; trained on 32 sets at once, one model for all settings",
-    "k_shot": f"paper, Table 1; trained on sets of 5: {_PORT}, omniglot/omnirun.py",
+    "n_way": f"{_PORT}: omniglot/omnirun.py, 32 sets at once; one model serves all settings",
+    "k_shot": f"{_PORT}: omniglot/omnirun.py, sets of 5 images",
     "n_query": "no queries in training; one image a set for the training curve",
     "rotations": "not at test; sets of training are turned and reflected by the method",
     "split": "this suite: a seeded one of 1,100, 100 and 423; the ports have 1,200 for training",
@@ -32,7 +32,7 @@ _SOURCES = {
     "meta_lr": f"{_PORT}: omniglot/omnirun.py ({_SCORED}: 0.0001)",
     "tasks_per_batch": "32 sets are one task",
     "meta_grad_clip": f"{_PORT} and {_SCORED}",
-    "iterations": f"{_PORT}: 300 epochs of 300",
+    "iterations": f"{_PORT}: 300 epochs, here of 300 iterations",
     "protocol": f"{_SCORED}: 100 episodes, all other images of a class as queries",
 }
 

@@ -4,16 +4,17 @@ from suite.settings.rivals.vinyals import applies, printed, vinyals_recipe
 from suite.settings.schema import Config, PaperNumber, Recipe
 
 _TABLE_1 = {(5, 1): 0.973, (5, 5): 0.984, (20, 1): 0.882, (20, 5): 0.970}
+_BATCH = "this suite: 4 images of each of 16 classes, which make 1 and 3 of a task"
 _SOURCES = dict.fromkeys(
-    (
-        *("network", "hidden", "batch_norm", "n_query", "loss_scale", "meta_lr"),
-        *("tasks_per_batch", "iterations", "protocol"),
-    ),
+    ("network", "hidden", "batch_norm", "meta_lr"),
     "this suite, as for matching networks; Vinyals et al. say nothing of it",
 ) | {
-    "n_query": "3 of each of 16 classes in the training that all settings share",
-    "loss_scale": "the mean over pairs",
-    "tasks_per_batch": "one batch of 16 classes, 4 images of each",
+    "n_way": _BATCH,
+    "k_shot": _BATCH,
+    "n_query": _BATCH,
+    "loss_scale": "this suite: the mean over pairs",
+    "tasks_per_batch": f"{_BATCH}; all pairs of a batch are of one task",
+    "iterations": "this suite: more than for matching networks, since one net serves all settings",
     "protocol": "this suite: 600 tasks, 5 queries a class, 5 gradient steps",
 }
 

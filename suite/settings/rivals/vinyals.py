@@ -14,10 +14,10 @@ _NOTED = "Vinyals et al. 2016 (third-party notes)"
 _SOURCES = {
     "network": f"{_NOTED}: four blocks of 3x3 convolution, ReLU and 2x2 max-pool",
     "hidden": f"{_NOTED}: 64 filters",
-    "weight_init": "this suite; they do not say",
+    "weight_init": "this suite: Torch 7's own, as for the other embeddings; they do not say",
     "head_init": "no last layer",
     "batch_norm": f"{_NOTED} in training; that its averages serve at test: this suite",
-    "n_query": "this suite; they do not say",
+    "n_query": "this suite: 5 a class, as many as at test; they do not say",
     "rotations": f"{_NOTED}: turns of a character are classes",
     "rotated_classes": f"{_NOTED}: turned by multiples of 90 degrees",
     "split": "Snell et al.'s lists (jakesnell/prototypical-networks)",
@@ -25,8 +25,9 @@ _SOURCES = {
     "inner_lr": "no inner steps",
     "inner_steps": "no inner steps",
     "meta_lr": "this suite and the public ports; they do not say",
-    "tasks_per_batch": "this suite; they do not say",
-    "iterations": "this suite; they do not say",
+    "tasks_per_batch": "this suite: 4 in 5-way and 1 in 20-way, alike in images; they do not say",
+    "meta_grad_clip": "this suite: none; they do not say",
+    "iterations": "this suite: the public ports have 3,000 to 30,000; they do not say",
     "protocol": "this suite: 600 tasks, 5 queries a class; they do not say",
 }
 
