@@ -1,6 +1,6 @@
 """The methods by name: which class is each, for which kind of problem.
 
-To add a method, write its class in a file of its own below `baselines/` and one entry here. Classes
+To add a method, write its class in a file below `baselines/` and one entry here. Classes
 stand here by their dotted names, so that whoever only wants to know which methods there are, as a
 report does, need not import torch.
 """
