@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,9 @@ def _command() -> Any:
         # Else every relative path fails in its own way, and MKL ends the process.
         raise UsageError("the working directory was removed: change to one that is there") from None
     try:
+        brief = sys.argv[1:2] in (["-h"], ["--help"])
         options = tyro.extras.subcommand_cli_from_dict(
-            {name: kind for name, (kind, _) in COMMANDS.items()},
+            {name: _in_brief(kind) if brief else kind for name, (kind, _) in COMMANDS.items()},
             prog="suite",
             description=_DESCRIPTION,
             registry=REGISTRY,
@@ -125,6 +127,16 @@ def _command() -> Any:
         code = left.code
     sys.stdout.flush()
     return code
+
+
+def _in_brief(kind: type) -> Callable[[], None]:
+    """A command of no options, whose help is the first line of that of `kind`."""
+
+    def nothing() -> None:
+        pass
+
+    nothing.__doc__ = (kind.__doc__ or "").splitlines()[0]
+    return nothing
 
 
 def _failed(error: SuiteError) -> int:

@@ -10,6 +10,7 @@ from suite.cli.options import (
     Changes,
     DataFolder,
     Device,
+    Duration,
     Iterations,
     Length,
     MaybeCount,
@@ -55,13 +56,13 @@ class Run:
     device: Device = "auto"
     threads: Threads = None
     time_limit: TimeLimit = None
-    checkpoint_every: str = "30s"
+    checkpoint_every: Duration = "30s"
     """The most training that a kill can lose."""
     checkpoints: MaybePath = None
     """Where trainings are saved, to go on from; by default in the cache."""
     rerun: bool = False
     """Run again what stands in the registry, and keep both records."""
-    engine: str = "auto"
+    engine: Annotated[str, arg(metavar="ENGINE")] = "auto"
     """auto, or what a record names, which is then repeated: eager, graph (a captured CUDA graph) or
     compiled (fused by inductor), and the way that blocks are computed in, as in "eager, grouped".
     auto times the ways on the first batch; all have equal results but for rounding."""
@@ -124,7 +125,7 @@ class Reproduce(Sweep):
 class Evaluate:
     """Score a trained model under other protocols.
 
-    Of a RUN of the registry the weights must be in the cache, or published beside its record
+    The weights of a RUN of the registry must be in the cache, or published beside its record
     (`suite publish`); each protocol gives a record.
     Weights of somebody else (`--weights FILE --setting SETTING`) are scored and not recorded. The
     protocols are those of the setting and 15-queries, support-statistics, one-query,
@@ -141,10 +142,10 @@ class Evaluate:
     weights: MaybePath = None
     """An .npz, .safetensors or state dict, .pt; `suite.models.foreign` names what is understood."""
     layout: Literal["auto", "torch", "tensorflow"] = "auto"
-    """Of kernels and flattened features; by default the names say it."""
-    setting: MaybeName = None
-    """Of the weights: see `suite list`."""
-    method: str = "maml"
+    """The layout of kernels and flattened features; by default the names say it."""
+    setting: Annotated[str | None, arg(metavar="SETTING", help_behavior_hint="")] = None
+    """The setting of the weights: see `suite list`."""
+    method: Annotated[str, arg(metavar="METHOD")] = "maml"
     """How the weights are adapted."""
     seed: int = 0
     """Whose test tasks the weights are scored on."""
@@ -190,7 +191,7 @@ class Benchmark:
     settings: Names = ()
     """Only these; by default all but glyphs, which has the shapes of Omniglot, and of a brief
     benchmark omniglot-5way-1shot and miniimagenet-5way-1shot."""
-    budget: float = 20.0
+    budget: Annotated[float, arg(metavar="SECONDS")] = 20.0
     """Seconds for the rounds of one row of a table; there are three at least. With 0 no
     meta-iterations of reinforcement learning are timed."""
     memory: bool = True

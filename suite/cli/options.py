@@ -12,6 +12,7 @@ from tyro.conf import UseAppendAction, arg
 MaybePath = Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")]
 MaybeCount = Annotated[int | None, arg(metavar="INT", help_behavior_hint="")]
 MaybeNumber = Annotated[float | None, arg(metavar="NUMBER", help_behavior_hint="")]
+Duration = Annotated[str, arg(metavar="DURATION")]
 MaybeDuration = Annotated[str | None, arg(metavar="DURATION", help_behavior_hint="")]
 MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 Names = Annotated[
@@ -32,7 +33,13 @@ DataFolder = Annotated[
     MaybePath,
     arg(help="Folder that holds the data set; by default SUITE_DATA, else a download."),
 ]
-Device = Annotated[str, arg(help="auto, cpu or cuda.")]
+Device = Annotated[
+    str,
+    arg(
+        metavar="{auto,cpu,cuda}",
+        help="auto is the GPU where there is one. Of several GPUs cuda:1 is the second.",
+    ),
+]
 Threads = Annotated[MaybeCount, arg(help="CPU threads of torch; by default torch's own choice.")]
 Length = Annotated[
     Literal["paper", "short"],

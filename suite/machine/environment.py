@@ -18,7 +18,7 @@ import torch
 
 import suite
 from suite import __version__
-from suite.errors import UsageError
+from suite.errors import UsageError, one_line
 from suite.machine.git import NO_CHECKOUT, GitError, git
 
 # glibc's mallopt parameters.
@@ -29,11 +29,16 @@ def choose_device(name: str) -> torch.device:
     """The device; `auto` is the GPU where there is one. Raises `UsageError` for one that is not."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise UsageError(f"--device {name}: choose auto, cpu, cuda or cuda:N")
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", name):
+        raise UsageError(
+            f"--device {one_line(name)}: choose auto, cpu or cuda (cuda:1 is the second)"
+        )
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError("no CUDA device here; run with --device cpu, or see: suite doctor")
-    return torch.device(name)
+    device, count = torch.device(name), torch.cuda.device_count()
+    if device.index is not None and device.index >= count:
+        raise UsageError(f"--device {name}: there are {count}, from cuda:0 on")
+    return device
 
 
 _MOST_THREADS = 1024

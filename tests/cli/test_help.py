@@ -1,5 +1,6 @@
 """What `--help` shows of every command's options."""
 
+import re
 import typing
 from dataclasses import fields
 
@@ -19,6 +20,22 @@ def test_help_shows_what_a_user_writes(suite, command):
     assert "None}" not in out
     assert "default: None" not in out
     assert "(default: )" not in out
+    assert not re.search(r"--[a-z-]+ (STR|FLOAT)\b", out)
+
+
+def test_help_has_one_line_for_each_command(suite):
+    code, out, _ = suite("--help")
+    assert code == 0
+    text = " ".join(out.replace("│", " ").split())
+    for kind, _ in COMMANDS.values():
+        first, *further = [line.strip() for line in kind.__doc__.splitlines() if line.strip()]
+        assert first in text
+        assert not any(line in text for line in further)
+
+
+@pytest.mark.parametrize("command", ["run", "evaluate", "verify", "benchmark"])
+def test_help_shows_the_devices(suite, command):
+    assert "--device {auto,cpu,cuda}" in suite(f"{command} --help")[1]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
