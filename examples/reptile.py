@@ -27,7 +27,7 @@ class Reptile(GradientMethod):
     steps: Count = 5
     examples_per_step: Count = 10
     outer_lr: Positive = 1.0
-    """At the start; it falls linearly to 0."""
+    """The first outer step size; it falls linearly to 0."""
 
     def network(self, config: Config, classes: int) -> Network:
         # Every weight is adapted, the offsets of batch normalisation too.

@@ -17,7 +17,7 @@ DIFFERENCES = (("maml", "fomaml"),)
 """Methods of one cell each whose difference is watched too. Without the second order there is none,
 and seeds, which have their tasks in common, cancel in it."""
 MARGINS = {"accuracy": 0.03, "mse": 0.3}
-"""By metric: the greatest move of a mean over seeds that is of no matter; half of it for a
+"""By metric, the greatest move of a mean over seeds that does not matter; half of it for a
 difference."""
 
 

@@ -89,7 +89,10 @@ class Engine:
         return "compiled" if pays else "eager"
 
     def resumed(self, name: str, device: torch.device) -> Self:
-        """Where nothing else is asked for, what carried out the iterations before goes on."""
+        """The engine of that name, which did the iterations before, as `device` can go on with it.
+
+        This one where there is none of that name.
+        """
         try:
             before = self.named(name, self.tasks_per_chunk)
         except UsageError:

@@ -14,7 +14,7 @@ class MakeOptimizer(Protocol):
     """Makes the optimizer of the outer steps of several trainings side by side."""
 
     def __call__(self, params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
-        """For `params`, (seed, ...); `capturable` is whether a CUDA graph is to hold a step."""
+        """The optimizer of `params`, (seed, ...); if `capturable`, a CUDA graph can hold a step."""
         ...
 
 

@@ -48,7 +48,7 @@ class Reference(_Part, frozen=True, kw_only=True):
     means: dict[int, float]
     """Seed to mean over its test tasks, or their difference, in the unit of the metric."""
     margin: float
-    """The greatest move of the mean over seeds that is of no matter, in the same unit."""
+    """The greatest move of the mean over seeds that does not matter, in the same unit."""
 
 
 class References(_Part, frozen=True, kw_only=True):

@@ -201,7 +201,7 @@ def _require_own(content: dict[str, Any], path: Path, training: Training) -> Non
 
 
 def _owner(content: dict[str, Any]) -> Training:
-    """Whose `content` says that it is."""
+    """The training that `content` says it is of."""
     try:
         found = msgspec.convert(content.get("training"), Training)
     except msgspec.ValidationError as error:

@@ -164,7 +164,7 @@ def _identity(
 def take_over_shorter(
     run: Run, request: Request, trainer: Method, network: Network, registry: Registry
 ) -> None:
-    """Where nothing of a training is saved yet, begin with the longest shorter one that is.
+    """Begin a training of which nothing is saved with the longest shorter one that is saved.
 
     The weights, and the curve where its points are as far apart, are those of a training from the
     start, unless the size of an outer step depends on the length of training.

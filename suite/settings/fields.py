@@ -108,7 +108,10 @@ def rules(setting: Setting) -> dict[str, Rule | None]:
 
 
 def protocol_rules(setting: Setting, method: str) -> dict[str, Rule]:
-    """The same of a protocol; a network without batch statistics is scored as in its own ones."""
+    """What each field of a protocol can be for `method` in `setting`.
+
+    A network without batch statistics is scored as in its own protocols.
+    """
     found = {name: row[_PROBLEMS[setting.problem]] for name, row in PROTOCOL.items()}
     if images := images_of(setting):
         found["k_shot"] = found["n_query"] = whole(1, images.of_class - 1)

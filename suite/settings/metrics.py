@@ -15,11 +15,11 @@ class Metric:
     """One metric. Its scores are in the unit of the records, where accuracies are fractions."""
 
     name: str
-    """In records."""
+    """Its name in records."""
     axis_label: str
     higher_is_better: bool
     scale: float = 1.0
-    """From the unit of the records to that of tables and figures."""
+    """A score in the unit of records times this is in that of tables and figures."""
     unit: str = ""
     """What stands behind a number in a sentence."""
     decimals: int | None
@@ -31,13 +31,13 @@ class Metric:
     """Whether the paper prints a number for each of several gradient steps."""
     log_axis: bool = False
     axis_limit: float = math.inf
-    """Where an axis ends at the latest, in the unit of figures."""
+    """The greatest value that an axis shows, in the unit of figures."""
     low: float
     high: float
-    """Between these an outcome lies if it is finite and not zero."""
+    """The range of a finite outcome that is not zero: `low` to `high`."""
 
     def gain(self, difference: float) -> float:
-        """By how much a score is better that is greater by `difference`."""
+        """How much better a score is that is greater by `difference`."""
         return difference if self.higher_is_better else -difference
 
     def margin(self, setting_margin: float, printed: float) -> float:

@@ -49,7 +49,7 @@ def test_diff(suite):
 
 
 def test_every_missing_command_can_be_given(suite, tmp_path, monkeypatch):
-    """Of an empty registry, and they are all that is published."""
+    """The registry is empty: all published numbers are missing."""
     code, printed, told = suite("list --missing")
     assert code == 0
     published = sum(len(setting.paper) for setting in SETTINGS.values())

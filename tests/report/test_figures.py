@@ -95,7 +95,7 @@ def test_no_fits_where_a_panel_would_be_empty() -> None:
 
 
 def test_samples_are_the_tasks_after_the_one_of_the_fits() -> None:
-    """Of each seed the first two test tasks are in its record, here with truths of their own."""
+    """A record has the first two test tasks of its seed, here with truths of their own."""
     records = []
     for record in golden_records():
         own = [

@@ -74,7 +74,7 @@ class Command:
     """`suite run` of two seeds, which are trained side by side."""
 
     root: Path
-    """Of the registry."""
+    """The folder of the registry."""
     method: str
     seeds: tuple[int, int]
     reached: int = 0

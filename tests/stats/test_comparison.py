@@ -1,4 +1,4 @@
-"""The gate: a fall is told from noise, and from a fall that is of no matter."""
+"""The gate: a fall is told from noise, and from a fall that does not matter."""
 
 import math
 

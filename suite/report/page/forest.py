@@ -1,7 +1,7 @@
 """Every published number, the paper's beside ours: a row each, with a strip of one common scale.
 
 The scale of a strip is the difference to the paper in margins, so that errors and accuracies stand
-beneath each other: the paper's number is at 0, and what lies within ±1 is of no matter.
+beneath each other: the paper's number is at 0, and what lies within ±1 does not matter.
 """
 
 import math

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "unfinished"
 MOST_BYTES = 20_000_000
-"""Of the folder as a whole: it is in git."""
+"""The most that all packs of the folder may have together: it is in git."""
 _ENDING = ".pack"
 
 
