@@ -131,6 +131,11 @@ class MemoryModule(ByPresentation):
 
         channels, height, width = IMAGE_SHAPE[config.dataset]
         smaller = 2 ** (len(self.filters) // 2)
+        if smaller > min(height, width):
+            raise UsageError(
+                f"filters={list(self.filters)}: every second layer halves the image, which has "
+                f"{height}x{width} pixels"
+            )
         flat = self.filters[-1] * (height // smaller) * (width // smaller)
         params = {}
         for layer, (n_in, n_out) in enumerate(itertools.pairwise((channels, *self.filters))):

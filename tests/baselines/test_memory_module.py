@@ -229,6 +229,12 @@ def test_a_memory_too_small_for_a_batch_is_refused(run):
         replace(run.method, memory_size=3).network(run.config, 0)
 
 
+def test_more_layers_than_halve_an_image_are_refused(run):
+    method = replace(run.method, filters=(2,) * 10)
+    with pytest.raises(UsageError, match="halves the image, which has 28x28 pixels"):
+        method.network(run.config, 0).initial(torch.Generator().manual_seed(0))
+
+
 def test_a_memory_smaller_than_an_episode_forgets_the_oldest(run):
     small = replace(run, method=replace(run.method, memory_size=9, age_noise=0.0, keep=1.0))
     state = small.from_snapshots(small.fresh())
