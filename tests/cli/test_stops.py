@@ -31,6 +31,7 @@ def begun(arguments: str, until: str, where) -> subprocess.Popen[str]:
             "TORCHINDUCTOR_CACHE_DIR": str(where / "inductor"),
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",  # where it crashes, its output says where
         },
     )
     for line in child.stdout:
@@ -57,7 +58,7 @@ def test_a_signal_ends_compiling_and_decoding_at_once(tmp_path, arguments, until
     time.sleep(0.7)
     child.send_signal(signal.SIGTERM)
     lines = told(child)
-    assert child.returncode == 128 + signal.SIGTERM
+    assert child.returncode == 128 + signal.SIGTERM, "\n".join(lines)
     assert [line[9:] for line in lines] == [
         "stopped by SIGTERM; to go on, give the same command again"
     ]
