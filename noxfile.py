@@ -162,8 +162,8 @@ def benchmark(session: nox.Session) -> None:
     """Time meta-gradients, environments and the registry; writes reports/benchmark*.md."""
     python = environment(session)
     session.run_install(python, "-m", "pip", "install", "--quiet", *PEERS)
-    download = ("--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(PEERS_FOLDER))
-    download = ("-m", "pip", "download", *download, SOURCE_PEER)
+    source = ("--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(PEERS_FOLDER))
+    download = ("-m", "pip", "download", *source, SOURCE_PEER)
     session.run_install(python, *download, success_codes=[0, 1])
     for archive in PEERS_FOLDER.glob("*.tar.gz"):
         shutil.unpack_archive(archive, PEERS_FOLDER, filter="data")
