@@ -6,6 +6,7 @@ from pathlib import Path
 from suite.benchmark.policies import measured_policies
 from suite.benchmark.registry import measured_registry
 from suite.benchmark.report import measured
+from suite.benchmark.sweep import measured_sweeps
 from suite.cli.checks import at_least_one
 from suite.cli.commands import Benchmark
 from suite.cli.options import joined
@@ -28,7 +29,11 @@ def benchmark_command(options: Benchmark) -> int:
     """See `Benchmark`; the exit code."""
     budget, brief, reports = options.budget, options.brief, options.reports
     if options.registry is not None:
-        return _benchmark_registry(reports, options.registry)
+        at_least_one("registry", options.registry)
+        page = measured_registry(options.registry, DEFAULT_ROOT)
+        return _written(reports / "benchmark-registry.md", page)
+    if options.sweep:
+        return _written(reports / "benchmark-sweep.md", measured_sweeps(DEFAULT_ROOT))
     if not 0 <= budget < math.inf:
         raise UsageError(f"--budget {budget}: name seconds from 0 on")
     usual = tuple(name for name in SETTINGS if not name.startswith("glyphs"))
@@ -53,8 +58,7 @@ def benchmark_command(options: Benchmark) -> int:
             policies, rounds=_ROUNDS, iterations=budget > 0
         )
     for page, text in pages.items():
-        atomic_write(reports / page, text.encode())
-        print(f"wrote {reports / page}")
+        _written(reports / page, text)
     return 0
 
 
@@ -65,9 +69,8 @@ def _page(device: str, threads: int | None) -> str:
     return f"benchmark{kind}{count}.md"
 
 
-def _benchmark_registry(reports: Path, count: int) -> int:
-    at_least_one("registry", count)
-    page = reports / "benchmark-registry.md"
-    atomic_write(page, measured_registry(count, DEFAULT_ROOT).encode())
-    print(f"wrote {page}")
+def _written(path: Path, text: str) -> int:
+    """Write a page and say so; the exit code."""
+    atomic_write(path, text.encode())
+    print(f"wrote {path}")
     return 0

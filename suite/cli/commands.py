@@ -202,6 +202,9 @@ class Benchmark:
     registry: MaybeCount = None
     """Only this: how long so many records take to load, to check and to become the report. They are
     made of those in results/; writes benchmark-registry.md."""
+    sweep: bool = False
+    """Only this: what `suite sweep` costs beside the same runs by hand, and what workers add; a
+    quarter of an hour. Writes benchmark-sweep.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
