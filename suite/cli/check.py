@@ -3,8 +3,9 @@
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from statistics import stdev
 
 from suite.cli import reading
 from suite.cli.limits import Limits, ended_by_signals
@@ -12,7 +13,8 @@ from suite.cli.registries import registry_at
 from suite.cli.sweep import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
-from suite.launch.gate import DIFFERENCES, MARGINS, REFERENCE_SEEDS, SEEDS, gate_jobs
+from suite.launch.gate import GATE
+from suite.launch.plans import Job
 from suite.launch.slots import Slot
 from suite.machine import environment
 from suite.registry import Record, Registry
@@ -31,7 +33,6 @@ from suite.report.check import (
     check_unfinished,
     check_verdicts,
     check_versions,
-    differences,
     exit_code,
     seed_scores,
 )
@@ -41,6 +42,7 @@ from suite.settings import SETTINGS
 
 RUN_FAILED = 1
 _MARKER = ".gate"
+_UNMEASURED = "not measured: how far seeds differ"
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ def _check(options: reading.Check, limits: Limits) -> int:
         known = None if update else read_references(references)
         without = _absent() if options.run else []
     if options.run:
-        code = _run(runs, REFERENCE_SEEDS if update else SEEDS, without, limits)
+        code = _run(runs, without, limits)
         # A run that failed is missing below.
         if code not in (PASSED, RUN_FAILED):
             return code
@@ -73,10 +75,7 @@ def _check(options: reading.Check, limits: Limits) -> int:
         if not cells or (references.exists() and not registered):
             where = options.results if cells else runs
             raise UsageError(f"{where} holds no run to take references of; add --run, or name it")
-        if foreign := [cell for cell in cells if cell.setting.metric.name not in MARGINS]:
-            name = f"{foreign[0].setting.id} {foreign[0].method}"
-            raise UsageError(f"{runs} holds runs that are not the gate's, of {name}: name another")
-        gate = _references(cells)
+        gate = _references(cells, runs, _spreads(references))
         verdicts: dict[str, str] = {row.name: row.verdict.outcome for row in rows}
         write_references(References(gate=gate, verdicts=verdicts), references)
         print(f"wrote {references}: {len(gate)} cells of the gate, {len(verdicts)} verdicts")
@@ -106,7 +105,7 @@ def _check_history(results: Path) -> list[Check]:
 def _absent() -> list[str]:
     """The data sets of the gate that are not here."""
     absent: list[str] = []
-    for dataset in {SETTINGS[job.setting].config.dataset for job in gate_jobs()} - {"sinusoid"}:
+    for dataset in {_dataset(job) for job in GATE} - {"sinusoid"}:
         try:
             load_image_data(dataset, root=None)
         except DataError:
@@ -124,19 +123,19 @@ def _of_this_commit(registry: Registry) -> Iterator[Record]:
             log.warning("%s is of another commit: left out", registry.path(record))
 
 
-def _run(runs: Path, seeds: tuple[int, ...], without: Collection[str], limits: Limits) -> int:
+def _run(runs: Path, without: Collection[str], limits: Limits) -> int:
     """Run the gate's jobs; the exit code of `suite sweep`.
 
     From scratch, unless the last time was stopped, with the same code and versions.
     """
     checkpoints = runs / ".checkpoints"
-    under_way = f"{environment.code_version()} {environment.versions()} {seeds}"
+    under_way = f"{environment.code_version()} {environment.versions()}"
     dirty = "-dirty" in under_way or under_way.startswith("unknown")
     marker = runs / _MARKER
     if dirty or not marker.is_file() or marker.read_text("utf-8", "replace") != under_way:
         _cleared(runs)
         marker.write_text(under_way, encoding="utf-8")
-    jobs = [job for job in gate_jobs(seeds) if SETTINGS[job.setting].config.dataset not in without]
+    jobs = [job for job in GATE if _dataset(job) not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
     options += ["--device", "cpu", "--engine", "eager"]
     where = [Slot(threads=1)] * environment.cores()
@@ -166,34 +165,57 @@ def _cleared(runs: Path) -> None:
         raise UsageError(f"--runs {runs} cannot be emptied: {error}") from error
 
 
-def _references(cells: Iterable[Cell]) -> tuple[Reference, ...]:
-    """The scores of every cell, and the differences between methods that are watched."""
+def _dataset(job: Job) -> str:
+    return SETTINGS[job.setting].config.dataset
+
+
+def _spreads(references: Path) -> dict[str, tuple[float, str]]:
+    """The spread of each cell in the references that stand, if they can be read, and its origin."""
+    if not references.exists():
+        return {}
+    try:
+        known = read_references(references)
+    except RegistryError as error:
+        log.warning("no spreads are kept: %s", error)
+        return {}
+    return {each.cell: (each.spread, each.origin) for each in known.gate}
+
+
+def _references(
+    cells: Iterable[Cell], runs: Path, spreads: Mapping[str, tuple[float, str]]
+) -> tuple[Reference, ...]:
+    """One for each job of the gate; a `UsageError` where `cells` are not all of their runs."""
     found = {(cell.setting.id, cell.method): cell for cell in cells}
-    alone = [_reference(cell, None) for cell in found.values()]
-    pairs = [
-        _reference(cell, found[setting, second])
-        for (setting, method), cell in found.items()
-        for first, second in DIFFERENCES
-        if method == first and (setting, second) in found
-    ]
-    return (*alone, *pairs)
+    jobs = {(job.setting, job.method): job for job in GATE}
+    if foreign := found.keys() - jobs.keys():
+        other = " ".join(min(foreign))
+        raise UsageError(f"{runs} holds runs that are not the gate's, of {other}: name another")
+    for name, job in jobs.items():
+        seeds = seed_scores(found.get(name))
+        if absent := [seed for seed in job.seeds if seed not in seeds]:
+            lacking = f"{' '.join(name)} seeds {' '.join(map(str, absent))}"
+            raise UsageError(f"{runs} lacks {lacking}; add --run, or see why they failed")
+    return tuple(_reference(found[name], spreads) for name in jobs)
 
 
-def _reference(cell: Cell, minus: Cell | None) -> Reference:
-    first, metric = cell.records[0], cell.setting.metric.name
-    scores = seed_scores(cell)
+def _reference(cell: Cell, spreads: Mapping[str, tuple[float, str]]) -> Reference:
+    first, scores = cell.records[0], seed_scores(cell)
+    key = cell_key(first)
+    # Seeds differ by more than rounding does: an unmeasured row notices less, and errs no more.
+    of_seeds = (stdev(scores.values()), _UNMEASURED)
+    spread, origin = spreads.get(key, of_seeds)
     return Reference(
-        cell=cell_key(first),
-        minus=None if minus is None else cell_key(minus.records[0]),
+        cell=key,
         setting=cell.setting.id,
-        method=cell.method if minus is None else f"{cell.method} - {minus.method}",
+        method=cell.method,
         protocol=cell.protocol.name,
         iterations=cell.schedule.iterations,
         changes=cell.changes,
         data=f"{first.data.name} {first.data.fingerprint}",
         device=first.provenance.device,
         commit=first.provenance.git_commit or "unknown",
-        metric=metric,
-        means=scores if minus is None else differences(scores, seed_scores(minus)),
-        margin=MARGINS[metric] * (1.0 if minus is None else 0.5),
+        metric=cell.setting.metric.name,
+        means=scores,
+        spread=spread,
+        origin=origin,
     )

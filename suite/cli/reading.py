@@ -129,10 +129,10 @@ class Schema:
 class Check:
     """Tell whether accuracy has fallen since the last release.
 
-    The scores of short runs are compared with references by Welch's one-sided test and a margin,
-    and the verdicts on the registry with those of the release. Exit codes: 0 passed, 1 a score or
-    a verdict has moved, 2 there is no telling. With GITHUB_ACTIONS=true it annotates the commit.
-    It takes 0.4 GB of memory beside its runs.
+    The scores of short runs are compared with references seed by seed, by how far rounding alone
+    moves a seed's score, and the verdicts on the registry with those of the release. Exit codes: 0
+    passed, 1 a score or a verdict has moved, 2 there is no telling. With GITHUB_ACTIONS=true it
+    annotates the commit. It takes 0.4 GB of memory beside its runs.
     """
 
     runs: Path = Path("build/check/results")
@@ -143,6 +143,6 @@ class Check:
     run: bool = False
     """Run the short runs that are missing first: minutes on two cores."""
     update: bool = False
-    """Write the references anew instead, from what stands."""
+    """Write the references anew instead, from what stands. Measured spreads are kept."""
     json: bool = False
     """Print JSON."""

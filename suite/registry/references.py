@@ -14,7 +14,7 @@ from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, read_regular
 from suite.parsing import NotJson, parsed, schema_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _MOST_BYTES = 2**26
 DEFAULT_PATH = Path("results", "references.json")
 _RENEW = "restore it from git, or write it anew: suite check --run --update"
@@ -26,15 +26,12 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Reference(_Part, frozen=True, kw_only=True):
-    """The runs of one cell, or of two: what ran, on what, and how each seed scored."""
+    """The runs of one cell: what ran, on what, and how each seed scored."""
 
     cell: str
     """See `suite.report.cells.cell_key`."""
-    minus: str | None
-    """The cell whose scores are taken from these, seed by seed; None for the scores themselves."""
     setting: str
     method: str
-    """The method, or two with ` - ` between them for their difference."""
     protocol: str
     iterations: int
     changes: tuple[str, ...]
@@ -46,9 +43,11 @@ class Reference(_Part, frozen=True, kw_only=True):
     """The commit of the code that ran."""
     metric: str
     means: dict[int, float]
-    """Seed to mean over its test tasks, or their difference, in the unit of the metric."""
-    margin: float
-    """The greatest move of the mean over seeds that does not matter, in the same unit."""
+    """Seed to mean over its test tasks, in the unit of the metric."""
+    spread: float
+    """How far a seed's score moves where nothing is wrong: a standard deviation in that unit."""
+    origin: str
+    """How the spread was measured."""
 
 
 class References(_Part, frozen=True, kw_only=True):
@@ -126,8 +125,8 @@ def _fault(references: References) -> str | None:
             return f"{name} has fewer than {_LEAST_SEEDS} seeds; more: suite check --run --update"
         if not all(map(math.isfinite, each.means.values())):
             return f"{name} has a seed that diverged"
-        if not 0 < each.margin < math.inf:
-            return f"{name} has the margin {each.margin}"
+        if not 0 < each.spread < math.inf:
+            return f"{name} has the spread {each.spread}"
     return None
 
 

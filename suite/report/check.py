@@ -13,7 +13,8 @@ from suite.report.cells import Cell, cell_key
 from suite.report.tables import text
 from suite.report.verdicts import Judged
 from suite.settings import get_setting
-from suite.stats import compare
+from suite.settings.metrics import Metric
+from suite.stats import Comparison, compare, noticed
 
 CheckStatus = Literal["passed", "failed", "missing", "left out"]
 
@@ -35,31 +36,60 @@ def check_runs(
 ) -> list[Check]:
     """Each reference against the runs of the same cell; `without` names data sets to leave out."""
     found = {cell_key(cell.records[0]): cell for cell in cells}
-    return [_check(reference, found, without) for reference in references.gate]
+    tests = len(references.gate)
+    return [_check(each, found.get(each.cell), tests, without) for each in references.gate]
 
 
-def _check(reference: Reference, cells: dict[str, Cell], without: Collection[str]) -> Check:
-    name = f"{reference.setting} {reference.method} {reference.protocol}"
-    setting = get_setting(reference.setting)
-    metric = setting.metric
-    if setting.config.dataset in without:
-        return Check(name=name, status="left out", detail="its data set is not here")
-    scores = seed_scores(cells.get(reference.cell))
-    if reference.minus is not None:
-        scores = differences(scores, seed_scores(cells.get(reference.minus)))
-    if len(scores) < 2:
-        return Check(name=name, status="missing", detail="no two seeds here; run suite check --run")
-    now, before = list(scores.values()), list(reference.means.values())
-    compared = compare(now, before, reference.margin, higher_is_better=metric.higher_is_better)
-    sizes = [fmean(now), fmean(before), reference.margin]
-    shown = [metric.number(size, metric.digits(sizes[1])) for size in sizes]
+def _check(reference: Reference, cell: Cell | None, tests: int, without: Collection[str]) -> Check:
+    if get_setting(reference.setting).config.dataset in without:
+        name, detail = _name(reference), "its data set is not here"
+        return Check(name=name, status="left out", detail=detail)
+    return check_scores(reference, seed_scores(cell), tests)
+
+
+def _name(reference: Reference) -> str:
+    return f"{reference.setting} {reference.method} {reference.protocol}"
+
+
+def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) -> Check:
+    """The line on one row of `tests`: its scores of now by seed, against the reference's."""
+    name, metric = _name(reference), get_setting(reference.setting).metric
+    if absent := sorted(reference.means.keys() - scores.keys()):
+        detail = f"seeds not here: {' '.join(map(str, absent))}; run suite check --run"
+        return Check(name=name, status="missing", detail=detail)
+    now = [scores[seed] for seed in reference.means]
+    before = list(reference.means.values())
+    compared = compare(
+        now,
+        before,
+        reference.spread,
+        tests=tests,
+        higher_is_better=metric.higher_is_better,
+    )
+    least = noticed(reference.spread, seeds=len(now), tests=tests)
+    was = f"{metric.number(fmean(before))}{metric.unit}"
     detail = (
-        f"{shown[0]} over {len(now)} seeds, was {shown[1]} over {len(before)}; "
-        f"p {compared.p:.2g}, margin {shown[2]}"
+        f"{_moved(metric, compared)} from {was}, seed by seed "
+        f"over {len(now)}; worse by {metric.number(least, difference_digits(metric))} is noticed"
     )
     if compared.status == "passed":
         return Check(name=name, status="passed", detail=detail)
     return Check(name=name, status="failed", detail=f"{_MOVES[compared.status]}: {detail}")
+
+
+def _moved(metric: Metric, compared: Comparison) -> str:
+    if not math.isfinite(compared.difference):
+        return "no longer finite,"
+    digits = difference_digits(metric)
+    return (
+        f"{metric.number(compared.difference, digits, sign='+')} "
+        f"± {metric.number(compared.ci95, digits)}"
+    )
+
+
+def difference_digits(metric: Metric) -> int:
+    """Decimals of differences that the gate looks at, which are smaller than those of tables."""
+    return 3 if metric.decimals is None else metric.decimals + 1
 
 
 def seed_scores(cell: Cell | None) -> dict[int, float]:
@@ -69,11 +99,6 @@ def seed_scores(cell: Cell | None) -> dict[int, float]:
         mean = record.metrics[cell.setting.metric.name].mean if cell else None
         scores[record.seed] = math.inf if mean is None else mean
     return scores
-
-
-def differences(scores: dict[int, float], others: dict[int, float]) -> dict[int, float]:
-    """The differences of the seeds that both have."""
-    return {seed: scores[seed] - others[seed] for seed in scores if seed in others}
 
 
 def check_verdicts(references: References, rows: Iterable[Judged]) -> list[Check]:

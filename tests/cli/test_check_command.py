@@ -30,7 +30,7 @@ GOLDEN = Path(__file__).parents[1] / "report" / "golden" / "results"
 
 @pytest.fixture
 def small_jobs(monkeypatch):
-    monkeypatch.setattr(suite_check, "gate_jobs", lambda seeds=(): JOBS)
+    monkeypatch.setattr(suite_check, "GATE", tuple(JOBS))
 
 
 def test_no_references(suite, tmp_path):
@@ -70,13 +70,20 @@ def test_a_registry_is_not_taken_for_the_runs_of_the_gate(suite, tmp_path, monke
 @pytest.mark.slow
 def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypatch):
     path = tmp_path / "results" / "references.json"
-    path.parent.mkdir()
+    shutil.copytree(GOLDEN, path.parent)
     code, out, _ = suite("check --run --update")
-    assert (code, "3 cells of the gate" in out) == (0, True)
+    assert (code, "2 cells of the gate" in out) == (0, True)
     code, out, _ = suite("check --json")
     assert (code, json.loads(out)["exit_code"]) == (0, 0)
 
     known = read_references(path)
+    assert {each.origin for each in known.gate} == {"not measured: how far seeds differ"}
+    measured = [structs.replace(each, spread=0.5, origin="measured") for each in known.gate]
+    write_references(structs.replace(known, gate=tuple(measured)), path)
+    assert suite("check --update")[0] == 0
+    known = read_references(path)
+    assert [(each.spread, each.origin) for each in known.gate] == [(0.5, "measured")] * 2
+
     first = known.gate[0]
     means = {seed: mean / 100 for seed, mean in first.means.items()}
     moved = structs.replace(first, means=means)
@@ -85,6 +92,13 @@ def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypa
     code, out, _ = suite("check --run")
     assert code == 1
     assert "::error title=accuracy of sinusoid" in out
+
+    for seed in tmp_path.glob("build/check/results/sinusoid/maml/seed-1-*.json"):
+        seed.unlink()
+    code, out, err = suite("check --update")
+    assert (code, out) == (2, "")
+    assert "lacks sinusoid maml seeds 1; add --run" in err
+    assert read_references(path).gate[0].means == means
 
 
 @pytest.fixture

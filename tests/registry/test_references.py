@@ -15,7 +15,6 @@ ONE = References(
     gate=(
         Reference(
             cell="0123456789ab",
-            minus=None,
             setting="sinusoid",
             method="maml",
             protocol="5-shot",
@@ -26,7 +25,8 @@ ONE = References(
             commit="abc",
             metric="mse",
             means={0: 1.5, 1: 2.5},
-            margin=0.3,
+            spread=0.3,
+            origin="two orders of sums",
         ),
     ),
     verdicts={"sinusoid maml 5-shot step 1": "reproduced"},
@@ -43,9 +43,9 @@ def test_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace('"schema": 1', '"schema": 2'), "schema 2; this suite has 1"),
-        (lambda text: text.replace('"schema": 1', '"schema": 2, "more": 1'), "schema 2"),
-        (lambda text: text.replace('"margin"', '"margins"'), "margins"),
+        (lambda text: text.replace('"schema": 2', '"schema": 3'), "schema 3; this suite has 2"),
+        (lambda text: text.replace('"schema": 2', '"schema": 3, "more": 1'), "schema 3"),
+        (lambda text: text.replace('"spread"', '"spreads"'), "spreads"),
         (lambda text: text.replace('"sha256"', '"sha255"'), "not the references"),
         (lambda text: re.sub(r'"sha256": "\w+"', '"sha256": null', text), "not the references"),
         (lambda text: re.sub(r'"sha256": "\w+"', '"sha256": "é"', text), "edited by hand"),
@@ -105,7 +105,7 @@ def test_whatever_value_is_edited_is_noticed(tmp_path):
                 continue
             part[last] = edited
             path.write_text(json.dumps(content))
-            with pytest.raises(RegistryError, match=r"suite check --run --update|margin"):
+            with pytest.raises(RegistryError, match=r"suite check --run --update|spread"):
                 read_references(path)
 
 
@@ -124,8 +124,8 @@ def test_line_ends_and_indents_are_free(tmp_path):
         ({"means": {0: 1.0}}, "fewer than 2 seeds"),
         ({"means": {0: 1.0, 1: math.inf}}, "a seed that diverged"),
         ({"means": {0: 1.0, 1: math.nan}}, "a seed that diverged"),
-        ({"margin": 0.0}, "the margin 0"),
-        ({"margin": -1.0}, "the margin -1"),
+        ({"spread": 0.0}, "the spread 0"),
+        ({"spread": -1.0}, "the spread -1"),
     ],
 )
 def test_what_nothing_can_be_held_to_is_not_written(changes, message, tmp_path):

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
+import re
+from statistics import fmean
 
 import pytest
 from msgspec.structs import replace
 
-from suite.launch.gate import MARGINS
 from suite.registry.references import Reference, References
 from suite.report.cells import cell_key, collect
 from suite.report.check import (
@@ -15,6 +17,7 @@ from suite.report.check import (
     as_table,
     check_history,
     check_runs,
+    check_scores,
     check_unfinished,
     check_verdicts,
     check_versions,
@@ -22,6 +25,7 @@ from suite.report.check import (
     seed_scores,
 )
 from suite.report.verdicts import judged
+from suite.stats import noticed
 from tests.report.make_golden import make_record
 
 SETTING = "glyphs-5way-1shot"
@@ -32,10 +36,9 @@ def cells(level, setting=SETTING, method="maml", seeds=range(5)):
     return collect(make_record(setting, method, seed, level=level) for seed in seeds).cells
 
 
-def reference(cell, minus=None, means=None):
+def reference(cell, spread=0.01):
     return Reference(
         cell=cell_key(cell.records[0]),
-        minus=None if minus is None else cell_key(minus.records[0]),
         setting=cell.setting.id,
         method=cell.method,
         protocol=cell.protocol.name,
@@ -45,8 +48,9 @@ def reference(cell, minus=None, means=None):
         device="cpu",
         commit="none",
         metric=cell.setting.metric.name,
-        means=means or seed_scores(cell),
-        margin=MARGINS[cell.setting.metric.name],
+        means=seed_scores(cell),
+        spread=spread,
+        origin="made up",
     )
 
 
@@ -56,7 +60,7 @@ def references(*parts, verdicts=None):
 
 @pytest.mark.parametrize(
     ("now", "status", "word"),
-    [(0.9, "passed", "was"), (0.8, "failed", "fell"), (0.99, "failed", "rose")],
+    [(0.9, "passed", "+0.00"), (0.8, "failed", "fell"), (0.99, "failed", "rose")],
 )
 def test_accuracy_may_not_move(now, status, word):
     known = references(reference(*cells(0.9)))
@@ -68,27 +72,48 @@ def test_accuracy_may_not_move(now, status, word):
 @pytest.mark.parametrize(("now", "word"), [(2.0, "fell"), (0.2, "rose")])
 def test_of_an_error_less_is_better(now, word):
     (before,) = cells(1.0, SINUSOID)
-    (found,) = check_runs(references(reference(before)), cells(now, SINUSOID))
+    (found,) = check_runs(references(reference(before, spread=0.1)), cells(now, SINUSOID))
     assert found.status == "failed"
     assert found.detail.startswith(word)
 
 
-def test_one_seed_or_another_cell_is_no_pass():
+def test_a_seed_that_is_missing_or_another_cell_is_no_pass():
     known = references(reference(*cells(0.9)))
-    for there in ((), cells(0.9, seeds=[0]), cells(0.9, method="fomaml")):
+    for there in ((), cells(0.9, seeds=range(4)), cells(0.9, method="fomaml")):
         (found,) = check_runs(known, there)
         assert (found.status, exit_code([found])) == ("missing", 2)
+    (found,) = check_runs(known, cells(0.9, seeds=[0, 2, 3]))
+    assert found.detail == "seeds not here: 1 4; run suite check --run"
 
 
-def test_a_difference_is_taken_seed_by_seed():
-    (better,), (worse,) = cells(0.9), cells(0.7, method="fomaml")
-    known = references(reference(better, worse, dict.fromkeys(range(5), 0.2)))
-    (found,) = check_runs(known, (better, worse))
+def test_seeds_that_the_reference_does_not_have_count_for_nothing():
+    known = references(reference(*cells(0.9, seeds=range(3))))
+    (found,) = check_runs(known, cells(0.9))
     assert found.status == "passed"
-    (found,) = check_runs(known, (better, *cells(0.9, method="fomaml")))
-    assert found.status == "failed"
-    (found,) = check_runs(known, (better,))
-    assert found.status == "missing"
+    assert "over 3;" in found.detail
+
+
+def test_a_line_says_what_moved_and_what_it_notices():
+    (before,) = cells(0.9)
+    (found,) = check_runs(references(reference(before)), cells(0.88))
+    least = 100 * noticed(0.01, seeds=5, tests=1)
+    was = 100 * fmean(seed_scores(before).values())
+    assert f"from {was:.1f} %, seed by seed over 5; worse by {least:.2f} is noticed" in found.detail
+    assert re.search(r"-2\.\d\d ± 0\.88", found.detail)
+
+
+def test_many_rows_share_the_level():
+    """What one row would fail for may be chance where there are many."""
+    known = reference(*cells(0.9))
+    now = {seed: mean - 0.016 for seed, mean in known.means.items()}
+    assert check_scores(known, now, tests=1).status == "failed"
+    assert check_scores(known, now, tests=100).status == "passed"
+
+
+def test_a_seed_that_diverged_fell():
+    known = reference(*cells(0.9))
+    found = check_scores(known, known.means | {3: math.inf}, tests=1)
+    assert (found.status, found.detail[:23]) == ("failed", "fell: no longer finite,")
 
 
 def test_what_cannot_run_here_is_told_and_hides_nothing():

@@ -1,0 +1,128 @@
+"""What the gate notices, and what it was tried with: writes `docs/gate.md`.
+
+`python docs/describe_gate.py` reads `results/references.json` and what
+`tests/launch/record_gate.py` recorded.
+"""
+
+import inspect
+from pathlib import Path
+from statistics import fmean, stdev
+
+from scipy import stats
+from tabulate import tabulate
+
+from suite.registry.references import Reference, read_references
+from suite.report.check import difference_digits
+from suite.settings import get_setting
+from suite.stats import compare, noticed
+from suite.stats.gate import LEVEL, critical
+from tests.launch.record_gate import REFERENCES, recorded
+from tests.launch.trials import BROKEN, CLEAN, Trial
+
+_PAGE = """# What the gate notices
+
+Written by `python docs/describe_gate.py`, from `results/references.json` and
+[gate_scores.jsonl](../tests/launch/gate_scores.jsonl). Accuracies are in percent.
+
+`suite check --run` trains {seeds} seeds of each row, small networks for a few hundred iterations.
+It compares each seed with the same seed of the reference: both have the same initial weights and
+the same tasks. On one machine the same code scores the same to the last digit. On another one, or
+with another order of sums, training amplifies rounding. A seed's score then moves by the
+**spread**, a standard deviation that changes without harm have shown.
+
+A row fails where the mean of the paired differences is farther from zero than {critical:.2f}
+standard errors. These are of the measured spread, or of the spread of the differences themselves
+where that is greater. Of a thousand gates of a harmless change, {thousandth:g} says of some row
+that it fell, and {thousandth:g} that it rose. A change that draws other tasks makes strangers of a
+seed and its reference. Then the differences spread as much as seeds do, and a row errs in
+{strangers:.1f} of a thousand gates each way.
+
+## The rows
+
+**Noticed** is the fall (for an error, the rise) that a row tells in 95 of 100 gates, if it is the
+same for every seed and rounding does its part. Where the spread is not measured, that of the seeds
+stands for it, which is greater: such a row notices less than it could.
+
+{rows}
+
+## Breakages
+
+Where few seeds are enough, only those are run. `python -m tests.launch.record_gate` runs what is
+not recorded.
+
+{broken}
+
+## Changes without harm
+
+{clean}
+"""
+
+
+def page() -> str:
+    """The whole of `docs/gate.md`."""
+    known = read_references(REFERENCES).gate
+    tests = len(known)
+    (seeds,) = {len(each.means) for each in known}
+    return _PAGE.format(
+        seeds=seeds,
+        critical=critical(tests),
+        thousandth=1000 * LEVEL,
+        strangers=1000 * float(stats.t.sf(critical(tests), seeds - 1)),
+        rows=_table(
+            ["row", "score", "sd of seeds", "spread", "measured by", "noticed"],
+            [_row(each, tests) for each in known],
+        ),
+        broken=_table(
+            ["what is broken", "row", "seeds", "difference", "the gate"],
+            [[inspect.getdoc(each.breaks), *_tried(each, known)] for each in BROKEN],
+        ),
+        clean=_table(
+            ["change", "row", "seeds", "difference", "the gate"],
+            [[each.name, *_tried(each, known)] for each in CLEAN],
+        ),
+    )
+
+
+def _row(reference: Reference, tests: int) -> list[str]:
+    means, metric = reference.means.values(), get_setting(reference.setting).metric
+    least = noticed(reference.spread, seeds=len(means), tests=tests)
+    digits = difference_digits(metric)
+    return [
+        f"{reference.setting} {reference.method}",
+        metric.number(fmean(means)),
+        *(metric.number(each, digits) for each in (stdev(means), reference.spread)),
+        reference.origin.partition(":")[0],
+        metric.number(least, digits),
+    ]
+
+
+def _tried(trial: Trial, known: tuple[Reference, ...]) -> list[str]:
+    """Row, seeds, the mean difference with its interval, and what the gate says."""
+    found, metric = recorded().get(trial.title), get_setting(trial.setting).metric
+    row = f"{trial.setting} {trial.method}"
+    if found is None:
+        return [row, str(len(trial.seeds)), "–", "not recorded"]
+    (reference,) = (each for each in known if each.cell == found.cell)
+    compared = compare(
+        list(found.scores.values()),
+        [reference.means[seed] for seed in found.scores],
+        reference.spread,
+        tests=len(known),
+        higher_is_better=metric.higher_is_better,
+    )
+    digits = difference_digits(metric)
+    moved = metric.number(compared.difference, digits, sign="+")
+    return [
+        row,
+        str(len(found.scores)),
+        f"{moved} ± {metric.number(compared.ci95, digits)}",
+        compared.status,
+    ]
+
+
+def _table(headers: list[str], rows: list[list[str]]) -> str:
+    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("gate.md").write_text(page(), encoding="utf-8")
