@@ -74,7 +74,7 @@ def page() -> str:
         ),
         broken=_table(
             ["what is broken", "row", "seeds", "difference", "the gate"],
-            [[inspect.getdoc(each.breaks), *_tried(each, known)] for each in BROKEN],
+            [[inspect.getdoc(each.breaks) or "", *_tried(each, known)] for each in BROKEN],
         ),
         clean=_table(
             ["change", "row", "seeds", "difference", "the gate"],

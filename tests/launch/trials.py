@@ -25,12 +25,13 @@ from suite.cli.run import run_command
 from suite.data.episodes import EpisodeStream
 from suite.data.sinusoid import SinusoidStream
 from suite.data.tasks import TaskBatch
+from suite.inner.loop import inner_loop
 from suite.launch.gate import GATE, SEEDS
 from suite.launch.plans import Job
 from suite.models import Network, build_network
 from suite.models.layers import BATCH_NORM_EPS
 from suite.outer.optimizer import OuterOptimizer, adam
-from suite.outer.snapshot import Snapshot, Training
+from suite.outer.snapshot import Snapshot, Training, initial
 from suite.registry import Registry
 from suite.report.cells import Cell, collect
 from suite.settings import Config
@@ -145,10 +146,9 @@ def wrong_statistics(patch: pytest.MonkeyPatch) -> None:
 
 def small_steps(patch: pytest.MonkeyPatch) -> None:
     """The inner step is a fifth as long."""
-    loop = suite.inner.adapt.inner_loop
 
     def broken(*arguments: Any, lr: float, **named: Any) -> Any:
-        return loop(*arguments, lr=0.2 * lr, **named)
+        return inner_loop(*arguments, lr=0.2 * lr, **named)
 
     patch.setattr(suite.inner.adapt, "inner_loop", broken)
 
@@ -231,7 +231,6 @@ def shared_image(patch: pytest.MonkeyPatch) -> None:
 
 def rounded_weights(patch: pytest.MonkeyPatch) -> None:
     """Half of the initial weights are off by the last of their digits."""
-    own = suite.run.train.initial_of
 
     def changed(params: dict[str, Tensor], training: Training | None = None) -> Snapshot:
         random = torch.Generator().manual_seed(0)
@@ -239,7 +238,7 @@ def rounded_weights(patch: pytest.MonkeyPatch) -> None:
             name: value * (1.0 + 2.0**-23 * torch.randint(2, value.shape, generator=random))
             for name, value in params.items()
         }
-        return own(off, training)
+        return initial(off, training)
 
     patch.setattr(suite.run.train, "initial_of", changed)
 
