@@ -17,6 +17,8 @@ from typing import Literal
 import msgspec
 from filelock import FileLock, Timeout
 
+from suite.parsing import NotJson, parsed
+
 State = Literal["waiting", "running", "done", "failed", "left"]
 """`left` is what a stop or a budget has left to the next call."""
 
@@ -128,16 +130,16 @@ def progress_path(folder: Path, entry: int) -> Path:
 def progress_of(folder: Path, entry: int) -> Progress | None:
     """What that process tells; None before it has told anything."""
     try:
-        return msgspec.json.decode(progress_path(folder, entry).read_bytes(), type=Progress)
-    except (OSError, msgspec.DecodeError):
+        return parsed(progress_path(folder, entry).read_bytes(), Progress)
+    except (OSError, NotJson):
         return None
 
 
 def boards(results: Path) -> Iterator[tuple[Path, Board, bool]]:
     """The sweeps of that registry: folder, board, and whether its process is there still."""
     for folder in _folders(results / _FOLDER):
-        with contextlib.suppress(OSError, msgspec.DecodeError):
-            board = msgspec.json.decode((folder / _BOARD).read_bytes(), type=Board)
+        with contextlib.suppress(OSError, NotJson):
+            board = parsed((folder / _BOARD).read_bytes(), Board)
             yield folder, board, not _is_over(folder)
 
 

@@ -19,7 +19,7 @@ def test_ahead_changes_nothing(ahead):
     # Not in order: a resumed training starts in the middle of a block.
     for iteration in (0, 1, 6, 7, 8, 5, 20):
         ours, expected = drawn_ahead(iteration), one_by_one(iteration)
-        for field in ("support_x", "support_y", "query_x", "query_y", "context"):
+        for field in ("support_x", "support_y", "query_x", "query_y", "told"):
             assert torch.equal(getattr(ours, field), getattr(expected, field))
         assert ours.support_x.shape == (3, 4, 1)
         assert ours.query_x.shape == (3, 2, 1)
