@@ -1,10 +1,7 @@
 """`suite sweep` and `suite status`, on a registry of their own."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 
 from suite.launch.board import boards
 from suite.registry import Registry
+from tests.processes import started
 
 COMMITTED = Path(__file__).parents[2] / "results"
 SHORT = "sweep sinusoid/maml sinusoid/oracle sinusoid/fomaml --iterations 3"
@@ -20,18 +18,6 @@ PATIENCE = 240.0
 
 def record_names(root: Path) -> list[str]:
     return [str(path.relative_to(root)) for path in Registry(root).paths()]
-
-
-def started(where: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "SUITE_CACHE": str(where / "cache"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "suite", *arguments],
-        cwd=where,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def test_a_dry_run_on_the_committed_registry_prints_a_plan(suite):

@@ -10,6 +10,7 @@ import pytest
 
 from suite.launch import parent
 from suite.registry import Registry
+from tests.processes import started
 
 # For a busy machine: what waits longest starts Python with torch twice.
 PATIENCE = 300.0
@@ -50,18 +51,6 @@ def command_of(pid: int) -> bytes:
         return b""
 
 
-def start(where: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "SUITE_CACHE": str(where / "cache"), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "suite", *arguments],
-        cwd=where,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 SWEEP = ("sweep", "sinusoid", "--methods", "maml", "--seeds", "0", "--jobs", "1")
 # Not compiled, and soon at the first point of the curve.
 LONG = "3000"
@@ -70,7 +59,7 @@ LONG = "3000"
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
 @pytest.mark.slow
 def test_a_killed_sweep_leaves_no_child_and_goes_on(tmp_path):
-    first = start(tmp_path, *SWEEP, "--iterations", LONG)
+    first = started(tmp_path, *SWEEP, "--iterations", LONG)
     saved = tmp_path / "cache" / "runs"
     wait_for(lambda: list(saved.glob("*/.lock")))
     (child,) = runs_of(first.pid)
@@ -78,7 +67,7 @@ def test_a_killed_sweep_leaves_no_child_and_goes_on(tmp_path):
     first.communicate()
     wait_for(lambda: not alive(child))
     # Its lock is free: the same seed is run at once.
-    again = start(tmp_path, *SWEEP, "--iterations", LONG)
+    again = started(tmp_path, *SWEEP, "--iterations", LONG)
     wait_for(lambda: list(saved.glob("*/checkpoint.best.pt")) or again.poll() is not None)
     again.terminate()
     told = again.communicate(timeout=PATIENCE)[0]

@@ -1,7 +1,6 @@
 """The energy of a device, from a driver that a test plays; on a real one, see the `gpu` test."""
 
 import sys
-import types
 
 import pytest
 import torch
@@ -18,34 +17,6 @@ CPU = torch.device("cpu")
 CUDA = torch.device("cuda:0")
 
 
-class Driver(types.ModuleType):
-    """NVIDIA's management library, with a device that has used `millijoules`."""
-
-    class NVMLError(Exception):
-        pass
-
-    millijoules = 5_000
-
-    def nvmlInit(self):  # noqa: N802
-        pass
-
-    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
-        return uuid
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle):  # noqa: N802
-        assert handle == "GPU-of-this-test"
-        return self.millijoules
-
-
-@pytest.fixture
-def driver(monkeypatch):
-    found = Driver("pynvml")
-    monkeypatch.setitem(sys.modules, "pynvml", found)
-    properties = types.SimpleNamespace(uuid="of-this-test")
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
-    return found
-
-
 def test_joules_since_the_last_reading(driver):
     meter = Meter(CUDA)
     driver.millijoules += 1_500
@@ -59,9 +30,9 @@ def test_a_cpu_tells_nothing(driver):
 
 def test_a_driver_that_cannot_tell(driver, monkeypatch):
     def refuses(self, handle):
-        raise Driver.NVMLError("Not Supported")
+        raise driver.NVMLError("Not Supported")
 
-    monkeypatch.setattr(Driver, "nvmlDeviceGetTotalEnergyConsumption", refuses)
+    monkeypatch.setattr(type(driver), "nvmlDeviceGetTotalEnergyConsumption", refuses)
     assert Meter(CUDA).joules() is None
 
 
