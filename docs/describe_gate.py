@@ -5,18 +5,19 @@
 """
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, stdev
 
 from scipy import stats
-from tabulate import tabulate
 
 from suite.registry.references import Reference, read_references
-from suite.report.check import difference_digits
+from suite.report.check import difference_digits, moved
+from suite.report.tables.text import table
 from suite.settings import get_setting
 from suite.stats import compare, noticed
 from suite.stats.gate import LEVEL, critical
-from tests.launch.record_gate import REFERENCES, recorded
+from tests.launch.record_gate import REFERENCES, Recorded, recorded
 from tests.launch.trials import BROKEN, CLEAN, Trial
 
 _PAGE = """# What the gate notices
@@ -60,7 +61,7 @@ not recorded.
 
 def page() -> str:
     """The whole of `docs/gate.md`."""
-    known = read_references(REFERENCES).gate
+    known, scored = read_references(REFERENCES).gate, recorded()
     tests = len(known)
     (seeds,) = {len(each.means) for each in known}
     return _PAGE.format(
@@ -68,17 +69,17 @@ def page() -> str:
         critical=critical(tests),
         thousandth=1000 * LEVEL,
         strangers=1000 * float(stats.t.sf(critical(tests), seeds - 1)),
-        rows=_table(
+        rows=table(
             ["row", "score", "sd of seeds", "spread", "measured by", "noticed"],
             [_row(each, tests) for each in known],
         ),
-        broken=_table(
+        broken=table(
             ["what is broken", "row", "seeds", "difference", "the gate"],
-            [[inspect.getdoc(each.breaks) or "", *_tried(each, known)] for each in BROKEN],
+            [[inspect.getdoc(each.breaks) or "", *_tried(each, scored, known)] for each in BROKEN],
         ),
-        clean=_table(
+        clean=table(
             ["change", "row", "seeds", "difference", "the gate"],
-            [[each.name, *_tried(each, known)] for each in CLEAN],
+            [[each.name, *_tried(each, scored, known)] for each in CLEAN],
         ),
     )
 
@@ -96,9 +97,9 @@ def _row(reference: Reference, tests: int) -> list[str]:
     ]
 
 
-def _tried(trial: Trial, known: tuple[Reference, ...]) -> list[str]:
+def _tried(trial: Trial, scored: Mapping[str, Recorded], known: tuple[Reference, ...]) -> list[str]:
     """Row, seeds, the mean difference with its interval, and what the gate says."""
-    found, metric = recorded().get(trial.title), get_setting(trial.setting).metric
+    found, metric = scored.get(trial.title), get_setting(trial.setting).metric
     row = f"{trial.setting} {trial.method}"
     if found is None:
         return [row, str(len(trial.seeds)), "–", "not recorded"]
@@ -110,18 +111,7 @@ def _tried(trial: Trial, known: tuple[Reference, ...]) -> list[str]:
         tests=len(known),
         higher_is_better=metric.higher_is_better,
     )
-    digits = difference_digits(metric)
-    moved = metric.number(compared.difference, digits, sign="+")
-    return [
-        row,
-        str(len(found.scores)),
-        f"{moved} ± {metric.number(compared.ci95, digits)}",
-        compared.status,
-    ]
-
-
-def _table(headers: list[str], rows: list[list[str]]) -> str:
-    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+    return [row, str(len(found.scores)), moved(metric, compared), compared.status]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from tabulate import tabulate
 
+from suite.report.tables.text import table
 from suite.stats import judge
 from suite.stats.verdicts import Outcome
 
@@ -92,7 +92,7 @@ def _table(found: dict[tuple[float, float, int], dict[Outcome, float]]) -> str:
         for case, said in found.items()
     ]
     headers = ["difference", "sd of seeds", "seeds", *OUTCOMES]
-    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+    return table(headers, rows)
 
 
 if __name__ == "__main__":

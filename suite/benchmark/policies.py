@@ -16,6 +16,7 @@ from baselines.policy_method import PolicyMethod
 from suite.machine import environment
 from suite.models.network import per_task
 from suite.outer.state import stack
+from suite.report.tables.text import table
 from suite.rl.policy import initial_policy
 from suite.rl.sampling import act
 from suite.rng import generator, numpy_generator
@@ -56,11 +57,10 @@ def measured_policies(settings: Sequence[str], *, rounds: int, iterations: bool)
     threads = sorted({1, environment.cores()})
     rows = [_step_row(setting, threads, rounds) for setting in chosen]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    table = [[row.get(name, "") for name in names] for row in rows]
     parts = [
         _INTRODUCTION.format(copies=_COPIES, rounds=rounds),
         "## Environment steps a second",
-        tabulate(table, names, tablefmt="github", disable_numparse=True),
+        table(names, [[row.get(name, "") for name in names] for row in rows]),
     ]
     if iterations:
         timed = [[each.id, *(_iteration(each, count) for count in threads)] for each in chosen]

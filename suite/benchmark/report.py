@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from tabulate import tabulate
 
 from suite.benchmark.floor import Rates, measure_rates
 from suite.benchmark.memory import peak_bytes
@@ -20,6 +19,7 @@ from suite.benchmark.speed import (
 )
 from suite.inner.loop import Order
 from suite.machine import environment
+from suite.report.tables.text import table
 from suite.settings import SETTINGS
 
 log = logging.getLogger(__name__)
@@ -121,10 +121,6 @@ def _variants(timings: Sequence[Timed]) -> list[str]:
     return list(dict.fromkeys(name for each in timings for name in each.rounds))
 
 
-def _table(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> str:
-    return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
-
-
 def _milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:,.1f}"
 
@@ -137,7 +133,7 @@ def _speed_table(timings: Sequence[Timed]) -> str:
         + [str(len(each.rounds[REFERENCE]))]
         for each in timings
     ]
-    return _table(rows, ("setting", "order", *names, "rounds"))
+    return table(("setting", "order", *names, "rounds"), rows)
 
 
 def _ratio_table(timings: Sequence[Timed]) -> str:
@@ -150,7 +146,7 @@ def _ratio_table(timings: Sequence[Timed]) -> str:
         return f"{median:.2f} ({least:.2f} to {greatest:.2f})"
 
     rows = [[each.setting, each.order, *(ratio(each, name) for name in names)] for each in timings]
-    return _table(rows, ("setting", "order", *names))
+    return table(("setting", "order", *names), rows)
 
 
 def _floor_table(timings: Sequence[Timed]) -> str:
@@ -163,7 +159,7 @@ def _floor_table(timings: Sequence[Timed]) -> str:
         )
         numbers = (_milliseconds(each.floor), _milliseconds(best), f"{best / each.floor:.1f}")
         rows.append([each.setting, each.order, *numbers])
-    return _table(rows, ("setting", "order", "floor, ms", "ours, ms", "off"))
+    return table(("setting", "order", "floor, ms", "ours, ms", "off"), rows)
 
 
 def _peaks(setting: str, device: torch.device) -> Peaks:
@@ -178,7 +174,7 @@ def _memory_table(peaks: Mapping[str, Peaks]) -> str:
         for setting, each in peaks.items()
     ]
     names = list(next(iter(peaks.values())))
-    return _table(rows, ("setting", *names))
+    return table(("setting", *names), rows)
 
 
 def _growth_tables(found: Iterator[Growth]) -> str:
@@ -188,9 +184,7 @@ def _growth_tables(found: Iterator[Growth]) -> str:
         first = each.medians[0]
         row = [f"{_milliseconds(one)} ({one / first:.2f})" for one in each.medians]
         heading = f"{each.setting}, {each.quantity}"
-        tables.append(
-            _table([["ms (ratio to the first)", *row]], (heading, *map(str, each.values)))
-        )
+        tables.append(table((heading, *map(str, each.values)), [["ms (ratio to the first)", *row]]))
     return "\n\n".join(tables)
 
 

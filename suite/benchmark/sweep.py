@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from tabulate import tabulate
 
 from suite.errors import UsageError
 from suite.launch.board import boards, progress_of
@@ -22,6 +21,7 @@ from suite.launch.planned import held_to
 from suite.launch.plans import plan
 from suite.machine import environment
 from suite.registry import Record, Registry
+from suite.report.tables.text import table
 
 _SETTING, _METHOD = "glyphs-5way-1shot", "maml"
 _WARM_SEED, _SEEDS = 99, (0, 1, 2, 3)
@@ -76,23 +76,19 @@ def measured_sweeps(results: Path) -> str:
         setting=_SETTING,
         method=_METHOD,
         iterations=_ITERATIONS,
-        overhead=tabulate(
-            [(f"{by_hand:.1f}", f"{sweeps[1]:.1f}", f"{100 * (sweeps[1] / by_hand - 1):+.1f} %")],
+        overhead=table(
             ("by hand", "sweep", "overhead"),
-            tablefmt="github",
-            disable_numparse=True,
+            [(f"{by_hand:.1f}", f"{sweeps[1]:.1f}", f"{100 * (sweeps[1] / by_hand - 1):+.1f} %")],
         ),
         start=statistics.median(starts),
         starts=len(starts),
         cores=environment.cores(),
-        workers=tabulate(
+        workers=table(
+            ("workers", "seconds", "runs an hour"),
             [
-                (count, f"{seconds:.1f}", f"{3_600 * len(_SEEDS) / seconds:.0f}")
+                (str(count), f"{seconds:.1f}", f"{3_600 * len(_SEEDS) / seconds:.0f}")
                 for count, seconds in sweeps.items()
             ],
-            ("workers", "seconds", "runs an hour"),
-            tablefmt="github",
-            disable_numparse=True,
         ),
         simulation=_simulation(Registry(results).load()),
         measured=environment.measured_on(torch.device("cpu")),
@@ -123,7 +119,7 @@ def _simulation(records: Sequence[Record]) -> str:
         hours = (f"{makespan(known, workers) / 3_600:.1f}" for workers in _GPUS)
         rows.append((device, f"{len(known)} of {len(planned.left)}", *hours))
     headings = ("device", "runs with a speed", *(f"hours on {workers}" for workers in _GPUS))
-    return tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+    return table(headings, rows)
 
 
 def _suite(cache: Path, *arguments: str, cores: int = 1) -> subprocess.Popen[bytes]:

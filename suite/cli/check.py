@@ -14,7 +14,6 @@ from suite.cli.sweep import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import GATE
-from suite.launch.plans import Job
 from suite.launch.slots import Slot
 from suite.machine import environment
 from suite.registry import Record, Registry
@@ -38,7 +37,6 @@ from suite.report.check import (
 )
 from suite.report.verdicts import judged
 from suite.run.packs.unfinished import done, packs_in
-from suite.settings import SETTINGS
 
 RUN_FAILED = 1
 _MARKER = ".gate"
@@ -105,7 +103,7 @@ def _check_history(results: Path) -> list[Check]:
 def _absent() -> list[str]:
     """The data sets of the gate that are not here."""
     absent: list[str] = []
-    for dataset in {_dataset(job) for job in GATE} - {"sinusoid"}:
+    for dataset in {job.dataset for job in GATE} - {"sinusoid"}:
         try:
             load_image_data(dataset, root=None)
         except DataError:
@@ -135,7 +133,7 @@ def _run(runs: Path, without: Collection[str], limits: Limits) -> int:
     if dirty or not marker.is_file() or marker.read_text("utf-8", "replace") != under_way:
         _cleared(runs)
         marker.write_text(under_way, encoding="utf-8")
-    jobs = [job for job in GATE if _dataset(job) not in without]
+    jobs = [job for job in GATE if job.dataset not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
     options += ["--device", "cpu", "--engine", "eager"]
     where = [Slot(threads=1)] * environment.cores()
@@ -163,10 +161,6 @@ def _cleared(runs: Path) -> None:
                 path.unlink()
     except OSError as error:
         raise UsageError(f"--runs {runs} cannot be emptied: {error}") from error
-
-
-def _dataset(job: Job) -> str:
-    return SETTINGS[job.setting].config.dataset
 
 
 def _spreads(references: Path) -> dict[str, tuple[float, str]]:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from suite.cli.consoles import console_of
 from suite.cli.reading import List
 from suite.cli.registries import registry_at
 from suite.registry import Record
@@ -15,11 +15,6 @@ from suite.settings import METHODS, SETTINGS, get_setting
 
 # Wide enough for its tables where the output is piped.
 _PIPED_WIDTH = 160
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(width=_PIPED_WIDTH, highlight=False)
 
 
 def list_command(options: List) -> int:
@@ -36,7 +31,7 @@ def list_command(options: List) -> int:
         # Here, since it imports torch, which takes a second.
         from suite.cli.setting import show_setting
 
-        show_setting(setting, _console())
+        show_setting(setting, console_of(_PIPED_WIDTH))
     return 0
 
 
@@ -76,7 +71,7 @@ def _show_overview(results: Path, *, lenient: bool) -> None:
                 ", ".join(others),
                 end_section=row == len(methods) - 1,
             )
-    console = _console()
+    console = console_of(_PIPED_WIDTH)
     console.print(table)
     listed = {method for setting in SETTINGS.values() for method in setting.methods}
     if further := [name for name in METHODS if name not in listed]:

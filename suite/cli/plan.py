@@ -4,9 +4,9 @@ import math
 from collections import Counter, defaultdict
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
+from suite.cli.consoles import console_of
 from suite.launch.planned import Planned
 from suite.launch.plans import Job
 from suite.launch.wanted import wanted
@@ -32,9 +32,7 @@ def plan_as_json(planned: Planned, device: str, at_once: int) -> str:
 
 def print_plan(planned: Planned, device: str, at_once: int) -> None:
     """Print what stands, what is left, and what that takes on a device of that name."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(width=_PIPED_WIDTH, highlight=False)
+    console = console_of(_PIPED_WIDTH)
     table = Table()
     for heading in ("setting", "method", "stand", "left: seeds"):
         table.add_column(heading)

@@ -63,13 +63,12 @@ def _asked(options: Run) -> Request:
     config, own = changed(setting, method, changes)
     short = options.schedule == "short"
     schedule, planned = asked(setting, name, options.iterations, short=short)
-    named = protocols_by_name(setting, name)
-    if short:
-        named = {protocol.name: protocol for protocol in planned}
+    of_plan = {protocol.name: protocol for protocol in planned}
+    named = of_plan if short else protocols_by_name(setting, name)
     require_plan(setting, name, schedule)
     method = with_options(method.on(schedule), own)
-    own_names = joined(options.protocols)
-    protocols = protocols_named(own_names, named, f"{setting.id} {name}") or planned
+    asked_for = protocols_named(joined(options.protocols), named, f"{setting.id} {name}")
+    protocols = asked_for or planned
     planned_way = setting.recipe(name).config.n_way
     if isinstance(method, FewShotMethod) and method.any_way and config.n_way != planned_way:
         # Training on tasks of other ways changes nothing of the test.

@@ -21,6 +21,7 @@ Row = tuple[str, str, str]
 """A name, its value and where that comes from."""
 Shared = TypeVar("Shared", bound=Hashable)
 
+_HEADINGS = ("field", "value", "source")
 _SHORT = "this suite: not the paper's"
 
 
@@ -36,7 +37,9 @@ def show_setting(setting: Setting, console: Console) -> None:
     for names, (source, own, further) in _grouped(
         setting.methods, lambda name: _protocols(setting, name)
     ):
-        console.print(_protocol_table(f"protocols of {names} ({source})", own))
+        fields = Protocol.__struct_fields__
+        values = ((_text(getattr(each, field)) for field in fields) for each in own)
+        console.print(_table(f"protocols of {names} ({source})", values, fields))
         console.print(f"suite evaluate has also: {', '.join(further)}", markup=False)
     for line in (*_numbers(setting), *_notes(setting)):
         console.print(line, markup=False)
@@ -108,22 +111,12 @@ def _protocols(setting: Setting, name: str) -> tuple[str, tuple[Protocol, ...], 
     return source, recipe.protocols, further
 
 
-def _table(title: str, rows: Iterable[Row]) -> Table:
+def _table(title: str, rows: Iterable[Iterable[str]], headings: Iterable[str] = _HEADINGS) -> Table:
     table = Table(title=title, title_justify="left")
-    for heading in ("field", "value", "source"):
+    for heading in headings:
         table.add_column(heading)
     for row in rows:
         table.add_row(*row)
-    return table
-
-
-def _protocol_table(title: str, protocols: Iterable[Protocol]) -> Table:
-    table = Table(title=title, title_justify="left")
-    fields = Protocol.__struct_fields__
-    for name in fields:
-        table.add_column(name)
-    for protocol in protocols:
-        table.add_row(*(_text(getattr(protocol, name)) for name in fields))
     return table
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from suite.parsing import NotJson, parsed
 
@@ -151,9 +151,7 @@ def _is_over(folder: Path) -> bool:
     try:
         with FileLock(folder / _LOCK).acquire(timeout=0):
             return True
-    except Timeout:
-        return False
-    except OSError:
+    except OSError:  # held, which filelock tells as a Timeout, or not to be locked at all
         return False
 
 

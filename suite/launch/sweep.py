@@ -71,8 +71,8 @@ def conduct(
             yield from (Event(job, "left") for job in waiting)
             waiting.clear()
         elif time.monotonic() - looked >= _LOOK_SECONDS:
-            for job in list(filter(workers.takes, waiting)):
-                if not workers.takes(job):  # since another was started
+            for job in list(waiting):
+                if not workers.takes(job):
                     continue
                 with ExitStack() as held:
                     if (claimed := terms.claim(job)) is None:

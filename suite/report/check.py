@@ -69,7 +69,7 @@ def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) 
     least = noticed(reference.spread, seeds=len(now), tests=tests)
     was = f"{metric.number(fmean(before))}{metric.unit}"
     detail = (
-        f"{_moved(metric, compared)} from {was}, seed by seed "
+        f"{moved(metric, compared)} from {was}, seed by seed "
         f"over {len(now)}; worse by {metric.number(least, difference_digits(metric))} is noticed"
     )
     if compared.status == "passed":
@@ -77,7 +77,8 @@ def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) 
     return Check(name=name, status="failed", detail=f"{_MOVES[compared.status]}: {detail}")
 
 
-def _moved(metric: Metric, compared: Comparison) -> str:
+def moved(metric: Metric, compared: Comparison) -> str:
+    """The mean paired difference with its interval."""
     if not math.isfinite(compared.difference):
         return "no longer finite,"
     digits = difference_digits(metric)
