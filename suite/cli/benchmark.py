@@ -42,10 +42,10 @@ def benchmark_command(options: Benchmark) -> int:
         get_setting(name)
     environment.prepare(options.threads)
     device = environment.choose_device(options.device)
-    pages = {}
+    # A page is written at once: what comes after it takes long, and may fail.
     if supervised := [name for name in chosen if name not in ENVIRONMENTS]:
         compiled = supervised if device.type == "cuda" else _COMPILED_ON_CPU
-        pages[_page(device.type, options.threads)] = measured(
+        page = measured(
             device,
             supervised,
             budget=budget,
@@ -53,12 +53,10 @@ def benchmark_command(options: Benchmark) -> int:
             with_memory=options.memory and not brief,
             brief=brief,
         )
+        _written(reports / _page(device.type, options.threads), page)
     if policies := [name for name in chosen if name in ENVIRONMENTS]:
-        pages["benchmark-rl.md"] = measured_policies(
-            policies, rounds=_ROUNDS, iterations=budget > 0
-        )
-    for page, text in pages.items():
-        _written(reports / page, text)
+        page = measured_policies(policies, rounds=_ROUNDS, iterations=budget > 0)
+        _written(reports / "benchmark-rl.md", page)
     return 0
 
 
