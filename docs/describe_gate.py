@@ -25,7 +25,7 @@ _PAGE = """# What the gate notices
 Written by `python docs/describe_gate.py`, from `results/references.json` and
 [gate_scores.jsonl](../tests/launch/gate_scores.jsonl). Accuracies are in percent.
 
-`suite check --run` trains {seeds} seeds of each row, small networks for a few hundred iterations.
+`suite check --run` trains several seeds of each row, small networks for a few hundred iterations.
 It compares each seed with the same seed of the reference: both have the same initial weights and
 the same tasks. On one machine the same code scores the same to the last digit. On another one, or
 with another order of sums, training amplifies rounding. A seed's score then moves by the
@@ -35,8 +35,8 @@ A row fails where the mean of the paired differences is farther from zero than {
 standard errors. These are of the measured spread, or of the spread of the differences themselves
 where that is greater. Of a thousand gates of a harmless change, {thousandth:g} says of some row
 that it fell, and {thousandth:g} that it rose. A change that draws other tasks makes strangers of a
-seed and its reference. Then the differences spread as much as seeds do, and a row errs in
-{strangers:.1f} of a thousand gates each way.
+seed and its reference. Then the differences spread as much as seeds do, and a row of {fewest}
+seeds errs in {strangers:.1f} of a thousand gates each way, one of more seeds less often.
 
 ## The rows
 
@@ -63,14 +63,14 @@ def page() -> str:
     """The whole of `docs/gate.md`."""
     known, scored = read_references(REFERENCES).gate, recorded()
     tests = len(known)
-    (seeds,) = {len(each.means) for each in known}
+    fewest = min(len(each.means) for each in known)
     return _PAGE.format(
-        seeds=seeds,
+        fewest=fewest,
         critical=critical(tests),
         thousandth=1000 * LEVEL,
-        strangers=1000 * float(stats.t.sf(critical(tests), seeds - 1)),
+        strangers=1000 * float(stats.t.sf(critical(tests), fewest - 1)),
         rows=table(
-            ["row", "score", "sd of seeds", "spread", "measured by", "noticed"],
+            ["row", "seeds", "score", "sd of seeds", "spread", "measured by", "noticed"],
             [_row(each, tests) for each in known],
         ),
         broken=table(
@@ -90,6 +90,7 @@ def _row(reference: Reference, tests: int) -> list[str]:
     digits = difference_digits(metric)
     return [
         f"{reference.setting} {reference.method}",
+        str(len(means)),
         metric.number(fmean(means)),
         *(metric.number(each, digits) for each in (stdev(means), reference.spread)),
         reference.origin.partition(":")[0],
