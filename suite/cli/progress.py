@@ -1,6 +1,7 @@
 """How far a run is: a bar on a terminal, a log line now and then elsewhere."""
 
 import logging
+import math
 import statistics
 import time
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,24 @@ _REFRESH_EVERY = 0.2
 _TELL_EVERY = 1.0
 
 
+class Throttle:
+    """Says when something is due that is done at most once in so many seconds.
+
+    It is due for the first time `at_once`, or else after these seconds.
+    """
+
+    def __init__(self, seconds: float, *, at_once: bool = False) -> None:
+        self._seconds = seconds
+        self._due = -math.inf if at_once else time.monotonic() + seconds
+
+    def due(self, now: float) -> bool:
+        """Whether it is due; if so, it is taken to be done, and the seconds begin anew."""
+        if now < self._due:
+            return False
+        self._due = now + self._seconds
+        return True
+
+
 class TrainingProgress:
     """A progress line of training: it hears of every iteration and shows some.
 
@@ -40,7 +59,8 @@ class TrainingProgress:
     def __init__(self, label: str, metric: Metric, total: int, bar: Progress | None) -> None:
         self._label, self._metric, self._total, self._bar = label, metric, total, bar
         self._task = bar.add_task(label, total=total, note="") if bar else None
-        self._shown, self._told = time.monotonic(), -_TELL_EVERY
+        self._telling = Throttle(_TELL_EVERY, at_once=True)
+        self._showing = Throttle(_LOG_EVERY if bar is None else _REFRESH_EVERY)
         self._since: tuple[float, int, int] | None = None
 
     def __call__(self, state: TrainingState) -> None:
@@ -48,14 +68,11 @@ class TrainingProgress:
         now = time.monotonic()
         if self._since is None:
             self._since = now, state.iteration, state.histories[0].environment_steps
-        every = _LOG_EVERY if self._bar is None else _REFRESH_EVERY
         done = state.iteration == self._total
-        if now - self._told >= _TELL_EVERY or done:
-            self._told = now
+        if self._telling.due(now) or done:
             self._tell(now, state)
-        if now - self._shown < every and not done:
+        if not (self._showing.due(now) or done):
             return
-        self._shown = now
         note = self._note(now, state)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=state.iteration, note=note)
@@ -101,19 +118,19 @@ class ScoringProgress:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
         self._began: tuple[str, float, int] = ("", 0.0, 0)
-        self._shown, self._told = 0.0, -_TELL_EVERY
+        self._telling = Throttle(_TELL_EVERY, at_once=True)
+        self._logging = Throttle(_LOG_EVERY)
 
     def __call__(self, what: str, done: int, tasks: int) -> None:
         """Show that `done` of `tasks` test tasks of `what` are scored, if it is time to."""
         now = time.monotonic()
         if self._began[0] != what:
             self._began = what, now, done
-            self._shown = now
+            self._logging = Throttle(_LOG_EVERY)
         _, began, first = self._began
         rate = (done - first) / (now - began) if now > began else 0.0
         note = f"{rate:.1f} tasks/s" if rate else ""
-        if now - self._told >= _TELL_EVERY:
-            self._told = now
+        if self._telling.due(now):
             board.tell(
                 board.Progress(doing="scoring", done=done, total=tasks, rate=rate, note=note)
             )
@@ -121,8 +138,7 @@ class ScoringProgress:
             if what not in self._tasks:
                 self._tasks[what] = self._bar.add_task(f"scoring {what}", total=tasks, note=note)
             self._bar.update(self._tasks[what], completed=done, note=note)
-        elif now - self._shown >= _LOG_EVERY:
-            self._shown = now
+        elif self._logging.due(now):
             left = f", {(tasks - done) / rate:,.0f} s left" if rate else ""
             log.info("scoring %s: %s of %s tasks%s", what, f"{done:,}", f"{tasks:,}", left)
 
