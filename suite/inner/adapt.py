@@ -17,7 +17,7 @@ from suite.settings import QueryNorm
 QUERY_NORMS: frozenset[QueryNorm] = frozenset(
     ("batch-statistics", "support-statistics", "one-query", "none")
 )
-"""What `of_queries` honours."""
+"""The norms that `of_queries` can carry out."""
 
 
 def adapt(
@@ -50,8 +50,8 @@ def predictions(learner: Learner, batch: TaskBatch, *, lr: float, steps: int) ->
 def of_queries(learner: Learner, function: Forward, weights: Params, batch: TaskBatch) -> Tensor:
     """`function` of the query sets, (task, query, ...), normalised as `learner.query_norm` says.
 
-    `function` is the forward pass or the features of the learner's network, `weights` are one set a
-    task. Every method that scores queries by a batch's statistics asks this.
+    `function` is the forward pass or the features of the learner's network; `weights` has one set
+    of weights a task. Every method that scores queries by a batch's statistics calls this.
     """
     if learner.query_norm not in ("support-statistics", "one-query"):
         return function(weights, batch.query_x)

@@ -24,9 +24,9 @@ class Learner:
     query_norm: QueryNorm = "batch-statistics"
     """Whose statistics normalise a query at test; see `Protocol.batch_norm`."""
     key: int = 0
-    """What a method draws at test is a function of this; see `suite.rng`."""
+    """The random key of what a method draws at test; see `suite.rng`."""
     pause: Callable[[], None] = lambda: None
-    """Called between the pieces of what takes long at test; it raises where that is to stop."""
+    """Called now and then in a test that takes long; it raises where the test is to stop."""
 
     @property
     def device(self) -> torch.device:
@@ -52,9 +52,9 @@ def initial_learner(
 
 
 def shared_outputs(learner: Learner, x: Tensor) -> Tensor:
-    """The outputs for `x`, (task, example, *input), of one network a seed for all of its tasks.
+    """The outputs for `x`, (task, example, *input), where all tasks of a seed share one network.
 
-    Where there is batch normalisation, its statistics are over all tasks of a seed.
+    Batch normalisation, if there is any, takes its statistics over all tasks of a seed.
     """
     inputs = x.unflatten(0, (learner.seeds, -1)).flatten(1, 2)
     outputs = learner.network.forward(learner.params, inputs)  # (seed, task*example, output)

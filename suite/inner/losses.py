@@ -9,8 +9,9 @@ from suite.settings import Config
 def task_losses(config: Config, k_shot: int, outputs: Tensor, targets: Tensor) -> Tensor:
     """The loss of each task, (task,).
 
-    `outputs` is (task, example, output). With `loss_scale` `sum-over-k` the cross-entropy is summed
-    over a task's examples and divided by `k_shot`, for the query examples too (authors' utils.py).
+    `outputs` is (task, example, output). Where the configuration's `loss_scale` is `sum-over-k`,
+    the cross-entropy is summed over a task's examples and divided by `k_shot`, for query examples
+    too (authors' utils.py).
     """
     if config.problem == "regression":
         return (outputs - targets).square().flatten(1).mean(1)
@@ -20,7 +21,7 @@ def task_losses(config: Config, k_shot: int, outputs: Tensor, targets: Tensor) -
 
 
 def task_scores(config: Config, outputs: Tensor, targets: Tensor) -> Tensor:
-    """What is reported of each task, (..., task): accuracy as a fraction, or mean squared error."""
+    """The score of each task, (..., task): accuracy as a fraction, or mean squared error."""
     if config.problem == "regression":
         return (outputs - targets).square().flatten(-2).mean(-1)
     return (outputs.argmax(-1) == targets).float().mean(-1)

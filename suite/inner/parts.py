@@ -21,15 +21,16 @@ _OWN_ACTIVATIONS = 64
 
 
 def parts(tasks: int, least: int) -> Iterator[tuple[int, int]]:
-    """First and last task of parts of equal size, `least` tasks or few more."""
+    """Yield where each part begins and where it ends; a part has `least` tasks or a few more."""
     count = max(1, tasks // least)
     return pairwise(tasks * number // count for number in range(count + 1))
 
 
 def tasks_at_once(config: Config, examples: int, device: torch.device) -> int:
-    """How many tasks, of so many `examples` a class, to score at once.
+    """The number of tasks to score at once, where a task has so many `examples` a class.
 
-    By the shapes of the run alone, within about 1 GiB of a CPU or 4 GiB of a GPU.
+    It depends on the shapes of the run alone, and keeps scoring within about 1 GiB of memory on a
+    CPU and 4 GiB on a GPU.
     """
     bytes_a_task = 4 * _COPIES * config.n_way * examples * _activations(config)
     return int(min(_MOST_TASKS, max(_LEAST_TASKS, _BYTES[device.type] // bytes_a_task)))

@@ -14,7 +14,7 @@ from suite.settings import Config
 def reference_meta_gradient(
     config: Config, params: Params, batch: TaskBatch, *, order: Order, smooth: bool = False
 ) -> tuple[Tensor, Params]:
-    """The meta-loss of `batch` and its gradient by weight name, of `params` without a task axis."""
+    """The meta-loss of `batch`, and its gradient by weight name; `params` have no task axis."""
     dtype = next(iter(params.values())).dtype
     module = ReferenceNetwork(config, smooth=smooth).to(batch.support_x.device, dtype)
     names = module.weight_names()

@@ -18,10 +18,10 @@ Candidate = dict[str, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Trials:
-    """The trials of one selection: those of before a stop are not made again."""
+    """The trials of one selection; those that were made before a stop are not made again."""
 
     done: list[Tensor] = field(default_factory=list)
-    """The scores (task,) of each candidate on the first part of the tasks, on the second, ..."""
+    """Scores, (task,): of each candidate on the first part of the tasks, then on the second, ..."""
     pause: Callable[[], None] = lambda: None
     """Called between trials; it raises `Stopped` where that is to stop."""
 
@@ -33,9 +33,10 @@ class Trials:
         draw: Callable[[int, int], TaskBatch],
         score: Callable[[Candidate, TaskBatch], Tensor],
     ) -> list[float]:
-        """The mean score of each candidate over the first `tasks` tasks, `at_once` or few more.
+        """The mean score of each candidate over the first `tasks` tasks.
 
-        `draw` gives so many tasks from one on, `score` the scores (task,) of a candidate on them.
+        They are scored in parts of `at_once` tasks or a few more. `draw(first, count)` gives a
+        part, and `score` gives the scores, (task,), of a candidate on it.
         """
         many = len(candidates)
         for number, (start, end) in enumerate(parts(tasks, at_once)):
@@ -45,7 +46,7 @@ class Trials:
                 assert batch is not None
                 self.pause()
                 self.done.append(score(candidate, batch).detach().cpu())
-        return [float(torch.cat(self.done[place::many]).mean()) for place in range(many)]
+        return [float(torch.cat(self.done[index::many]).mean()) for index in range(many)]
 
     def best(
         self,
@@ -58,9 +59,9 @@ class Trials:
         k_shot: int,
         n_query: int,
     ) -> Candidate:
-        """The candidate of the best mean score on validation tasks; of equals, the first.
+        """The candidate with the best mean score on validation tasks; the first where two tie.
 
-        `outputs` gives those of a candidate for the query sets, (task, query, output). A mean that
+        `outputs` gives a candidate's outputs for the query sets, (task, query, output). A mean that
         is not finite is the worst.
         """
         config = learner.config

@@ -9,7 +9,7 @@ class Use(NamedTuple):
     """The shares of a GPU that are in use, by whichever process."""
 
     busy: float
-    """Of the last moment: the share in which it computed something."""
+    """The share of the last moment in which it computed something."""
     memory: float
 
 

@@ -1,7 +1,7 @@
-"""Which way to compute a network's blocks is the fastest here: timed on the first batch, and kept.
+"""Finding the fastest way to compute a network's blocks: by timing the ways on the first batch.
 
 The ways differ by rounding. How long each takes depends on device, network and order of
-differentiation, and no rule foretells it.
+differentiation, and no rule foretells it. The answer is kept in the cache.
 """
 
 import functools
@@ -34,11 +34,11 @@ _SECONDS = 2.0
 """The time after which no further call begins."""
 _ROUNDS = 5
 _TASKS = 2
-"""The tasks of a seed, at least: with a task alone nothing is grouped."""
+"""The least number of tasks of a seed that are timed: a task alone is not grouped."""
 _HOPELESS = 1.5
-"""Times as slow as the fastest; such a way is not timed at a greater size."""
+"""A way that takes so many times as long as the fastest is not timed at a greater size."""
 _SHORT = 0.1
-"""Seconds; a call that is shorter is repeated, since the first one pays for what is kept."""
+"""Seconds; a shorter call is repeated, since the first call also fills caches."""
 _TOLERANCE = 1e-6
 """Relative; in float64, where no decision of ReLU or pooling hangs on rounding."""
 _MOST_BYTES = 1 << 16
@@ -47,16 +47,17 @@ Call = Callable[[], object]
 
 
 class _Kept(msgspec.Struct):
-    """What is read of a kept answer."""
+    """The part of a kept answer that is read."""
 
     way: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chooser:
-    """Chooses among `learner.network.ways` for an objective that goes by the name `order`.
+    """Chooses among the ways of `learner.network` for one objective.
 
-    The others are held to the way `first`, which is taken where nothing is faster.
+    `order` is a name for the objective's order of differentiation. `first` is the way that the
+    others are held to, and the one that is taken where none of them is faster.
     """
 
     objective: Objective
@@ -84,7 +85,7 @@ class Chooser:
         return functools.partial(meta_gradient, self.objective, by_way, batch)
 
     def _timed(self, batch: TaskBatch) -> dict[str, float]:
-        """The least seconds of a meta-gradient, or of a part that shows as much, by way."""
+        """By way, the least seconds of a meta-gradient, or of a part of it that decides as well."""
         if self.device.type == "cuda":
             return timed_on_gpu(
                 {
@@ -108,7 +109,7 @@ class Chooser:
         return timed_in_turns({name: self._part(name, batch, tasks, steps) for name in rivals})
 
     def _part(self, way: str, batch: TaskBatch, tasks: int, steps: int) -> Call:
-        """A meta-gradient of so many tasks a seed, or as many as there are, and inner steps."""
+        """A meta-gradient with so many inner steps, of so many tasks a seed or all if fewer."""
         seeds = self.learner.seeds
         part = batch.part(seeds, 0, min(tasks, batch.support_x.shape[0] // seeds))
         return self._call(way, self._of_steps(steps), part)
@@ -199,19 +200,22 @@ def _flat(found: MetaGradient) -> Tensor:
 
 
 def clock() -> float:
-    """Seconds of this process where it has one thread, which what else runs disturbs least."""
+    """A clock in seconds: the process's own where it has one thread, else that of the wall.
+
+    Other processes disturb the process's own clock least.
+    """
     return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def seconds_of(call: Call, now: Callable[[], float] = clock) -> float:
-    """What one call takes."""
+    """The seconds that one call takes."""
     began = now()
     call()
     return now() - began
 
 
 def least_seconds(call: Call) -> float:
-    """What one call takes: the least of three, of one where that takes long."""
+    """The least seconds of three calls, or of one where that takes long."""
     least = seconds_of(call)
     for _ in range(2):
         least = least if least > _SHORT else min(least, seconds_of(call))
@@ -219,7 +223,7 @@ def least_seconds(call: Call) -> float:
 
 
 def timed_in_turns(calls: Mapping[str, Call]) -> dict[str, float]:
-    """The least seconds of each, in turns."""
+    """The least seconds of each of `calls`, which take turns."""
     began = clock()
     least = {name: seconds_of(call) for name, call in calls.items()}
     for _ in range(_ROUNDS):

@@ -1,7 +1,8 @@
-"""How a meta-iteration is carried out; the results are alike.
+"""Carrying out meta-iterations, by one of several engines and ways whose results are alike.
 
-By an engine: eager, compiled, or as a CUDA graph; and by a way, where the network's blocks can be
-computed in several. `eager, grouped` names both, in records and for `--engine`.
+An engine is eager, compiled or a CUDA graph. Ways are how a network's blocks are computed, where
+that can be done in several. `eager, grouped` names an engine and a way, in records and for
+`--engine`.
 
 An iteration draws its tasks, takes the meta-gradient, clips it, lets Adam take a step and adds to
 the running sums. On a GPU nothing in it waits for the device.
@@ -45,7 +46,7 @@ class Engine:
 
     kind: Kind = "auto"
     way: Way | None = None
-    """None for the fastest that is found, where `kind` is `auto`, else for the first there was."""
+    """None takes the fastest way where `kind` is `auto`, and the first way of all elsewhere."""
     tasks_per_chunk: int | None = None
     """Tasks of each seed that are in memory at once; all of a meta-batch by default."""
 
@@ -76,7 +77,7 @@ class Engine:
             raise UsageError("a graph needs a CUDA device: choose --engine eager or compiled")
 
     def chosen(self, device: torch.device, config: Config, iterations: int) -> Kind:
-        """`auto` made definite.
+        """The kind of engine to use: `kind`, or what `auto` comes to.
 
         On a CPU, compiling makes the fully connected networks faster and the convolutional ones
         slower (reports/benchmark.md); it costs a minute.
@@ -89,9 +90,9 @@ class Engine:
         return "compiled" if pays else "eager"
 
     def resumed(self, name: str, device: torch.device) -> Self:
-        """The engine of that name, which did the iterations before, as `device` can go on with it.
+        """The engine called `name`, which did the earlier iterations, in a kind that `device` has.
 
-        This one where there is none of that name.
+        It is this engine where none is called so.
         """
         try:
             before = self.named(name, self.tasks_per_chunk)
@@ -104,10 +105,10 @@ class Engine:
 class Iteration:
     """Takes `state`, whose weights are the learner's, one iteration on at every call.
 
-    `iterations` are those of the whole training, `order` is a name for the objective's order of
-    differentiation, and `meta_lr` is the outer step size by the share of the iterations that is
-    done; None where it stays what the optimizer has. `clip_norm` is the greatest norm of a seed's
-    whole meta-gradient; None for any.
+    `iterations` is the length of the whole training, and `order` a name for the objective's order
+    of differentiation. `meta_lr` gives the outer step size from the share of the iterations that is
+    done, or None where the optimizer keeps the one it has. `clip_norm` is the greatest norm that a
+    seed's whole meta-gradient may have; None allows any.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class Iteration:
 
     @property
     def engine(self) -> str:
-        """What really carries the iterations out, and the way, where there are several."""
+        """The name of the engine in use, and of the way where the network has several."""
         return self._carrier if self._way is None else f"{self._carrier}, {self._way}"
 
     @property
@@ -205,7 +206,7 @@ def host_step(
     state: TrainingState,
     clip_norm: float | None = None,
 ) -> Callable[[], None]:
-    """A step that takes its tasks from a block of drawn ones."""
+    """A step that takes its tasks from a block of tasks that was drawn ahead."""
 
     def step() -> None:
         _apply(gradient(learner, batches(state.iteration)), learner, state, clip_norm)
@@ -220,7 +221,7 @@ def device_step(
     state: TrainingState,
     clip_norm: float | None = None,
 ) -> Callable[[], None]:
-    """A step that takes its position from the device, so that a graph can hold it."""
+    """A step that reads the number of its iteration on the device, so that a graph can hold it."""
     position = torch.tensor(state.iteration, device=state.sums.device)
 
     def step() -> None:
@@ -246,7 +247,7 @@ def _apply(
 
 
 def _clipped(gradients: Params, clip: float | None, norm: float | None) -> Params:
-    """Each element within [-clip, clip], then all of a seed scaled to a norm of `norm` at most."""
+    """`gradients` with each element within ±`clip`, then each seed's norm at most `norm`."""
     if clip is not None:
         gradients = {name: value.clamp(-clip, clip) for name, value in gradients.items()}
     if norm is None:

@@ -17,10 +17,10 @@ Objective = Callable[[Learner, TaskBatch], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True, kw_only=True)
 class MetaGradient:
-    """What one meta-batch says of each seed."""
+    """Losses, scores and gradients of one meta-batch, seed by seed."""
 
     losses: Tensor  # (seed,) means over the tasks
-    scores: Tensor  # (seed,) likewise, of the query sets
+    scores: Tensor  # (seed,) means over the tasks, on their query sets
     gradients: Params  # (seed, ...), in the order of the learner's weights
 
     def __add__(self, other: "MetaGradient") -> "MetaGradient":
@@ -34,7 +34,7 @@ class MetaGradient:
 
 
 Gradient = Callable[[Learner, TaskBatch], MetaGradient]
-"""`meta_gradient` of some objective, or what stands in for it."""
+"""`meta_gradient` of one objective, or what computes the same, as compiled code does."""
 
 
 def meta_gradient(
@@ -42,8 +42,8 @@ def meta_gradient(
 ) -> MetaGradient:
     """The meta-gradient by autograd.
 
-    With `tasks_per_chunk`, so many tasks of each seed are in memory at once; the sums are the same
-    but for rounding.
+    With `tasks_per_chunk`, only that many tasks of each seed are in memory at once; the result is
+    the same but for rounding.
     """
     tasks = batch.support_x.shape[0] // learner.seeds
     size = tasks_per_chunk or tasks

@@ -12,9 +12,10 @@ _EAGER_STEPS = 3
 
 
 class Replayed:
-    """Calls `step`, which works on tensors that stay where they are, and soon replays it.
+    """Calls `step` a few times, then captures it in a graph and replays that.
 
-    Where a capture fails, the reason is logged once and `step` is called as it is.
+    `step` works on tensors that stay where they are in memory. Where the capture fails, the reason
+    is logged once, and `step` goes on being called.
     """
 
     def __init__(self, step: Callable[[], object], device: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""What is needed to go on with the training of one seed.
+"""What a training of one seed needs to go on.
 
 The position in the task stream is the iteration: tasks are a function of it (`suite.rng`).
 """
@@ -15,10 +15,10 @@ from suite.models import Params
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Whose a checkpoint is, and how far it can have come."""
+    """Which training a checkpoint belongs to, and how far that goes."""
 
     name: str = ""
-    """Its training key, with `-rerun1` behind it where it is run again; also that of its folder."""
+    """Its training key, followed by `-rerun1` where it is run again; its folder has this name."""
     title: str = ""
     """The training in words, for messages."""
     iterations: int = sys.maxsize
@@ -30,11 +30,11 @@ class Training:
 
 @dataclass(kw_only=True)
 class History:
-    """What is noted of the training of a seed beside its weights."""
+    """What a training has noted of itself beside its weights."""
 
     training: Training = field(default_factory=Training)
     curve: list[tuple[int, float, float, float]] = field(default_factory=list)
-    """Its points: iteration, training loss, training metric, validation metric."""
+    """A point has iteration, training loss, training metric and validation metric."""
     seconds: float = 0.0
     """This seed's share of the time, where several train together."""
     resumes: int = 0
@@ -43,11 +43,11 @@ class History:
     engine: str = "eager"
     """What carried out the last iteration; see `suite.outer.engine`."""
     policies: list[tuple[float, float]] = field(default_factory=list)
-    """Each point of the curve of policies: return before adaptation, the step's divergence."""
+    """For each point of a policy's curve: return before adaptation, and the step's divergence."""
     environment_steps: int = 0
-    """How many steps policies have taken to learn from."""
+    """The steps that policies have taken in their environment to learn from."""
     joules: float | None = None
-    """This seed's share of what the device used; None where that is not known of all iterations."""
+    """This seed's share of the device's energy; None where that of some iteration is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)

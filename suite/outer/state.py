@@ -14,9 +14,9 @@ from suite.settings import Config
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """Trainings under way, at the same iteration, with one optimizer that works elementwise.
+    """Trainings under way, all at one iteration, with one optimizer that works elementwise.
 
-    TRPO needs none, and leaves it as it began.
+    TRPO takes its steps without the optimizer, whose state then stays as it began.
     """
 
     params: Params  # (seed, ...)
@@ -33,7 +33,7 @@ def stack(
     device: torch.device,
     make_optimizer: MakeOptimizer = adam,
 ) -> TrainingState:
-    """Go on from `snapshots`, one a seed, which must stand at the same iteration."""
+    """The state that goes on from `snapshots`, one a seed, all at the same iteration."""
     (iteration,) = {snapshot.iteration for snapshot in snapshots}
 
     def stacked(group: str) -> Params:

@@ -1,7 +1,8 @@
 """From records to cells: which runs may be averaged, and which table they may stand in.
 
-A cell holds runs that differ in nothing but the seed. A run is the paper's only if its schedule,
-its configuration and its protocol are; all others are put elsewhere, with their differences named.
+A cell holds runs that differ in nothing but the seed. A run stands beside the paper's number only
+if its schedule, configuration and protocol are the paper's; other runs stand apart, with their
+differences named.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,11 +34,11 @@ class Cell:
     schedule: Schedule
     protocol: Protocol
     records: tuple[Record, ...]
-    """One completed run a seed, by seed."""
+    """One completed run for each seed, in the order of the seeds."""
 
     @cached_property
     def summaries(self) -> dict[int, Any]:
-        """What `suite.report.numbers.summary_of` has found already, by gradient step."""
+        """The summaries that `suite.report.numbers.summary_of` has made, by gradient step."""
         return {}
 
     @cached_property
@@ -70,27 +71,27 @@ class Cell:
 
     @property
     def changed_options(self) -> tuple[str, ...]:
-        """The options that are not the method's defaults on that schedule, as its runs say."""
+        """The names of the options that its runs say were no defaults of the method."""
         names = {name for record in self.records for name in record.provenance.changed_options}
         return tuple(name for name in self.options if name in names)
 
     @cached_property
     def outdated(self) -> bool:
-        """Whether older code trained or scored these runs, which today's need not reproduce."""
+        """Whether older code trained or scored these runs, so that today's may not repeat them."""
         planned = self.setting.schedule(self.schedule.iterations, self.method)
         scoring = self.planned_protocol.version
         return self.schedule.version < planned.version or self.protocol.version < scoring
 
     @property
     def planned_protocol(self) -> Protocol:
-        """The setting's protocol of the same name, else the one that others vary."""
+        """The setting's protocol of the same name, else its first, which the others vary."""
         protocols = self.setting.recipe(self.method).protocols
         return next((each for each in protocols if each.name == self.protocol.name), protocols[0])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a registry holds, sorted out for the report."""
+    """The records of a registry, sorted for the report."""
 
     records: tuple[Record, ...]
     """All of them, in an order that does not depend on the file system."""
@@ -107,10 +108,10 @@ class Contents:
 def collect(
     records: Iterable[Record] | Contents, weights: Mapping[str, str] | None = None
 ) -> Contents:
-    """Sort `records` into cells; no seed of a cell counts twice. What is sorted already stays.
+    """Sort `records` into cells, in which no seed counts twice; `Contents` are returned unchanged.
 
-    The lowest of several completed attempts of one key counts. Several keys of one seed differ in
-    the split of the data only; the one that was started first counts.
+    Where one key has several completed attempts, the lowest counts. Where one seed of a cell has
+    several keys, they differ in the split of the data only, and the run that began first counts.
     """
     if isinstance(records, Contents):
         return records
@@ -135,7 +136,7 @@ def collect(
 
 
 def trains(method: str) -> bool:
-    """Whether a method of that name, which a record of other code may have, is trained at all."""
+    """Whether the method called `method` is trained; a name unknown here is taken to be."""
     return method not in METHODS or METHODS[method].trains
 
 
@@ -149,18 +150,21 @@ def method_order(setting: Setting, methods: Iterable[str]) -> list[str]:
 
 
 def train_hours(records: Iterable[Record]) -> float:
-    """Hours of training and scoring."""
+    """The hours of training and scoring of `records`."""
     return _spent(records, lambda timing: (timing.train_seconds, timing.evaluate_seconds)) / 3600
 
 
 def kilowatt_hours(records: Iterable[Record]) -> float:
-    """What the devices used for it, as far as their drivers report it."""
+    """The energy of training and scoring `records`, as far as the drivers of the devices tell."""
     joules = _spent(records, lambda each: (each.train_joules or 0.0, each.evaluate_joules or 0.0))
     return joules / 3.6e6
 
 
 def _spent(records: Iterable[Record], of: Callable[[Timing], tuple[float, float]]) -> float:
-    """What was spent on training and scoring; weights that several runs share were trained once."""
+    """The sum that was spent on training and scoring; a training that runs share counts once.
+
+    `of` gives what a record says of both.
+    """
     training: dict[tuple[str, int], float] = {}
     evaluation = 0.0
     for record in records:
@@ -193,7 +197,7 @@ def _cell(records: list[Record]) -> Cell:
 
 
 def cell_of(record: Record) -> Cell:
-    """The cell of `record` alone, failed ones too; a `UsageError` for a setting unknown here."""
+    """The cell of `record` alone, which may have failed; a `UsageError` for an unknown setting."""
     return _cell([record])
 
 
@@ -222,7 +226,7 @@ def _shared(record: Record) -> tuple[object, ...]:
 
 
 def _order(record: Record) -> tuple[object, ...]:
-    """Settings, protocols and methods as the suite lists them, the rest by value."""
+    """Sorts records by setting, protocol and method as the suite lists them, then by value."""
     setting = SETTINGS.get(record.setting)
     settings, methods = list(SETTINGS), list(setting.methods) if setting else []
     protocols = [protocol.name for protocol in setting.all_protocols] if setting else []

@@ -1,4 +1,4 @@
-"""The gate: records of now against the references of the last release."""
+"""The gate: today's records against the references of the last release."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,7 +34,10 @@ class Check:
 def check_runs(
     references: References, cells: Iterable[Cell], without: Collection[str] = ()
 ) -> list[Check]:
-    """Each reference against the runs of the same cell; `without` names data sets to leave out."""
+    """A line for each reference, against the runs of its cell; data sets in `without` are left out.
+
+    These runs are of the same setting, method, configuration, schedule and protocol.
+    """
     found = {cell_key(cell.records[0]): cell for cell in cells}
     tests = len(references.gate)
     return [_check(each, found.get(each.cell), tests, without) for each in references.gate]
@@ -52,7 +55,7 @@ def _name(reference: Reference) -> str:
 
 
 def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) -> Check:
-    """The line on one row of `tests`: its scores of now by seed, against the reference's."""
+    """The line for one reference of `tests` in all: `scores`, by seed, against its own."""
     name, metric = _name(reference), get_setting(reference.setting).metric
     if absent := sorted(reference.means.keys() - scores.keys()):
         detail = f"seeds not here: {' '.join(map(str, absent))}; run suite check --run"
@@ -78,7 +81,7 @@ def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) 
 
 
 def moved(metric: Metric, compared: Comparison) -> str:
-    """The mean paired difference with its interval."""
+    """The mean paired difference with its interval, in words."""
     if not math.isfinite(compared.difference):
         return "no longer finite,"
     digits = difference_digits(metric)
@@ -89,12 +92,12 @@ def moved(metric: Metric, compared: Comparison) -> str:
 
 
 def difference_digits(metric: Metric) -> int:
-    """Decimals of differences that the gate looks at, which are smaller than those of tables."""
+    """The decimals of the gate's differences, which are smaller than those in the tables."""
     return 3 if metric.decimals is None else metric.decimals + 1
 
 
 def seed_scores(cell: Cell | None) -> dict[int, float]:
-    """The mean over test tasks by seed; infinite where a task diverged."""
+    """The mean over test tasks of each seed; infinite where a task diverged."""
     scores = {}
     for record in cell.records if cell else ():
         mean = record.metrics[cell.setting.metric.name].mean if cell else None
@@ -103,7 +106,7 @@ def seed_scores(cell: Cell | None) -> dict[int, float]:
 
 
 def check_verdicts(references: References, rows: Iterable[Judged]) -> list[Check]:
-    """Each published number that was reproduced, or had runs, against its verdict of now."""
+    """A line for each published number that had runs: its verdict then against today's."""
     now = {row.name: row.verdict.outcome for row in rows}
     checks = []
     for name, before in references.verdicts.items():
@@ -119,14 +122,14 @@ def check_verdicts(references: References, rows: Iterable[Judged]) -> list[Check
 
 
 def check_versions(cells: Iterable[Cell]) -> list[Check]:
-    """A line on the runs that older code trained or scored; they count for no verdict."""
+    """A line that counts the runs which older code trained or scored, and no verdict counts."""
     runs = sum(len(cell.records) for cell in cells if cell.outdated)
     detail = f"{runs} of an older version of the training or scoring code: no verdict counts them"
     return [Check(name="records", status="left out", detail=detail)] if runs else []
 
 
 def check_history(altered: Mapping[str, str]) -> list[Check]:
-    """A line on each record that `altered` names: its file, and what was done to it."""
+    """A line for each record in `altered`, which has its file and what was done to that."""
     return [
         Check(
             name=f"record {path}",
@@ -138,13 +141,13 @@ def check_history(altered: Mapping[str, str]) -> list[Check]:
 
 
 def check_unfinished(done: Iterable[str]) -> list[Check]:
-    """A line on each file in `done`, a packed training of which a record stands by now."""
+    """A line for each file in `done`, the packs of trainings that have a record by now."""
     detail = "a record of its training stands; remove it with: suite pack --unfinished"
     return [Check(name=f"unfinished {name}", status="left out", detail=detail) for name in done]
 
 
 def exit_code(checks: Sequence[Check]) -> int:
-    """1 where one failed; 2 where one is missing, or none passed; else 0."""
+    """The exit code: 1 where a check failed; 2 where one is missing, or none passed; else 0."""
     found = {check.status for check in checks}
     if "failed" in found:
         return REGRESSED
@@ -165,7 +168,7 @@ def as_json(checks: Sequence[Check]) -> str:
 
 
 def annotations(checks: Sequence[Check]) -> list[str]:
-    """Workflow commands, by which GitHub shows what failed beside the commit."""
+    """The failed checks as workflow commands, which GitHub shows beside the commit."""
     kinds = {"failed": "error", "missing": "warning"}
     return [
         f"::{kinds[check.status]} title=accuracy of {check.name}::{check.detail}"

@@ -1,4 +1,4 @@
-"""What a cell says after a number of gradient steps. Accuracies are fractions."""
+"""The scores of a cell after a number of gradient steps. Accuracies are fractions."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from suite.settings import PaperNumber, Protocol, Setting
 from suite.stats import ci95_seeds, ci95_tasks
 
 HEAVY_TAIL = 10.0
-"""A mean this many times the median is carried by a few tasks; the median is then shown too."""
+"""Where the mean is more than this many times the median, a few tasks make up most of it, and the
+median is shown too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +25,17 @@ class Summary:
     """The mean over seeds of each run's mean over tasks; None where a task diverged."""
     ci95_seeds: float | None
     ci95_tasks: float | None
-    """Median over runs of the run's own interval over its tasks."""
+    """The median, over the runs, of the interval that each has over its tasks."""
     median: float | None
     """The median over seeds of each run's median over tasks; None where it is not finite."""
     diverged: int
-    """Tasks of all runs together whose outcome is not finite."""
+    """The number of tasks, of all runs together, whose outcome is not finite."""
     tasks: int
-    """Tasks of all runs together."""
+    """The number of tasks of all runs together."""
 
     @property
     def heavy_tailed(self) -> bool:
-        """Whether the mean does not speak for the tasks, so that the median should be shown."""
+        """Whether a few tasks make up most of the mean, so that the median should be shown."""
         if self.diverged or self.mean is None or self.median is None:
             return True
         return self.mean > HEAVY_TAIL * max(self.median, 0.0) > 0.0
@@ -78,15 +79,15 @@ def _summary(cell: Cell, step: int) -> Summary | None:
 
 
 def step_means(record: Record, metric: str) -> list[float]:
-    """Mean over tasks after 0, 1, ... gradient steps; NaN where a task diverged."""
+    """The mean over tasks after 0, 1, ... gradient steps; NaN where a task diverged."""
     return [math.nan if mean is None else mean for mean in record.metrics[metric].by_step]
 
 
 def best_trained(cell: Cell) -> Record | None:
     """The run whose training return was the greatest at the end of its curve.
 
-    The authors chose their printed runs so. None where fewer than two runs have a curve to choose
-    by.
+    The authors chose their printed runs in this way. It is None where there is one run, or where no
+    run has a curve.
     """
     found = {
         record.curve[-1].train_metric: record

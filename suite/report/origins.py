@@ -12,14 +12,14 @@ NO_RECORDS = "There are no records yet."
 
 @dataclass(frozen=True, kw_only=True)
 class Origins:
-    """One table."""
+    """One of the tables of origins."""
 
     headers: tuple[str, ...]
     rows: list[list[str]]
 
 
 def sentence(records: Sequence[Record]) -> str:
-    """One sentence on all records, of which there is at least one."""
+    """One sentence about `records`, of which there must be one at least."""
     failed = sum(record.status == "failed" for record in records)
     days = sorted(record.provenance.started[:10] for record in records)
     return (
@@ -38,7 +38,7 @@ def origins(records: Sequence[Record]) -> list[Origins]:
 
 
 def commit(record: Record) -> str:
-    """The code that ran, as short as it is shown."""
+    """The commit that ran, in as many digits as are shown."""
     return (record.provenance.git_commit or "unknown")[:12]
 
 

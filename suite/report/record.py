@@ -1,4 +1,4 @@
-"""One record for a reader, and what two records differ in."""
+"""One record described for a reader, and the differences of two records."""
 
 import math
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ _CAVEATS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Differing:
-    """One value that two records do not share."""
+    """A value in which two records differ."""
 
     part: Part
     name: str
@@ -50,7 +50,7 @@ class Differing:
 
 
 def describe(record: Record) -> list[Line]:
-    """What ran, how it did beside the paper, what it cost and where it comes from."""
+    """The lines on a record: what ran, its score beside the paper's, its cost and its origin."""
     lines = [
         ("run", f"{record.setting} {record.method} seed {record.seed}, attempt {record.attempt}"),
         ("key", record.key),
@@ -130,7 +130,7 @@ def _origin(record: Record) -> Iterator[Line]:
 
 
 def differing(first: Record, second: Record) -> list[Differing]:
-    """Every value of identity, environment and result that they do not share."""
+    """Every value of identity, environment and result in which two records differ."""
     ours, theirs = _values(first), _values(second)
     return [
         Differing(
@@ -146,7 +146,7 @@ def differing(first: Record, second: Record) -> list[Differing]:
 
 
 def _values(record: Record) -> dict[tuple[Part, str], str]:
-    """All that two records can differ in, as text."""
+    """Every value in which records can differ, as text, by its part and name."""
     content = msgspec.to_builtins(record)
     origin, timing = content["provenance"], content["timing"]
     parts: dict[Part, dict[str, Any]] = {
@@ -174,9 +174,10 @@ def _leaves(value: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]
 
 
 def difference(first: Record, second: Record) -> str | None:
-    """The second's score minus the first's, with its interval over tasks.
+    """The score of `second` minus that of `first`, with the interval over tasks, in words.
 
-    Task by task where both had the same. None where they cannot be compared.
+    Where both had the same test tasks, the difference is taken task by task. It is None where the
+    two cannot be compared.
     """
     metric = get_setting(first.setting).metric
     both = (second, first)
@@ -198,7 +199,7 @@ def difference(first: Record, second: Record) -> str | None:
 
 
 def _test_tasks(record: Record) -> tuple[object, ...]:
-    """What the test tasks depend on: equal where task n of two runs is the same task."""
+    """The values that the test tasks depend on: where two runs share them, they share all tasks."""
     config, protocol = record.config, record.protocol
     split = record.data.split
     return (

@@ -1,4 +1,4 @@
-"""Which runs a figure shows, whatever draws it."""
+"""The runs that a figure shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from suite.report.cells import Cell, method_order, trains
 from suite.settings import SETTINGS, Setting
 
 SEEDS_DRAWN = 10
-"""The greatest number of single seeds that a figure of curves shows; means are over all."""
+"""The most seeds that a figure draws one by one; means are over all seeds."""
 
 _FIT_METHODS = ("maml", "pretraining")
 _FIT_PROTOCOLS = ("5-shot", "10-shot")
@@ -16,7 +16,7 @@ _FIT_PROTOCOLS = ("5-shot", "10-shot")
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """One pair of axes: a title, a warning where it shows no reproduction, its cells."""
+    """The content of one pair of axes; `warning` has a text where it shows no reproduction."""
 
     title: str
     warning: str
@@ -29,10 +29,10 @@ class Panel:
 
 
 def shown(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], str]:
-    """The cells of one setting to draw, and a warning where they are no reproduction.
+    """Those of `cells`, of one setting, that are drawn, and a warning if they are no reproduction.
 
-    Runs of the paper's schedule if there are any, else those of the longest other schedule;
-    never both, and no variants.
+    These are the runs of the paper's schedule, or where it has none those of the longest other
+    schedule. The two never stand together, and variants are not drawn.
     """
     paper = tuple(cell for cell in cells if cell.category == "paper")
     other = [cell for cell in cells if cell.category in ("shortened", "lengthened")]
@@ -45,7 +45,7 @@ def shown(cells: Sequence[Cell]) -> tuple[tuple[Cell, ...], str]:
 
 
 def protocols_of(dataset: str) -> list[str]:
-    """The protocols of the settings of `dataset`, those of a single method left out."""
+    """The names of the protocols of the settings of `dataset`; those of one method are left out."""
     found = [
         protocol.name
         for setting in SETTINGS.values()
@@ -56,7 +56,7 @@ def protocols_of(dataset: str) -> list[str]:
 
 
 def panels_of(cells: Sequence[Cell], dataset: str, protocol: str | None = None) -> list[Panel]:
-    """A panel a setting; without a protocol, of the first one that each training was scored by."""
+    """A panel for each setting of `dataset`: of the runs under `protocol`, by default its first."""
     panels = []
     for setting in SETTINGS.values():
         if setting.config.dataset != dataset:
@@ -102,14 +102,14 @@ def curves_of(cell: Cell) -> list[dict[int, float]]:
 
 
 Fits = tuple[int, dict[tuple[str, str], Record]]
-"""The place of a test task among a run's examples, and the runs of one seed that have it, by
+"""The index of a test task among a run's examples, and the runs of one seed that have it, by
 protocol and method."""
 
 
 def fits_of(cells: Sequence[Cell]) -> tuple[list[Fits], str]:
-    """The test tasks of which every panel of the paper's Figure 2 has an example to draw.
+    """The test tasks that every panel of the paper's Figure 2 can draw, and the warning of `shown`.
 
-    And the warning of `shown`. Those of the lowest seed stand first.
+    The tasks of the lowest seed stand first.
     """
     wanted = [cell for cell in cells if cell.protocol.name in _FIT_PROTOCOLS]
     chosen, warning = shown([cell for cell in wanted if cell.method in _FIT_METHODS])

@@ -29,14 +29,14 @@ _HEADERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One published number and what our runs say of it."""
+    """One published number, and the verdict of our runs on it."""
 
     setting: Setting
     protocol: Protocol
     step: int
     printed: PaperNumber
     cell: Cell | None
-    """Our runs at the paper's schedule; None without any."""
+    """Our runs at the paper's schedule; None where there are none."""
     summary: Summary | None
     margin: float
     """The greatest difference that does not matter, in the unit of the number."""
@@ -45,7 +45,7 @@ class Judged:
 
     @property
     def next_seed(self) -> tuple[float, float] | None:
-        """Where the mean of one more training run of ours would lie; None below three seeds."""
+        """The interval for the mean of one more training run of ours; None below three seeds."""
         difference, reach = self.verdict.difference, self.verdict.pi95
         if difference is None or reach is None or len(self.seeds) < LEAST_SEEDS:
             return None
@@ -59,7 +59,7 @@ class Judged:
 
     @property
     def words(self) -> str:
-        """The verdict in words, with by how much ours is better where that is shown."""
+        """The verdict in words, and how much better ours is where the runs show that it is."""
         verdict = self.verdict.outcome + (", wide" if self.verdict.wide else "")
         difference = self.verdict.difference
         metric = self.setting.metric
@@ -71,15 +71,15 @@ class Judged:
 
     @property
     def name(self) -> str:
-        """What names it alone, for `results/references.json` and the like."""
+        """A name that no other number has, for `results/references.json`."""
         return f"{self.setting.id} {self.printed.method} {self.protocol.name} step {self.step}"
 
 
 def judged(cells: Iterable[Cell]) -> list[Judged]:
-    """Every published number of every setting, in the order of the settings.
+    """A verdict on every published number, in the order of the settings.
 
-    Several cells may stand beside one number where they saw other copies of the data. The one with
-    the most seeds is judged.
+    A number may have several cells, of runs on different copies of the data. The cell with the most
+    seeds is judged.
     """
     found: dict[tuple[str, str, Protocol], Cell] = {}
     for cell in cells:
@@ -226,7 +226,7 @@ class Numbers:
 
 
 def numbers(row: Judged) -> Numbers:
-    """What is shown of a published number, to the digits that the paper prints."""
+    """The numbers that are shown of a row, to the digits that the paper prints."""
     setting, verdict, components = row.setting, row.verdict, row.components
     metric = setting.metric
     decimals = metric.digits(row.printed.value)

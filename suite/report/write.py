@@ -24,7 +24,7 @@ from suite.report.verdicts import judged
 log = logging.getLogger(__name__)
 
 README_FIGURE = "sinusoid-fits"
-"""The one that is a PNG too, since the README shows it."""
+"""The figure that is written as PNG too, since the README shows it."""
 
 
 @collector_at_rest()
@@ -36,12 +36,11 @@ def render_report(
     lenient: bool = False,
     readme: Path | None = None,
 ) -> dict[Path, bytes]:
-    """`tables.md` and the figures, with `page` also `index.html`, by their paths in `reports_dir`.
+    """The files of the report by their paths: `tables.md` and the figures, in `reports_dir`.
 
-    With `readme` also that text, its table of how far each setting has come brought up to date.
-
-    The same records give the same bytes. A figure without runs is not drawn. Raises `RegistryError`
-    for a record that cannot be read; with `lenient` it is left out instead.
+    With `page` there is `index.html` too, and with `readme` that text with today's table of how far
+    each setting has come. The same records give the same bytes. A figure without runs is not drawn.
+    Raises `RegistryError` for a record that cannot be read; with `lenient` it is left out instead.
     """
     reports_dir = Path(reports_dir)
     registry = Registry(registry_root, lenient=lenient)
@@ -58,10 +57,10 @@ def render_report(
 
 
 def write_files(files: Mapping[Path, bytes], registry_root: Path | str) -> None:
-    """Write a report that was rendered, each file in one step, and the texts last.
+    """Write a report that was rendered: each file in one step, and the texts last.
 
-    Raises `RegistryError` where it has no record but the one that stands has some: then most likely
-    another registry was meant.
+    Raises `RegistryError` where it has no record and the report that it would replace has some:
+    then another registry was most likely meant.
     """
     for path, data in files.items():
         if path.name == "tables.md" and NO_RECORDS.encode() in data and _has_records(path):
@@ -81,7 +80,7 @@ def write_report(
     page: bool = False,
     lenient: bool = False,
 ) -> list[Path]:
-    """Render the report and write it; the paths of all files."""
+    """Render the report and write it; returns the paths of all files."""
     files = render_report(registry_root, reports_dir, page=page, lenient=lenient)
     write_files(files, registry_root)
     return list(files)

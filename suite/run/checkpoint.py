@@ -1,8 +1,8 @@
 """The file that keeps the training of one seed.
 
-A file says whose training it holds (`Training`) and is not read as another's. The last file but
+A file says which training it holds (`Training`), and is not read as another's. The last file but
 one is kept too: seeds that train together are saved one after another, and after a kill between
-two of them go on from what all have.
+two of them the seeds go on from the iteration that all have.
 """
 
 import itertools
@@ -27,7 +27,7 @@ from suite.run.sealed import Unusable, sealed, unsealed
 log = logging.getLogger(__name__)
 
 _FORMAT = 4
-# It does not say whose it is, and is taken for that of the training whose folder it lies in.
+# A file of this format does not name its training: it counts as that of the folder it lies in.
 _NAMELESS_FORMAT = 3
 _NOTED = ("seconds", "resumes", "curve", "commits", "engine")
 _NOTED_LATER = ("policies", "joules", "environment_steps")
@@ -35,19 +35,20 @@ _TENSORS = ("params", "first_moments", "second_moments")
 
 
 def previous(path: Path) -> Path:
-    """Where the last checkpoint but one lies."""
+    """The file that keeps the last checkpoint but one."""
     return path.with_suffix(".previous.pt")
 
 
 def best(path: Path) -> Path:
-    """Where the weights of the best point of the curve lie, as a checkpoint too."""
+    """The file that keeps the weights of the best point of the curve, as a checkpoint too."""
     return path.with_suffix(".best.pt")
 
 
 def save(path: Path, snapshot: Snapshot) -> None:
-    """Write `snapshot`; a kill at any moment leaves the last one, here or at `previous(path)`.
+    """Write `snapshot` to `path`, and what was there to `previous(path)`.
 
-    Raises `CheckpointError` where it cannot be written; both that are there are then as they were.
+    A kill at any moment leaves the last checkpoint at one of the two. Raises `CheckpointError`
+    where the snapshot cannot be written; both files are then as they were.
     """
     data = _encoded(snapshot)
     with writing(path), atomic_path(path) as temporary:
@@ -59,17 +60,17 @@ def save(path: Path, snapshot: Snapshot) -> None:
 
 
 def save_best(path: Path, snapshot: Snapshot) -> None:
-    """Write `snapshot` to `best(path)` in place of what is there; errors are those of `save`."""
+    """Write `snapshot` to `best(path)`, over what is there; raises what `save` raises."""
     data = _encoded(snapshot)
     with writing(best(path)):
         atomic_write(best(path), data)
 
 
 def take_over(path: Path, like: Snapshot, to: Path, training: Training) -> bool:
-    """Let `training`, to be saved at `to`, begin with the one that is saved at `path`, if one is.
+    """Copy what is saved at `path` to `to`, as the beginning of `training`.
 
-    `like` is as for `load`, of the training at `path`. Says whether there was something. Errors are
-    those of `load` and `save`.
+    Returns whether anything was saved at `path`. `like` is a snapshot of the training at `path`, as
+    for `load`. Raises what `load` and `save` raise.
     """
     # The best before the last: once there is a last one, a training goes on from it.
     found = {of: _usable(of(path), like) for of in (best, Path, previous)}
@@ -85,7 +86,7 @@ def take_over(path: Path, like: Snapshot, to: Path, training: Training) -> bool:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Within, a checkpoint is written to `path`: what fails becomes a `CheckpointError`."""
+    """A block that writes the checkpoint `path`; what fails in it becomes a `CheckpointError`."""
     try:
         yield
     except OSError as error:
@@ -105,10 +106,10 @@ def _encoded(snapshot: Snapshot) -> bytes:
 
 
 def load(path: Path, like: Snapshot) -> Snapshot | None:
-    """What `path` holds; None, and a logged reason, where it is of no use.
+    """The snapshot at `path`; None, and a logged reason, where the file is of no use.
 
-    `like` is a snapshot of the same training: other names or shapes of weights are of no use.
-    Raises `CheckpointError` where it is another training's, and where the disk cannot be read.
+    `like` is a snapshot of the same training: a file with other names or shapes of weights is of no
+    use. Raises `CheckpointError` where the file is another training's or cannot be read.
     """
     found = _usable(path, like)
     if found is not None:
@@ -145,10 +146,10 @@ def _decoded(path: Path, like: Snapshot) -> Snapshot:
 
 
 def decoded(data: bytes, folder: str | None = None) -> Snapshot:
-    """The training in the bytes of a checkpoint, whose ever it is; its `resumes` are as saved.
+    """The snapshot in the bytes of a checkpoint of any training, with its `resumes` as saved.
 
-    One that does not say whose it is counts as that of `folder`, with no title. Raises `Unusable`
-    where the bytes are of no use.
+    A checkpoint that does not name its training counts as that of the folder called `folder`, and
+    has no title. Raises `Unusable` where the bytes are of no use.
     """
     content = unsealed(data)
     if content.get("format") == _NAMELESS_FORMAT and folder is not None:
@@ -166,7 +167,7 @@ def decoded(data: bytes, folder: str | None = None) -> Snapshot:
 
 
 def _snapshot(content: dict[str, Any], training: Training) -> Snapshot:
-    """What is in `content`, whose tensors have shapes that are known to be good."""
+    """The snapshot in `content`, whose tensors were found to have the right shapes."""
     noted = {name: content.get(name) for name in _NOTED}
     noted |= {name: content[name] for name in _NOTED_LATER if name in content}
     iteration, sums = content.get("iteration"), content.get("sums")
@@ -206,7 +207,7 @@ def _owner(content: dict[str, Any]) -> Training:
         found = msgspec.convert(content.get("training"), Training)
     except msgspec.ValidationError as error:
         raise Unusable(f"it does not say whose it is: {error}") from error
-    # Those that were saved before lengths were say it in words alone.
+    # Files from before lengths were saved have the length in their title alone.
     length = re.search(r"[ ]([0-9,]{1,20}) iterations", found.title)
     if "iterations" not in content["training"] and length:
         return replace(found, iterations=int(length[1].replace(",", "")))
@@ -214,10 +215,10 @@ def _owner(content: dict[str, Any]) -> Training:
 
 
 def _unreasonable(snapshot: Snapshot) -> str | None:
-    """What no training can have come to; None where there is nothing of that kind.
+    """Something in `snapshot` that no training can have come to, in words; None if there is none.
 
-    Values of a curve may be infinite or NaN, as those of a training that soon diverges, and a
-    second moment infinite, as the square of a great gradient.
+    A curve may have infinite values and NaN, as that of a training that soon diverges has, and a
+    second moment may be infinite, as the square of a great gradient is.
     """
     history, at, length = snapshot.history, snapshot.iteration, snapshot.history.training.iterations
     if not 0 <= at <= length:
@@ -241,7 +242,7 @@ def _unreasonable(snapshot: Snapshot) -> str | None:
 
 
 def _is_plain(value: Tensor) -> bool:
-    """Whether all of its values are there: strides could make much out of a few."""
+    """Whether every value has memory of its own: strides could make a huge tensor out of a few."""
     if value.layout is not torch.strided or value.device.type != "cpu":
         return False
     return value.untyped_storage().nbytes() >= value.numel() * value.element_size()

@@ -1,4 +1,4 @@
-"""What the runner asks of a domain: regression and classification, or reinforcement learning."""
+"""A domain is what the runner trains and scores: supervised learning, or policies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,39 +17,39 @@ from suite.settings import Protocol as Scoring
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """How a trained model did on the test tasks."""
+    """The scores of a trained model on the test tasks."""
 
     scores: Tensor  # (step, task), float64 on the CPU
     selected: dict[str, float]
-    """What the method chose on validation tasks, by name."""
+    """The values that the method chose on validation tasks, by name."""
     examples: tuple[Example, ...] = ()
 
 
 class Domain(Protocol):
-    """How the runs of some seeds are trained and scored; a seed goes by its index among them."""
+    """Trains and scores the runs of some seeds; an index means a seed by its position in them."""
 
     @property
     def network(self) -> Network:
-        """What is trained."""
+        """The network that is trained."""
         ...
 
     def facts(self, index: int) -> DataFacts:
-        """The data of a seed."""
+        """The data of the seed at `index`."""
         ...
 
     def state(self, snapshots: Sequence[Snapshot]) -> TrainingState:
-        """Trainings that go on from there, side by side."""
+        """Trainings that go on from `snapshots`, side by side."""
         ...
 
     def train(self, indices: Sequence[int], state: TrainingState, hooks: Hooks) -> None:
-        """Take `state`, of the seeds at `indices`, to the end of the schedule.
+        """Take `state`, which holds the seeds at `indices`, to the end of the schedule.
 
         Raises `Stopped` and `Diverged`; see `suite.run.train`.
         """
         ...
 
     def score(self, index: int, params: Params, protocol: Scoring, watch: Watch) -> Scored:
-        """The model with these weights, (1, ...), on the test tasks of the seed.
+        """Score the model with the weights `params`, (1, ...), on the test tasks of the seed.
 
         Raises `Stopped` where `watch` says so.
         """

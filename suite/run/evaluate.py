@@ -22,14 +22,14 @@ _SAVE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """What those outside want of a scoring under way."""
+    """How a caller follows, keeps and stops a scoring that is under way."""
 
     stop: Callable[[], str | None] = lambda: None
     """Called between batches of tasks; a reason that it returns stops the scoring."""
     progress: Callable[[int, int], None] = lambda done, tasks: None
     """Called after every batch: tasks scored, and tasks in all."""
     partial: PartialScore | None = None
-    """Where a score that is not whole is kept; None where it is not."""
+    """The file that keeps an unfinished score; None keeps none."""
 
     def pause(self) -> None:
         """Raise `Stopped` where there is a reason to stop."""
@@ -38,7 +38,10 @@ class Watch:
 
     @contextmanager
     def keeping(self, done: Callable[[], Kept]) -> Iterator[Callable[[], None]]:
-        """Keep `done()` where a stop ends what is within; yield what pauses, and keeps at times."""
+        """Save `done()` where a stop ends the block.
+
+        Yields a `pause` to call between batches, which also saves `done()` every half a minute.
+        """
         saved = time.monotonic()
 
         def pause() -> None:

@@ -50,7 +50,7 @@ _TO_SCORE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Executed:
-    """The records of a request: those that stood and those that were written now."""
+    """The records of a request: those that stood already, and those that were written now."""
 
     standing: list[Record]
     written: list[tuple[Path, Record]]
@@ -71,14 +71,15 @@ class _Job:
 
 
 def execute(request: Request, registry: Registry, images: ImageData | None) -> Executed:
-    """Run what does not stand in the registry yet.
+    """Train and score what does not stand in the registry yet, and record it.
 
-    A method that starts from another's training has that one run first, which is then recorded too.
-    Raises `Stopped` where `request.hooks` stop the training and `CheckpointError` where it cannot
-    be saved, and `MachineError` where memory, a disk or a device fails; it goes on from its
-    checkpoint when the same request is executed again. Raises `UsageError` where the request makes
-    no sense or another process is at it. A seed that fails is recorded as failed, and the others go
-    on.
+    Where a method starts from another method's training, that method is run and recorded first. A
+    seed that fails is recorded as failed, and the others go on.
+
+    Raises `Stopped` where `request.hooks` stop the training, `CheckpointError` where it cannot be
+    saved, and `MachineError` where memory, a disk or a device fails. After each of these the same
+    request goes on from its checkpoint. Raises `UsageError` where the request makes no sense, or
+    where another process is at it.
     """
     default = method_of(request.setting, request.method, request.schedule)
     method = with_options(default, request.options)
@@ -141,7 +142,7 @@ def _domain(request: Request, method: Method, trainer: Method, images: ImageData
 
 
 def _differing(method: Method, default: Method) -> tuple[str, ...]:
-    """The options in which they differ."""
+    """The names of the options in which the two methods differ."""
     own, others = options_of(method), options_of(default)
     return tuple(name for name in own if own[name] != others[name])
 
@@ -280,9 +281,9 @@ def _weights(
 
 
 def _require_best(job: _Job, run: Run, snapshot: Snapshot) -> None:
-    """Raise `UsageError` where the best weights up to `snapshot` are wanted later and are lost.
+    """Raise `UsageError` where the best weights up to `snapshot` are needed later and are lost.
 
-    Before the rest of the training, which might not be better anywhere.
+    This is asked before the rest of the training, which may bring no better weights.
     """
     if not run.needs_best or not snapshot.history.curve:
         return

@@ -1,4 +1,4 @@
-"""A score that is not whole yet, beside the checkpoint of its training: a stop does not lose it."""
+"""An unfinished score, kept beside its training's checkpoint, so that a stop does not lose it."""
 
 import logging
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ _MOST_BYTES = 2**28
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """What a stop does not lose."""
+    """The parts of a score that a stop does not lose."""
 
     selected: dict[str, float] | None = None
-    """What was selected; None before that is done."""
+    """The values that the method selected; None where the selection is not finished."""
     trials: Sequence[Tensor] = ()
-    """Those of a selection under way, see `suite.inner.trials`."""
+    """The trials of a selection under way; see `suite.inner.trials`."""
     scores: Sequence[Tensor] = ()
     """Scores (step, task) of the first tasks, float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartialScore:
-    """The file of one run's score.
+    """The file of one run's unfinished score.
 
-    It is of use to the same code, the same weights and the same kind of device alone.
+    Only the same code, with the same weights and on the same kind of device, can use it.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class PartialScore:
     """The key of the run."""
     weights_sha256: str
     device: str
-    """Its kind: that of the parts depends on it."""
+    """Its kind, such as `cuda`; the parts in which tasks are scored depend on it."""
 
     def save(self, kept: Kept) -> None:
         """Write `kept` in place of what is there."""
@@ -50,7 +50,7 @@ class PartialScore:
         atomic_write(self.path, sealed(content | tensors | self._whose()))
 
     def kept(self) -> Kept:
-        """What was kept; nothing where there is none of use."""
+        """What was kept; nothing where the file is missing or of no use."""
         found = self._read()
         return Kept() if found is None else Kept(**{f.name: found[f.name] for f in fields(Kept)})
 

@@ -26,17 +26,17 @@ from suite.run.weights import how_to_train, require_recorded
 from suite.settings import get_setting
 
 _PATHS = 8
-# Trajectories a goal, of which one is shown.
+# The trajectories of a goal; the one with the median return is shown.
 _DRAWN = 9
 _FRAMES, _SIZE = 8, (240, 180)
 _SHOWN_STEPS = {True: (0, 1, 3), False: (0, 1)}
 
 
 def draw_policy(record: Record, registry: Registry) -> Figure:
-    """The policy of `record` on test goals, before and after adaptation.
+    """The policy of `record` on test goals, before and after adaptation, as a figure.
 
-    By weights of the cache, or those that are published in the registry. A `UsageError` where they
-    are not there, or where there is nothing to draw with.
+    Its weights come from the cache, or from those that are published in the registry. Raises
+    `UsageError` where both lack them, or where there is no OpenGL to draw a body with.
     """
     setting = get_setting(record.setting)
     method = method_of(setting, record.method, record.schedule, record.options)
@@ -85,7 +85,7 @@ def _weights(record: Record, network: Network, registry: Registry) -> Params:
 
 
 def _goals(environment: Environment) -> Array:
-    """The first test goals; for a body the least and the greatest."""
+    """The goals to show: the first test goals, or for a body the least and the greatest."""
     goals = environment.test_goals()
     if isinstance(environment, PointNavigation):
         return goals[:_PATHS]
@@ -93,7 +93,7 @@ def _goals(environment: Environment) -> Array:
 
 
 def _trace(world: World, params: Params, goals: Array, seed: int) -> list[Array]:
-    """States (time, state) up to where it ends: for each goal the trajectory of median return."""
+    """For each goal the trajectory of median return up to its end, as states (time, state)."""
     environment, rng = world.environment, numpy_generator(seed, "picture", 0)
     wanted = np.repeat(goals, _DRAWN, axis=0)
     state = environment.initial(len(wanted), rng)
@@ -107,11 +107,11 @@ def _trace(world: World, params: Params, goals: Array, seed: int) -> list[Array]
         step = environment.step(state, act(params, inputs, noise, world.activation), wanted)
         state = step.state
         totals += np.where(going, step.reward, 0.0)
-        for place in np.flatnonzero(going):
-            traces[place].append(state[place])
+        for index in np.flatnonzero(going):
+            traces[index].append(state[index])
         going &= ~step.done
     middle = totals.reshape(len(goals), _DRAWN).argsort(axis=1)[:, _DRAWN // 2]
-    return [np.stack(traces[place * _DRAWN + each]) for place, each in enumerate(middle)]
+    return [np.stack(traces[goal * _DRAWN + each]) for goal, each in enumerate(middle)]
 
 
 def _paths(title: str, goals: Array, traces: dict[int, list[Array]]) -> Figure:
@@ -119,9 +119,9 @@ def _paths(title: str, goals: Array, traces: dict[int, list[Array]]) -> Figure:
     figure.suptitle(f"{title}: the path of median return to each goal", x=0.01, ha="left")
     panels = figure.subplots(1, len(traces), squeeze=False)[0]
     for axes, (step, found) in zip(panels, traces.items(), strict=True):
-        for place, path in enumerate(found):
-            axes.plot(*path.T, color=f"C{place}", linewidth=1.2)
-            axes.plot(*goals[place], color=f"C{place}", marker="*", markersize=11)
+        for index, path in enumerate(found):
+            axes.plot(*path.T, color=f"C{index}", linewidth=1.2)
+            axes.plot(*goals[index], color=f"C{index}", marker="*", markersize=11)
         axes.set_title(_named(step))
         axes.set_aspect("equal")
         axes.set_xlim(-0.75, 0.75)
@@ -134,10 +134,10 @@ def _paths(title: str, goals: Array, traces: dict[int, list[Array]]) -> Figure:
 
 
 def _strips(title: str, world: World, goals: Array, traces: dict[int, list[Array]]) -> Figure:
-    """A row of frames for each goal and step, with the time and the place of the body below."""
+    """A row of frames for each goal and step, with time and position of the body below each."""
     rows = [
-        (f"goal {goals[place][0]:+.2g}\n{_named(step)}", found[place])
-        for place in range(len(goals))
+        (f"goal {goal[0]:+.2g}\n{_named(step)}", found[index])
+        for index, goal in enumerate(goals)
         for step, found in traces.items()
     ]
     figure = Figure(figsize=(1.55 * _FRAMES + 1.2, 1.45 * len(rows) + 0.3), layout="constrained")
@@ -161,7 +161,7 @@ def _named(step: int) -> str:
 
 
 def _frames(environment: Any, states: Sequence[Array]) -> Iterator[Any]:
-    """Images (height, width, 3) of states, the camera beside the body."""
+    """Images of `states`, (height, width, 3), from a camera beside the body."""
     import mujoco
 
     model = environment.model

@@ -31,10 +31,10 @@ from suite.registry.summary import summarise
 from suite.run.domain import Scored
 from suite.settings import Protocol
 
-# Outcomes are kept to so many significant digits; means are taken of what is kept.
+# The significant digits to which outcomes are kept; means are taken of the kept values.
 _DIGITS = 6
 _LAST_LINES = 12
-# Two tasks on 101 points after so many steps: the paper's Figure 2.
+# Two tasks, on 101 points, after these steps: as in the paper's Figure 2.
 _EXAMPLES = 2
 _GRID_POINTS = 101
 _EXAMPLE_STEPS = (0, 1, 10)
@@ -91,7 +91,7 @@ class Circumstances:
     device: torch.device
     seeds_together: int
     changed_options: tuple[str, ...]
-    """The method's options that are not its defaults on that schedule."""
+    """The names of the method's options that differ from its defaults on that schedule."""
 
 
 def _curve(snapshot: Snapshot) -> tuple[CurvePoint, ...]:

@@ -49,7 +49,7 @@ class World:
     later_step_share: float = 1.0
     """See `Config.later_step_share`."""
     adapted: tuple[str, ...] | None = None
-    """The weights that an inner step changes; None for all."""
+    """The names of the weights that an inner step changes; None is all."""
 
     def sample(
         self, params: Params, goals: Array, slots: int, rng: np.random.Generator
@@ -139,7 +139,8 @@ class Reinforcement:
     ) -> dict[str, float]:
         """The step size with the greatest mean return after the steps, on fresh goals.
 
-        Nothing where the method has none to choose from. What was tried before a stop is kept.
+        It is empty where the method has no step sizes to choose from. The step sizes that were
+        tried before a stop are not tried again.
         """
         kept = watch.partial.kept() if watch.partial else Kept()
         if kept.selected is not None or not self._method.step_sizes:
@@ -169,11 +170,12 @@ def policies_by_step(
     step_size: float,
     watch: Watch | None = None,
 ) -> Iterator[tuple[Params, Trajectories]]:
-    """The policies (task, ...) for `goals` after 0 to `protocol.steps` steps, and what each did.
+    """Yield the policies, (task, ...), after 0 to `protocol.steps` steps, with what they did.
 
-    From weights (1, ...). A step goes by what the policy before it did, as the authors' test
-    scripts have it; `step_size` is of the first, the others have `world.later_step_share` of it.
-    Between steps it may raise `Stopped`, where `watch` says so; what was sampled is then lost.
+    They begin with the weights `params`, (1, ...), and adapt to `goals`. Each step learns from what
+    the policy before it did, as in the authors' test scripts. The first step has the size
+    `step_size`, and the others have `world.later_step_share` of it. Raises `Stopped` between steps
+    where `watch` says so; what was sampled is then lost.
     """
     policies = per_task({name: value.detach() for name, value in params.items()}, len(goals))
     for step in range(protocol.steps + 1):
@@ -187,18 +189,18 @@ def policies_by_step(
 
 
 def returns_of(steps: Iterable[tuple[Params, Trajectories]]) -> Tensor:
-    """The mean returns of `policies_by_step`: (step, task), float64.
+    """The mean returns of `policies_by_step`, (step, task) in float64.
 
-    NaN where a policy's actions are no longer finite.
+    A return is NaN where the policy's actions are no longer finite.
     """
     return torch.stack([batch.returns for _, batch in steps])
 
 
 class PolicyIteration:
-    """One iteration at every call: sample, adapt, sample again, and a step of TRPO.
+    """Takes one iteration at every call: it samples, adapts, samples again, and steps by TRPO.
 
-    Where the method takes no inner step in training, all goals' trajectories are one batch of one
-    policy, and the step is TRPO's own.
+    Where the method takes no inner step in training, the trajectories of all goals are one batch of
+    one policy, and the step is plain TRPO.
     """
 
     engine = "eager"

@@ -1,4 +1,4 @@
-"""What is asked for: the trainings of some seeds, and their scorings."""
+"""A request: the trainings of some seeds, and their scorings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,16 +25,16 @@ class Request:
     protocols: tuple[Protocol, ...]
     device: torch.device
     options: Mapping[str, Any] = field(default_factory=dict)
-    """The method's options that are not to be its defaults on that schedule."""
+    """The method's options that differ from its defaults on that schedule."""
     rerun: bool = False
     trains: bool = True
-    """Whether to train what is not trained yet; else that is a `UsageError`."""
+    """Whether to train what is not trained yet; False makes that a `UsageError`."""
     recorded: bool = False
-    """Whether its configuration and options stand in a record, and are taken as they are."""
+    """Whether configuration and options come from a record, and are not checked again."""
     scored_as: Record | None = None
-    """A record whose weights these must be; else that is a `UsageError`."""
+    """A record; weights that are not those it names are a `UsageError`. None asks for none."""
     checkpoints: Path | None = None
-    """Where trainings are saved; None for the cache."""
+    """The folder in which trainings are saved; None is that of the cache."""
     engine: Engine = field(default_factory=Engine)
     hooks: Hooks = field(default_factory=Hooks)
-    """`checkpoints` is set by the runner."""
+    """The runner sets their `checkpoints`."""

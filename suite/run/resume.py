@@ -1,4 +1,4 @@
-"""The runs of a request: which of them stand, what each goes on from, who is at it."""
+"""The runs of a request: which of them stand, what each goes on from, which process is at it."""
 
 import itertools
 import logging
@@ -37,15 +37,15 @@ class Run:
     standing: list[list[Record]]
     """The completed attempts of each identity."""
     rerun: int
-    """How many completed attempts there may be for another one still to be made."""
+    """An identity with more completed attempts than this is done."""
     training: Training
-    """What it is scored of, which other runs may share."""
+    """The training that is scored; other runs may share it."""
     checkpoints: Path | None
-    """Where trainings are saved; None for the cache."""
+    """The folder in which trainings are saved; None is that of the cache."""
 
     @property
     def pending(self) -> list[Identity]:
-        """What is still to be scored."""
+        """The identities that are still to be scored."""
         pairs = zip(self.identities, self.standing, strict=True)
         return [identity for identity, done in pairs if len(done) <= self.rerun]
 
@@ -61,12 +61,12 @@ class Run:
 
 
 def checkpoint_of(training: str, checkpoints: Path | None = None) -> Path:
-    """Where the training of that key is saved, below `checkpoints` or else in the cache."""
+    """The file that keeps the training of that name, below `checkpoints` or else in the cache."""
     return (checkpoints or trainings_folder()) / training / "checkpoint.pt"
 
 
 def trainings_folder() -> Path:
-    """Where trainings are saved by default: a folder in the cache."""
+    """The folder in the cache in which trainings are saved by default."""
     return cache_dir() / "runs"
 
 
@@ -77,9 +77,9 @@ def look_up(
     facts: Callable[[int], DataFacts],
     registry: Registry,
 ) -> list[Run]:
-    """The runs, one a seed, with what stands of each in the registry.
+    """The runs of `request`, one a seed, each with its records that stand in the registry.
 
-    `trainer` is what trains it, `facts` are of the data of a seed by its index.
+    `trainer` is the method that trains; `facts` gives the data of the seed at an index.
     """
     runs = []
     for index, seed in enumerate(request.seeds):
@@ -164,10 +164,11 @@ def _identity(
 def take_over_shorter(
     run: Run, request: Request, trainer: Method, network: Network, registry: Registry
 ) -> None:
-    """Begin a training of which nothing is saved with the longest shorter one that is saved.
+    """Let the training of `run`, where nothing of it is saved, begin with a shorter one that is.
 
-    The weights, and the curve where its points are as far apart, are those of a training from the
-    start, unless the size of an outer step depends on the length of training.
+    The longest saved one is taken. Its weights are those that the longer training would have at
+    that iteration. So no method takes one over whose outer step size depends on the length of
+    training, and none is taken whose curve has points at other distances.
     """
     wanted = request.schedule
     if trainer.meta_lr(request.config, 0.0) is not None:
@@ -193,10 +194,10 @@ def take_over_shorter(
 
 
 def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], list[Snapshot]]]:
-    """The runs that can train together, with what they go on from.
+    """Yield groups of runs that can train together, with the snapshots that they go on from.
 
-    All from the newest checkpoint that they have in common. Where there is none, each goes on from
-    its own newest one, and those at the same iteration go together.
+    All go on from the newest iteration that all have saved. Where there is none, each goes on from
+    its own newest checkpoint, and those at the same iteration go together.
     """
     found = [_snapshots(network, run) for run in runs]
     common = set.intersection(*map(set, found)) if found else set()
@@ -210,7 +211,7 @@ def resumed(network: Network, runs: Sequence[Run]) -> Iterator[tuple[list[Run], 
 
 
 def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
-    """The last two snapshots by iteration; the first of them may be the start."""
+    """The last two snapshots by iteration; the start may be one of them."""
     start = initial_snapshot(network, run.seed, run.training)
     paths = (checkpoint.previous(run.checkpoint), run.checkpoint)
     saved = [snapshot for path in paths if (snapshot := checkpoint.load(path, start))]
@@ -220,7 +221,7 @@ def _snapshots(network: Network, run: Run) -> dict[int, Snapshot]:
 
 
 def trained(network: Network, run: Run, schedule: Schedule) -> bool:
-    """Whether nothing of its training is left to do."""
+    """Whether the training of `run` is finished."""
     return max(_snapshots(network, run)) >= schedule.iterations
 
 
@@ -228,10 +229,11 @@ def trained(network: Network, run: Run, schedule: Schedule) -> bool:
 def claimed(
     runs: Sequence[Run], request: Request, *, wait: bool = False, to_score: bool = False
 ) -> Iterator[None]:
-    """Hold the locks of `runs`: of their trainings, or only of their scoring, `to_score`.
+    """Hold the locks of the trainings of `runs`, or, `to_score`, those of their scorings alone.
 
-    Where another process is at one of them, raises `UsageError`; or else, with `wait`, since
-    several methods share a training, waits for it, and raises `Stopped` where the hooks say so.
+    Raises `UsageError` where another process holds one of them. With `wait`, which is for trainings
+    that several methods share, it waits for that process instead, and raises `Stopped` where the
+    hooks say so.
     """
     with ExitStack() as locks:
         for run in runs:

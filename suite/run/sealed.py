@@ -1,7 +1,7 @@
-"""Tensors and numbers as bytes that tell whether they were damaged, and that run no code.
+"""Tensors and numbers as bytes that show damage, and that run no code when they are read.
 
-They are the sha256 of the rest and then what `torch.save` writes, which is read with torch's
-weights-only loader.
+The bytes are a sha256 of the rest, and then what `torch.save` writes. Torch's weights-only loader
+reads it.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ _NO_SAVE = "it is not what torch saves, or would run code"
 
 
 class Unusable(Exception):
-    """Why some bytes are not taken for what they should be."""
+    """Why bytes are refused that should be sealed content."""
 
 
 def sealed(content: dict[str, Any]) -> bytes:
-    """`content`, which has tensors, plain containers, numbers and texts, as bytes."""
+    """`content` as bytes; it may have tensors, plain containers, numbers and texts."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     payload = buffer.getvalue()
@@ -31,7 +31,7 @@ def sealed(content: dict[str, Any]) -> bytes:
 
 
 def unsealed(data: bytes) -> dict[str, Any]:
-    """What was `sealed`, on the CPU; raises `Unusable` where the bytes are not sound."""
+    """The content that was `sealed`, on the CPU; raises `Unusable` where the bytes are unsound."""
     digest, payload = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         raise Unusable("it is damaged")

@@ -86,7 +86,7 @@ class Supervised:
     def _selected(
         self, index: int, learner: Learner, protocol: Protocol, watch: Watch
     ) -> dict[str, float]:
-        """What the method selects for the weights of `protocol`, or has selected already."""
+        """The values that the method selects for the weights of `protocol`; it selects once."""
         kept = watch.partial.kept() if watch.partial else Kept()
         if kept.selected is not None:
             return kept.selected

@@ -1,4 +1,4 @@
-"""The training loop, and what it does for supervised methods: Adam on their objective."""
+"""The training loop, and its iterations for supervised methods: steps of Adam on the objective."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -40,15 +40,15 @@ class Diverged(SuiteError):
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What those outside want of a training under way."""
+    """How a caller follows, saves and stops a training that is under way."""
 
     checkpoints: tuple[Path, ...] = ()
-    """Where each seed is saved; none where nothing is."""
+    """The file in which each seed is saved; empty to save nothing."""
     checkpoint_seconds: float = 30.0
     stop: Callable[[], str | None] = lambda: None
     """Called after every iteration; a reason that it returns stops the training."""
     at_once: Callable[[], AbstractContextManager[None]] = nullcontext
-    """Around what takes long and has nothing to save: there a reason to stop raises `Stopped`."""
+    """A context for work that takes long and has nothing to save: a stop raises `Stopped` in it."""
     progress: Callable[[TrainingState], None] = lambda _: None
     """Called after every iteration."""
     scoring: Callable[[str, int, int], None] = lambda what, done, tasks: None
@@ -56,7 +56,7 @@ class Hooks:
 
 
 def initial_snapshot(network: Network, seed: int, training: Training | None = None) -> Snapshot:
-    """Untrained: the initial weights of `seed`, which are the same on every device."""
+    """A training that has not begun: the initial weights of `seed`, the same on every device."""
     return initial_of(network.initial(generator(seed, "initial weights")), training)
 
 
@@ -71,10 +71,10 @@ def train(
 ) -> None:
     """Take `state`, whose weights are the learner's, to the end of `schedule`.
 
-    `streams` are of training and of validation tasks; where the configuration has labelled images,
-    an iteration is one mini-batch of them. Raises `Stopped`, after a checkpoint, where
-    `hooks.stop` gives a reason, and `Diverged` where weights are not finite at a point of the curve
-    or at a checkpoint.
+    `streams` are those of the training and the validation tasks. Where the configuration has
+    `images_per_batch`, an iteration takes one mini-batch of labelled images. Raises `Stopped`,
+    after a checkpoint, where `hooks.stop` gives a reason, and `Diverged` where weights are not
+    finite at a point of the curve or at a checkpoint.
     """
     config = learner.config
     shape = {"tasks": config.tasks_per_batch, "k_shot": config.k_shot, "n_query": config.n_query}
@@ -110,11 +110,11 @@ def train(
 
 
 class Step(Protocol):
-    """Takes a training one iteration on, `state.iteration` too, and adds to `state.sums`."""
+    """Carries out one iteration: moves the weights, counts `state.iteration`, adds to the sums."""
 
     @property
     def engine(self) -> str:
-        """What carries it out; see `suite.outer.engine`."""
+        """The name of what carries it out; see `suite.outer.engine`."""
         ...
 
     def __call__(self) -> None: ...
@@ -129,7 +129,7 @@ def repeat(
     *,
     higher_is_better: bool,
 ) -> None:
-    """Iterate to the end of `schedule`, with a curve, checkpoints and whatever the hooks ask.
+    """Iterate to the end of `schedule`, add points to the curve, save, and heed the hooks.
 
     `validate` gives the metric of each seed for a point of the curve.
     """
@@ -182,7 +182,7 @@ def _add_energy(state: TrainingState, joules: float | None) -> None:
 
 
 def _save(paths: Sequence[Path], state: TrainingState, lost: Sequence[int]) -> None:
-    """All seeds but those at the `lost` indices."""
+    """Save all seeds but those at the `lost` indices."""
     for index, (path, snapshot) in enumerate(zip(paths, unstack(state), strict=True)):
         if index not in lost:
             checkpoint.save(path, snapshot)

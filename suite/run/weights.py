@@ -22,15 +22,15 @@ _AGAIN = Path("build/again")
 
 
 def how_to_train(identity: Identity) -> str:
-    """The command that trains weights whose record stands into the cache once more.
+    """The command that trains the weights of a recorded run once more, into the cache.
 
-    With a registry of its own that is not there yet, since a run that stands is not run again.
+    It names a registry that does not exist yet, since a run that stands is not run again.
     """
     return _training_command(identity, _new_registry())
 
 
 def recorded_weights(record: Record) -> dict[str, str | None]:
-    """The sha256 of the weights that a record names, by their kind, `last` or `best-validation`."""
+    """The sha256 of the weights that `record` names, by their kind: `last` or `best-validation`."""
     return {
         "best-validation": record.provenance.best_weights_sha256,
         record.protocol.checkpoint: record.provenance.weights_sha256,
@@ -43,11 +43,11 @@ def require_recorded(
     weights: dict[str, Params | None],
     command: str = "suite evaluate {key}",
 ) -> None:
-    """Raise `UsageError` where weights of the cache are others than `record` was scored with.
+    """Raise `UsageError` where weights of the cache are not those that `record` was scored with.
 
-    `weights` are by their kind, `last` and `best-validation`; `wanted` is the kind that is scored.
-    A record may not name that kind; then the other one tells whether it is the same training.
-    `command` is what to do with a record that does have these weights.
+    `weights` has them by their kind, `last` or `best-validation`; `wanted` is the kind to be
+    scored. Where the record does not name that kind, the other one tells whether the training is
+    the same. `command` is the command to give once a record has the weights of the cache.
     """
     known = recorded_weights(record)
     for kind in sorted(weights, key=lambda each: each != wanted):
@@ -90,7 +90,7 @@ def _training_command(identity: Identity, results: Path) -> str:
 
 
 def _older_code(identity: Identity) -> list[str]:
-    """How to get the code of its time, where today's trains otherwise."""
+    """The command that brings back the code of that time, where today's code trains otherwise."""
     version = get_setting(identity.setting).schedule(None, identity.method).version
     if identity.schedule.version == version or not isinstance(identity, Record):
         return []
@@ -100,6 +100,6 @@ def _older_code(identity: Identity) -> list[str]:
 
 
 def _new_registry() -> Path:
-    """A folder that is not there yet."""
+    """The path of a folder that does not exist yet."""
     names = itertools.chain([_AGAIN], (Path(f"{_AGAIN}-{n}") for n in itertools.count(2)))
     return next(path for path in names if not path.exists())

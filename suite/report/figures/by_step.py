@@ -72,7 +72,7 @@ def _by_step(
     *,
     seeds: bool = False,
 ) -> Plot | None:
-    """Scores after 0, 1, ... steps; with `seeds`, single ones beside their mean."""
+    """The plot of scores after 0, 1, ... steps; with `seeds`, single seeds beside their mean."""
     panels = [
         panel
         for dataset in datasets(problem)
@@ -121,12 +121,12 @@ def _draw_steps(
 
 
 def _step_lines(cell: Cell) -> Lines:
-    """Mean over tasks, (seed, step)."""
+    """The means over tasks, (seed, step)."""
     return np.array([step_means(record, cell.setting.metric.name) for record in cell.records])
 
 
 def _draw_paper(axes: Axes, panel: Panel, methods: Sequence[str]) -> None:
-    """The printed numbers, with the interval over tasks where the paper prints it."""
+    """Draw the printed numbers, with the interval over tasks where the paper prints it."""
     setting, protocol = panel.setting, panel.cells[0].protocol
     scale = setting.metric.scale
     for method in methods:
@@ -143,7 +143,7 @@ def _draw_paper(axes: Axes, panel: Panel, methods: Sequence[str]) -> None:
 
 
 def _step_ends(cell: Cell) -> str:
-    """The first and the last step, over all seeds."""
+    """The scores at the first and the last step, over all seeds, in words."""
     means, metric = _step_lines(cell).mean(axis=0), cell.setting.metric
     ends = (float(means[0]), float(means[-1]))
     shown = [metric.number(mean) if math.isfinite(mean) else "not finite" for mean in ends]

@@ -43,7 +43,7 @@ def sinusoid_fits(cells: Sequence[Cell]) -> Plot | None:
 
 
 def sinusoid_samples(cells: Sequence[Cell]) -> Plot | None:
-    """The paper's Figure 7: the same for further tasks, a row each, all on one scale."""
+    """The paper's Figure 7: a row of such panels for each of some further tasks, on one scale."""
     found, warning = fits_of(cells)
     samples = found[1 : 1 + _SAMPLES]
     if not samples:
@@ -108,7 +108,7 @@ def _fitted(example: Example) -> dict[str, list[float]]:
 
 
 def _fit_errors(record: Record, task: int) -> str:
-    """A sentence on the errors over the inputs that are drawn, to three digits."""
+    """A sentence that gives the errors over the drawn inputs, to three digits."""
     example = record.examples[task]
     truth = np.array(example.truth)
     errors = []

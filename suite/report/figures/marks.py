@@ -1,4 +1,4 @@
-"""What the figures share: styles of marks, the upright axis, the description of a panel."""
+"""What the figures share: styles of marks, the y axis, the description of a panel."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -21,9 +21,9 @@ Lines = npt.NDArray[np.float64]
 CELLS_DRAWN = 12
 """The most cells of a panel."""
 POINTS_DRAWN = 100
-"""The most points of a line; of more, so many are drawn, evenly spaced."""
+"""The most points of a line that are drawn; they are evenly spaced among all."""
 ROUND = (1, 2, 5, 10)
-"""What ticks are multiples of, and of their powers of ten."""
+"""Ticks are multiples of one of these numbers times a power of ten."""
 SEED: dict[str, Any] = {"linewidth": 1.0, "alpha": 0.38}
 DIAMOND: dict[str, Any] = {"linestyle": "none", "marker": "D", "markersize": 7}
 
@@ -37,7 +37,7 @@ def datasets(problem: Problem | None = None) -> list[str]:
 def part_of(
     panel: Panel, cells: Sequence[Cell], describe: Callable[[Cell], str], draw: Callable[..., None]
 ) -> Part:
-    """A panel of `cells`, each with its sentence by `describe`."""
+    """The part that draws `cells` of a panel; `describe` gives the words on each cell."""
     return Part(
         title=panel.title,
         warning=panel.warning,

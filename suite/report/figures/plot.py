@@ -1,4 +1,4 @@
-"""A figure as a list of panels, and how it becomes a file."""
+"""A figure as a list of panels, which can be written as a file."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ class Part:
 
     title: str
     warning: str
-    """What is said where it shows no reproduction; else empty."""
+    """A warning where the panel shows no reproduction; else empty."""
     description: str
-    """What can be seen, for those who do not see it."""
+    """The content in words, for those who cannot see it."""
     draw: Callable[[Axes], None]
 
 
@@ -41,18 +41,18 @@ class Key:
 
     label: str
     style: dict[str, Any]
-    """What `Line2D` takes."""
+    """Properties of a `Line2D`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A figure, whatever it is drawn into."""
+    """A figure that can be drawn into a file or into the page."""
 
     name: str
-    """The name of its file and of its section of the page."""
+    """The name of the figure's file, and of its section of the page."""
     title: str
     lead: str
-    """How to read it."""
+    """Sentences that say how to read the figure."""
     parts: tuple[Part, ...]
     keys: tuple[Key, ...]
     columns: int = 3
@@ -83,7 +83,7 @@ def panel_axes(figure: Figure, x: float = 0.0, y: float = 0.0) -> Axes:
 
 
 def draw_labels(axes: Axes, x: str, y: str) -> None:
-    """Name the axes, the upright one above it and not turned."""
+    """Name the axes; the name of the y axis stands above it and is not turned."""
     axes.set_xlabel(x)
     axes.annotate(
         y,

@@ -19,7 +19,7 @@ COLOURS = {
     "spare-1": ("#7d7500", "#c9c04a"),
     "spare-2": ("#a3304f", "#ef829d"),
 }
-"""Colours by name, on light and dark ground. Files have the first, the page both, as variables."""
+"""Colours by name, on light and on dark ground. Files have the light one, and the page has both."""
 PAPER, INK, SOFT, LINE, TRUTH = (
     COLOURS[name][0] for name in ("paper", "ink", "soft", "line", "truth")
 )
@@ -77,7 +77,7 @@ def styled(*, plots: bool = True) -> Iterator[None]:
 
 
 def colour(method: str, methods: Sequence[str] = ()) -> str:
-    """The colour of a method; one that has none gets a spare by its index among `methods`."""
+    """The colour of a method; one without a colour gets a spare, by its index in `methods`."""
     if method in COLOURS:
         return COLOURS[method][0]
     unknown = sorted({method, *methods}.difference(COLOURS))
@@ -85,6 +85,6 @@ def colour(method: str, methods: Sequence[str] = ()) -> str:
 
 
 def label(method: str) -> str:
-    """The method as a figure names it."""
+    """The name of a method in a figure."""
     entry = METHODS.get(method)
     return (entry and entry.label) or method

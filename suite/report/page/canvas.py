@@ -1,4 +1,4 @@
-"""Drawings of matplotlib as SVG that stands within the page.
+"""Drawings of matplotlib as SVG within the page.
 
 Colours of the palette become the page's variables, so that one drawing serves light and dark, and
 an artist's label becomes what a pointer at rest is shown. Nothing has a style or an id.
@@ -25,7 +25,7 @@ _ANCHORS = {"center": "middle", "right": "end"}
 
 
 def svg(figure: Figure) -> tuple[str, dict[str, str]]:
-    """What is drawn in `figure`, and the attributes of the `svg` element around it."""
+    """The elements drawn in `figure`, and the attributes of the `svg` element around them."""
     for artist in figure.findobj():
         if (label := artist.get_label()) and not str(label).startswith("_"):
             artist.set_gid(str(label))
@@ -42,7 +42,7 @@ def variables(ground: int) -> str:
 
 
 class _Canvas(RendererBase):
-    """Takes what matplotlib draws, with the origin below, as elements of SVG."""
+    """Turns what matplotlib draws, whose origin is at the bottom, into elements of SVG."""
 
     def __init__(self, figure: Figure) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class _Canvas(RendererBase):
 
 
 def _paints(gc: GraphicsContextBase, face: Any) -> dict[str, str]:
-    """The attributes of a path, none where nothing of it is seen."""
+    """The attributes of a path; none where the path cannot be seen."""
     found: dict[str, str] = {}
     if face is not None:
         found |= _paint("fill", face)
@@ -142,7 +142,7 @@ def _paints(gc: GraphicsContextBase, face: Any) -> dict[str, str]:
 
 
 def _paint(name: str, rgba: Sequence[float]) -> dict[str, str]:
-    """`fill` or `stroke` and how opaque it is, nothing where it is not seen."""
+    """The attributes `fill` or `stroke` and its opacity; none where it cannot be seen."""
     alpha = rgba[3] if len(rgba) > 3 else 1.0
     if alpha == 0:
         return {}

@@ -1,4 +1,4 @@
-"""A plot as a section of the page: a drawing a panel, which flow as the window is wide."""
+"""A plot as a section of the page: one drawing for each panel, as many in a row as fit."""
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -33,7 +33,7 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _panel(part: Part, figure: Figure, name: str) -> str:
-    """A `figure` element, its title in the caption."""
+    """A `figure` element with its title in the caption."""
     warning = element("span", escape(part.warning), class_="warning") if part.warning else ""
     caption = element("figcaption", element("b", escape(part.title)) + warning)
     drawn, attributes = svg(figure)

@@ -1,7 +1,7 @@
-"""Every published number, the paper's beside ours: a row each, with a strip of one common scale.
+"""A row for each published number, with ours beside it and a strip that draws both to one scale.
 
-The scale of a strip is the difference to the paper in margins, so that errors and accuracies stand
-beneath each other: the paper's number is at 0, and what lies within ±1 does not matter.
+The scale of a strip is the difference to the paper in margins, so that errors and accuracies can
+stand in one column: the paper's number is at 0, and a difference within ±1 does not matter.
 """
 
 import math
@@ -16,7 +16,7 @@ from suite.report.tables.notes import method_label
 from suite.report.verdicts import Judged, Numbers, numbers, steps_shown
 
 REACH = 3.0
-"""Margins to either side; what lies beyond is an arrow."""
+"""The margins that a strip shows to either side; a mean that lies beyond is drawn as an arrow."""
 _WIDTH, _HEIGHT = 300.0, 40.0
 _PAPER_Y, _OURS_Y = 13.0, 27.0
 _HEADERS = ("method", "", "paper", "ours ± over seeds", "ours - paper, 95 %", "margin", "verdict")

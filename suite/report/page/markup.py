@@ -22,7 +22,7 @@ def element(name: str, content: str = "", **attributes: str | float | None) -> s
 
 
 def table(headers: Iterable[str], rows: Iterable[Iterable[str]], *, caption: str) -> str:
-    """A table whose cells are markup, in a box of its own that scrolls; the first column heads."""
+    """A table whose cells are markup, in a box that scrolls; the first cell of a row heads it."""
     head = "".join(element("th", header, scope="col") for header in headers)
     body = []
     for first, *rest in rows:

@@ -32,8 +32,8 @@ _RECORDS_LEAD = (
 def render_page(records: Iterable[Record] | Contents, *, results_link: str) -> str:
     """The page as HTML; `results_link` leads from its file to the registry's root.
 
-    The text depends on nothing else. Style and script are inline, and a Content-Security-Policy
-    allows these by their hashes, and nothing from anywhere.
+    The text depends on nothing else. Style and script are inline. A Content-Security-Policy allows
+    these two by their hashes, and forbids whatever would be loaded from anywhere.
     """
     contents = collect(records)
     rows = judged(contents.cells)

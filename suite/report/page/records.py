@@ -19,10 +19,10 @@ _FAILURE_LENGTH = 240
 
 
 def records_json(contents: Contents, results_link: str) -> str:
-    """JSON that may stand within a `script` element: no `<` is in it.
+    """The records as JSON that may stand within a `script` element, since no `<` is in it.
 
-    `base` leads to the registry; each column has `values`, or `names` and `at`, for each row the
-    index of its name.
+    `base` is the link to the registry. Each column has its `values`, or its distinct `names` and,
+    as `at`, the index of each row's name.
     """
     records = contents.records
     kinds = _kinds(contents)
@@ -54,7 +54,7 @@ def records_json(contents: Contents, results_link: str) -> str:
 
 
 def _column(name: str, found: Sequence[str | int], **flags: bool) -> dict[str, Any]:
-    """A column, its names once each where that is shorter."""
+    """A column, with each distinct name once where that is shorter."""
     values = [one_line(each) if isinstance(each, str) else each for each in found]
     names = list(dict.fromkeys(values))
     if len(names) > len(values) // 2:

@@ -8,7 +8,7 @@ from suite.report.page.markup import element
 
 @dataclass(frozen=True, kw_only=True)
 class PageSection:
-    """A heading and what stands below it."""
+    """A heading and the content below it."""
 
     id: str
     title: str

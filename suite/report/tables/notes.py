@@ -11,13 +11,13 @@ from suite.settings import Setting
 from suite.settings.footnotes import FOOTNOTES, Footnote
 
 Numbering = dict[str, int]
-"""Key of a footnote to its number, in the order of first use in a section."""
+"""The numbers of footnotes by their keys, in the order of first use in a section."""
 
 
 def mark(numbering: Numbering, setting: Setting, method: str, cell: Cell | None) -> str:
-    """The footnote marks of a row, `cell` being its runs; new ones are added to `numbering`.
+    """The footnote marks of a row whose runs are `cell`; new footnotes are added to `numbering`.
 
-    Without runs, those on the printed number alone.
+    Where `cell` is None, there are only the footnotes on the printed number.
     """
     keys = [key for key in setting.footnotes if _is_due(FOOTNOTES[key], method, cell)]
     numbers = [numbering.setdefault(key, len(numbering) + 1) for key in keys]
@@ -40,7 +40,7 @@ def footnotes(numbering: Numbering) -> list[str]:
 
 
 def method_label(cell: Cell, cells: Iterable[Cell]) -> str:
-    """The method, with what tells it from other cells of the same setting and method."""
+    """The method, and what distinguishes the cell from others of the same setting and method."""
     siblings = [
         other
         for other in cells
@@ -60,14 +60,14 @@ def method_label(cell: Cell, cells: Iterable[Cell]) -> str:
 
 
 def _options_differ(cell: Cell, other: Cell) -> bool:
-    """Whether they differ in an option that neither's changes name."""
+    """Whether the two differ in an option that the changes of neither name."""
     named = {*cell.changed_options, *other.changed_options}
     names = (cell.options.keys() | other.options.keys()) - named
     return any(cell.options.get(name) != other.options.get(name) for name in names)
 
 
 def choices(cells: Sequence[Cell]) -> list[str]:
-    """What the methods of `cells` were given as options, and chose on validation tasks."""
+    """Lines on the options of the methods of `cells`, and on their choices on validation tasks."""
     lines: list[str] = []
     for cell in cells:
         names = sorted({name for record in cell.records for name in record.selected})
@@ -115,7 +115,7 @@ def outdated(cells: Iterable[Cell]) -> list[str]:
 
 
 def warnings(cells: Iterable[Cell]) -> list[str]:
-    """What the data sets of the counted runs were warned about."""
+    """Lines on the warnings about the data sets of the counted runs."""
     runs: dict[str, int] = {}
     for record in (record for cell in cells for record in cell.records):
         for warning in record.data.warnings:

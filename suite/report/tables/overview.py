@@ -1,4 +1,4 @@
-"""The cells that have runs, narrow enough for a terminal."""
+"""A table of the cells that have runs, narrow enough for a terminal."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ _HEADINGS = ("setting", "protocol", "method", "iterations", "seeds", "ours ± ov
 
 
 def render_overview(records: Iterable[Record]) -> str:
-    """One line a cell, at the protocol's `report_step`; beside a reproduction, the paper's."""
+    """One line a cell, at its protocol's `report_step`, with the paper's number if it has one."""
     rows = []
     for cell in collect(records).cells:
         setting, protocol = cell.setting, cell.protocol

@@ -17,17 +17,17 @@ from suite.stats import Outcomes, paired_difference
 
 _METHODS = tuple(METHODS)
 _TEST_DATA = ("split", "rotations", "rotated_classes")
-"""The fields of a configuration that say which tasks a data set gives. A method of another paper
-has its own there, and joins the others by a run that sets them as theirs are."""
+"""The fields of a configuration on which the tasks of a data set depend. A method of another paper
+has values of its own; a run of it that sets the others' values can be compared with them."""
 _TASK_SHAPE = ("n_way", "k_shot", "n_query", "tasks")
-"""The fields of a protocol that say the same."""
+"""The fields of a protocol on which the tasks depend."""
 _HEADERS = (
     *("setting", "protocol", "iterations", "difference", "± over seeds", "± over tasks", "seeds"),
 )
 
 
 def render_paired(cells: Iterable[Cell]) -> list[str]:
-    """The blocks of the section; none without two methods to compare."""
+    """The blocks of the section; none where there are no two methods to compare."""
     by_setting: dict[str, list[Cell]] = {}
     for cell in cells:
         if cell.method in METHODS and METHODS[cell.method].compared:
@@ -56,8 +56,10 @@ def _order(cell: Cell) -> int:
 
 
 def _comparable(first: Cell, second: Cell) -> bool:
-    """Whether two methods met the same tasks, each trained as its recipe says or both changed in
-    the same way."""
+    """Whether two cells of different methods met the same tasks and were trained alike.
+
+    Each is trained as its recipe says, or both are changed in the same way.
+    """
     if first.method == second.method or _tasks(first) != _tasks(second):
         return False
     ours, other = _on_own_tasks(first), _on_own_tasks(second)
@@ -69,7 +71,7 @@ def _comparable(first: Cell, second: Cell) -> bool:
 
 
 def _on_own_tasks(cell: Cell) -> Cell:
-    """`cell` as if its recipe's own tasks had scored it: what else was changed is left."""
+    """`cell` as if it had been scored on the tasks of its recipe, with its other changes."""
     config, protocol = cell.setting.recipe(cell.method).config, cell.planned_protocol
     return replace(
         cell,
@@ -81,14 +83,14 @@ def _on_own_tasks(cell: Cell) -> Cell:
 
 
 def _tasks(cell: Cell) -> tuple[object, ...]:
-    """What says which tasks its runs were scored on, beside their seed and data."""
+    """The values that the test tasks of a cell depend on, beside seed and data."""
     protocol, config = cell.protocol, cell.protocol.at_test(cell.config)
     data = (getattr(config, name) for name in ("dataset", "n_way", *_TEST_DATA))
     return (*data, *(getattr(protocol, name) for name in _TASK_SHAPE[1:]))
 
 
 def _protocols_correspond(first: Cell, second: Cell) -> bool:
-    """Whether they have one name, or each has a name that the other method lacks."""
+    """Whether the two protocols have one name, or each has a name that the other method lacks."""
     own, other = first.protocol.name, second.protocol.name
     return own == other or not (
         own in protocols_by_name(second.setting, second.method)

@@ -17,10 +17,10 @@ _HEADERS = ("protocol", "what differs", "score ± over tasks", "difference ± pa
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A trained model with the records of its scorings."""
+    """A trained model, and the records of its scores."""
 
     cell: Cell
-    """The run under the protocol that the others are compared with."""
+    """The record under the protocol with which the others are compared."""
     base: Record
     others: tuple[tuple[Cell, Record], ...]
 
@@ -43,7 +43,7 @@ def models(cells: Iterable[Cell]) -> list[Model]:
 
 
 def render_protocols(cells: Iterable[Cell], results_link: str) -> list[str]:
-    """The blocks of the section; none without a model to show."""
+    """The blocks of the section; none where there is no model to show."""
     cells = tuple(cells)
     blocks = []
     for model in models(cells):

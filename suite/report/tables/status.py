@@ -27,9 +27,9 @@ def _row(title: str, counts: Counter[str]) -> list[str]:
 
 
 def with_status(page: str, rows: Sequence[Judged]) -> str:
-    """`page`, a Markdown text, with today's table between its two comments.
+    """The Markdown text `page` with today's table between its two comments.
 
-    Raises `UsageError` where it does not have them, each once.
+    Raises `UsageError` where the text does not have each of them once.
     """
     if page.count(_BEGIN) != 1 or page.count(_END) != 1:
         raise UsageError(f"the page to show the status in lacks the comments {_BEGIN} and {_END}")

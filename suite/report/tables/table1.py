@@ -21,7 +21,7 @@ class _Half:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, str, tuple[str, ...]], ...]
-    """The paper's name of a row, the method, and its settings from the first column on."""
+    """Each row: the paper's name for it, its method, and its settings from the first column on."""
 
 
 _HALVES = (
@@ -58,7 +58,7 @@ _HALVES = (
 
 
 def render_table1(cells: Sequence[Cell]) -> list[str]:
-    """The blocks of the table, of the cells at the paper's schedule."""
+    """The blocks of the table, with those of `cells` that are at the paper's schedule."""
     blocks = [
         "## Table 1, as the paper prints it",
         "The paper's rows in its order, in percent: its number, and below it ours with the "

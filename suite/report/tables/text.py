@@ -28,7 +28,7 @@ def paper_cell(printed: PaperNumber | None, setting: Setting) -> str:
 
 
 def our_cell(summary: Summary | None, setting: Setting) -> str:
-    """Our mean and its interval over seeds; the median too where the mean says little."""
+    """Our mean and its interval over seeds, and the median where few tasks make up the mean."""
     if summary is None:
         return NOTHING
     parts = []
@@ -65,7 +65,7 @@ def link(record: Record, label: str, results_link: str) -> str:
 
 
 def seed_links(cell: Cell, results_link: str, weights: Mapping[str, str]) -> str:
-    """One link a seed, named by it, and one to its weights where they are published."""
+    """A link to the record of each seed, and one to its weights where they are published."""
     return " ".join(_seed_link(record, results_link, weights) for record in cell.records)
 
 

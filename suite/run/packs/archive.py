@@ -1,7 +1,7 @@
-"""The file that trainings travel in: a zip of stored members with a manifest, read with distrust.
+"""A pack, the file that trainings travel in: a zip of uncompressed members with a manifest.
 
-A reader extracts nothing by name: it asks for the members that the manifest may have, and a file
-that has any other, or one that is compressed, is refused.
+It is read with distrust. A reader extracts nothing by name: it asks for the members that a manifest
+may name, and refuses a file that has any other member, or a compressed one.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from suite.machine.failures import is_memory
 from suite.parsing import parsed
 
 LAST, BEST = "checkpoint.pt", "checkpoint.best.pt"
-"""The members of a training: its last checkpoint, and that of the best point of its curve."""
+"""The names of a training's files: its last checkpoint, and that of its curve's best point."""
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -46,7 +46,7 @@ class Member(_Part, frozen=True, kw_only=True):
 
 
 class Entry(_Part, frozen=True, kw_only=True):
-    """A training in a pack, as the pack tells of it."""
+    """What a pack's manifest says of one training."""
 
     training: str
     """Its name: see `suite.run.checkpoint.Training`."""
@@ -64,16 +64,16 @@ class _Manifest(_Part, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """A pack that is open to be read."""
+    """A pack that is open for reading."""
 
     entries: tuple[Entry, ...]
     _archive: zipfile.ZipFile
 
     def members(self, entry: Entry) -> dict[str, bytes]:
-        """The files of a training, each with the bytes that the manifest names."""
+        """The files of a training by name; a `ValueError` where one differs from the manifest."""
         found = {}
         for name, member in entry.members.items():
-            data = self._archive.read(_place(entry.training, name))
+            data = self._archive.read(_path(entry.training, name))
             if hashlib.sha256(data).hexdigest() != member.sha256:
                 raise ValueError(f"{name} of {entry.training} is damaged")
             found[name] = data
@@ -81,9 +81,9 @@ class Pack:
 
 
 def write_pack(path: Path, trainings: Iterable[tuple[Entry, Mapping[str, bytes]]]) -> int:
-    """Write the trainings, with their files, to `path` in one step; the bytes that it then has.
+    """Write the trainings, with their files, to `path` in one step; returns the size in bytes.
 
-    Equal trainings give equal bytes. The `members` of an entry are taken from its files.
+    Equal trainings give equal bytes. The `members` of each entry are filled in from its files.
     """
     entries = []
     with atomic_path(path) as temporary:
@@ -92,7 +92,7 @@ def write_pack(path: Path, trainings: Iterable[tuple[Entry, Mapping[str, bytes]]
                 members = {name: _member(data) for name, data in files.items()}
                 entries.append(msgspec.structs.replace(entry, members=members))
                 for name, data in files.items():
-                    archive.writestr(zipfile.ZipInfo(_place(entry.training, name)), data)
+                    archive.writestr(zipfile.ZipInfo(_path(entry.training, name)), data)
             manifest = _Manifest(format=_FORMAT, trainings=tuple(entries))
             text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
             archive.writestr(zipfile.ZipInfo(_MANIFEST), text)
@@ -109,9 +109,9 @@ def _small(path: Path) -> Iterator[None]:
 
 @contextmanager
 def opened_pack(path: Path) -> Iterator[Pack]:
-    """The pack at `path`, within; no code in it is run.
+    """Open the pack at `path` for reading; no code in it is run.
 
-    Raises `UsageError` where it is none, is damaged or holds anything else.
+    Raises `UsageError` where the file is no pack, is damaged, or holds anything else.
     """
     try:
         with open_regular(path) as file:
@@ -158,7 +158,7 @@ def _entries(archive: zipfile.ZipFile) -> tuple[Entry, ...]:
         raise ValueError(f"format {manifest.format}, and this suite reads {_FORMAT}")
     entries = manifest.trainings
     sizes = {
-        _place(entry.training, name): member.bytes
+        _path(entry.training, name): member.bytes
         for entry in entries
         for name, member in entry.members.items()
     }
@@ -174,7 +174,7 @@ def _entries(archive: zipfile.ZipFile) -> tuple[Entry, ...]:
     return entries
 
 
-def _place(training: str, member: str) -> str:
+def _path(training: str, member: str) -> str:
     return f"{training}/{member}"
 
 

@@ -1,7 +1,7 @@
-"""Weights of finished trainings, published beside their records: scored and used without training.
+"""Weights that are published beside their records, to be scored and used without training.
 
-They are in safetensors, which has names, shapes and numbers and nothing to run. A file is held to
-the sha256 that the record names, over all of these.
+They are in safetensors, which has names, shapes and numbers, and nothing to run. A file is held to
+the sha256 of all these, which the record names.
 """
 
 import math
@@ -39,10 +39,11 @@ class TooLarge(UsageError):
 
 
 def publish(record: Record, root: Path) -> list[Path]:
-    """Write the weights of `record` from the cache to the registry at `root`; the new files.
+    """Write the weights of `record` from the cache to the registry at `root`; returns new files.
 
-    The last weights of its training and those of the best point of its curve, as far as the record
-    names them. Raises `NotHere`, or another `UsageError`, where it has none to publish.
+    These are the last weights of its training and those of the best point of its curve, as far as
+    the record names them. Raises `NotHere` where the cache lacks them, `TooLarge` where they are
+    too large, and another `UsageError` where the record names none.
     """
     known = {sha256 for sha256 in recorded_weights(record).values() if sha256}
     if not known:
@@ -73,7 +74,7 @@ def _encoded(record: Record, params: Params) -> bytes:
 
 
 def _cached(training: Training) -> dict[str, Params]:
-    """The weights of a training that lie in the cache, the last and the best, by their sha256."""
+    """The last and the best weights of a training that are in the cache, by their sha256."""
     last = checkpoint_of(training.name)
     found = {}
     for path in (last, checkpoint.best(last)):
@@ -86,10 +87,10 @@ def _cached(training: Training) -> dict[str, Params]:
 
 
 def scoring_checkpoints(record: Record, registry: Registry) -> Path | None:
-    """A folder of checkpoints with the weights of `record`, from what is published.
+    """A folder of checkpoints with the published weights of `record`.
 
-    None where those of the cache are to be taken: it has them, or none are published. Nothing may
-    be trained from what is in that folder, since it has no Adam state.
+    None means that the cache is to be used: it has the weights, or none are published. Nothing may
+    be trained from the checkpoints of that folder, since they have no state of Adam.
     """
     known = _known(record, registry)
     there = published(registry.root)
@@ -112,7 +113,7 @@ def scoring_checkpoints(record: Record, registry: Registry) -> Path | None:
 
 
 def _known(record: Record, registry: Registry) -> dict[str, str | None]:
-    """The sha256 of the weights of a record's training, by kind; also what other records tell."""
+    """The sha256 of the weights of a record's training, by kind, as all its records tell them."""
     known = recorded_weights(record)
     if known.get("last") is None:
         others = registry.of_seed(record.setting, record.method, record.seed)
@@ -121,7 +122,10 @@ def _known(record: Record, registry: Registry) -> dict[str, str | None]:
 
 
 def _last_of(record: Record, others: Iterable[Record]) -> dict[str, str | None]:
-    """What a record of the last weights of the same training, scored by the best ones, tells."""
+    """The weights that one of `others` names which was scored with the last weights of `record`.
+
+    It is of the same training where it names the same best weights.
+    """
     best = recorded_weights(record).get("best-validation")
     for other in others:
         recorded = recorded_weights(other)
@@ -131,7 +135,7 @@ def _last_of(record: Record, others: Iterable[Record]) -> dict[str, str | None]:
 
 
 def _history(record: Record, training: Training) -> History:
-    """What the record tells of its training."""
+    """The history of a training, as the record tells it."""
 
     def value(number: float | None) -> float:
         return math.nan if number is None else number
@@ -165,7 +169,7 @@ def _finished(params: Params, history: History) -> Snapshot:
 
 
 def read_weights(path: Path, sha256: str) -> Params:
-    """The weights in `path` by name, on the CPU; a `UsageError` where they are not those."""
+    """The weights in `path` by name, on the CPU; a `UsageError` where `sha256` is not theirs."""
     try:
         params = dict(safetensors.torch.load(read_regular(path, _MOST_READ)))
     except Exception as error:  # a torn file fails in any way
@@ -177,12 +181,12 @@ def read_weights(path: Path, sha256: str) -> Params:
 
 
 def trained_network(run: str | Path, results: str | Path = "results") -> tuple[Network, Params]:
-    """The network of a run, and the published weights that it was scored with.
+    """The network of a run, and the published weights that the run was scored with, by name.
 
     `run` is a record's file, the beginning of its key, or setting/method/seed, in the registry at
-    `results`. The weights are by name, (1, ...) each: `network.forward(weights, x)` takes inputs
-    (1, batch, *input) and gives outputs (1, batch, output). Raises `UsageError` where there is no
-    such run, or its weights are not published.
+    `results`. Each weight is (1, ...), and `network.forward(weights, x)` takes inputs (1, batch,
+    *input) and gives outputs (1, batch, output). Raises `UsageError` where there is no such run, or
+    where its weights are not published.
     """
     registry = home_of(Registry(expanded(results)), str(run))
     record = find_record(registry, str(run))

@@ -10,11 +10,11 @@ from suite.run.resume import trained_as
 
 
 def selected(wanted: Sequence[str], trainings: Sequence[Training], registry: Registry) -> set[str]:
-    """The names of the trainings that are meant: of all of them where nothing is named.
+    """The names of those of `trainings` that a user means by `wanted`, or all where that is empty.
 
-    Each by a record, as in `find_record`, or where none stands by setting/method/seed, or by the
-    beginning of its own name.
-    Raises `UsageError` for a name without a training, or with more than it should have.
+    A training is meant by a record, as in `find_record`; by setting/method/seed, which needs no
+    record; or by the beginning of its own name. Raises `UsageError` where a word means no training,
+    or is the beginning of several names.
     """
     if not wanted:
         return {training.name for training in trainings}

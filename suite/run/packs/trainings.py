@@ -31,17 +31,17 @@ class Saved:
 
     @property
     def training(self) -> Training:
-        """Whose it is."""
+        """The training that this is."""
         return self.snapshot.history.training
 
     @property
     def finished(self) -> bool:
-        """Whether nothing of it is left to do."""
+        """Whether it has come to its end."""
         return self.snapshot.iteration >= self.training.iterations
 
     @property
     def entry(self) -> Entry:
-        """What a pack tells of it."""
+        """Its entry in a pack's manifest, without its files."""
         return Entry(
             training=self.training.name,
             title=self.training.title,
@@ -61,10 +61,11 @@ def described(entry: Entry) -> str:
 
 
 def saved_in(root: Path, names: Container[str] | None = None) -> Iterator[Saved]:
-    """The trainings in the folders below `root`, by name, or only those in `names`.
+    """Yield the trainings in the folders below `root`, in the order of their names.
 
-    They may be under way: no lock is taken, since a file is replaced in one step. The last
-    checkpoint is read before the best, which so is never an older one than its curve tells of.
+    With `names`, only those are read. A training may be under way: no lock is taken, since a file
+    is replaced in one step. The last checkpoint is read before the best, so that the best is never
+    older than the curve of the last says.
     """
     for folder in sorted({path.parent for path in root.glob("*/checkpoint*.pt")}):
         if names is not None and folder.name not in names:
@@ -105,7 +106,7 @@ def _bytes(path: Path) -> bytes | None:
 
 
 def _usable(data: bytes, folder: Path) -> Snapshot | None:
-    """None, and a logged reason, where it is of no use; it may be another training's."""
+    """The snapshot in `data`, of any training; None, and a logged reason, where it is of no use."""
     try:
         return checkpoint.decoded(data, folder.name)
     except Unusable as error:
@@ -114,7 +115,7 @@ def _usable(data: bytes, folder: Path) -> Snapshot | None:
 
 
 def unpacked(pack: Pack, entry: Entry) -> Saved:
-    """The training behind `entry`; a `ValueError` where it is not what it says of itself."""
+    """The training that `entry` names; a `ValueError` where its files are not as the entry says."""
     files = pack.members(entry)
     try:
         found = {name: checkpoint.decoded(data) for name, data in files.items()}
@@ -135,10 +136,11 @@ def _told(saved: Saved) -> tuple[str, int, int]:
 
 
 def take(saved: Saved, folder: Path) -> Taken:
-    """Put `saved` into `folder`, whose lock the caller has, unless what is there is as far.
+    """Put `saved` into `folder`, unless the training in it has come as far or further.
 
-    Says which it was: `further` is what is there. Raises `CheckpointError` as `checkpoint.save`,
-    and where another training lies there.
+    Returns `taken` where it was put there, else how far the training in the folder is. The caller
+    holds the folder's lock. Raises `CheckpointError` where `checkpoint.save` would, and where
+    another training is in the folder.
     """
     there = _newest(folder) if folder.is_dir() else None
     if there is not None and there[0].history.training.name != folder.name:
@@ -150,8 +152,8 @@ def take(saved: Saved, folder: Path) -> Taken:
     last = folder / LAST
     # The last one comes last: once it is there, the training goes on from it. It is its own
     # predecessor too, since a group whose seeds have none in common would begin anew.
-    places = {checkpoint.best(last): BEST, checkpoint.previous(last): LAST, last: LAST}
-    for path, name in places.items():
+    names = {checkpoint.best(last): BEST, checkpoint.previous(last): LAST, last: LAST}
+    for path, name in names.items():
         if name in saved.files:
             with checkpoint.writing(path):
                 atomic_write(path, saved.files[name])
@@ -172,6 +174,6 @@ def locked(folder: Path, training: Training) -> Iterator[None]:
 
 
 def slug(training: Training) -> str:
-    """A name for a file of this training alone: what it is in words, then its name."""
+    """A file name for this training alone: its title as words, then its name."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", training.title.split(",")[0])
     return f"{words}-{training.name}"

@@ -1,4 +1,4 @@
-"""Long trainings that are left unfinished lie beside the records, each in a pack of its own."""
+"""Long trainings that are left unfinished, kept beside the records, each in a pack of its own."""
 
 import logging
 from collections import Counter
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "unfinished"
 MOST_BYTES = 20_000_000
-"""The most that all packs of the folder may have together: it is in git."""
+"""The most bytes that all packs of the folder may have together, since they are in git."""
 _ENDING = ".pack"
 
 
@@ -31,9 +31,9 @@ class Unfinished:
 
 
 def packs_in(registry_root: Path, *, lenient: bool = False) -> Iterator[Unfinished]:
-    """What the folder of a registry holds; a `UsageError` for a file that is no such pack.
+    """Yield the packs in the folder of a registry; a `UsageError` for a file that is no such pack.
 
-    A `lenient` caller gets the others, and the log names what is left out.
+    A `lenient` caller gets the other packs, and the log names what is left out.
     """
     for path in sorted((registry_root / FOLDER).glob(f"*{_ENDING}")):
         try:
@@ -54,9 +54,9 @@ def _only_entry(path: Path) -> Entry:
 
 
 def take_in(registry_root: Path, training: Training, folder: Path) -> None:
-    """Let `training` go on from the pack in the registry, where one is further than `folder` is.
+    """Put the registry's pack of `training` into `folder`, where it is further than what is there.
 
-    The caller has the lock of `folder`. Raises `UsageError` where the pack is damaged.
+    The caller holds the lock of `folder`. Raises `UsageError` where the pack is damaged.
     """
     for path in (registry_root / FOLDER).glob(f"*-{training.name}{_ENDING}"):
         with opened_pack(path) as pack:
@@ -70,7 +70,7 @@ def take_in(registry_root: Path, training: Training, folder: Path) -> None:
 
 
 def put(registry_root: Path, trainings: Iterable[Saved]) -> list[tuple[Path, Saved]]:
-    """Write packs of the trainings that are further than what lies there; which these are.
+    """Write a pack of each training that is further than its pack in the registry; returns those.
 
     Raises `UsageError`, and writes nothing, where the folder would become too large.
     """
@@ -98,7 +98,7 @@ def put(registry_root: Path, trainings: Iterable[Saved]) -> list[tuple[Path, Sav
 
 
 def done(found: Iterable[Unfinished], records: Iterable[Record]) -> list[Unfinished]:
-    """Those of `found` of whose training a completed record stands."""
+    """The packs of `found` that are needed no longer: their trainings have completed records."""
     packs = {each.entry.training: each for each in found}
     if not packs:
         return []
