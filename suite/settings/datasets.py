@@ -36,6 +36,8 @@ class DataSet:
     """Under what terms it may be used, if not freely."""
     copies: dict[str, str] = field(default_factory=dict)
     """The copies that are known: fingerprint to name."""
+    about: str | None = None
+    """A paragraph that the report has on it, such as why the paper has no number there."""
     environment: bool = False
     """Whether it is an environment of reinforcement learning."""
 
@@ -86,6 +88,10 @@ DATA_SETS: dict[str, DataSet] = {
         classes=(1100, 100, 423),  # as Omniglot
         images_of_class=20,
         loader="suite.data.glyphs.load_glyphs",
+        about=(
+            "`glyphs` is this suite's own stand-in for Omniglot, for machines that do not have the "
+            "data. The paper has no number for it, so nothing in this section is a reproduction."
+        ),
     ),
 }
 

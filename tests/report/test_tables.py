@@ -10,6 +10,7 @@ import pytest
 
 from suite.registry import Record, Registry
 from suite.report import render_tables, write_report
+from suite.report.tables.sections import COLUMNS
 from tests.report.make_golden import GOLDEN, fail, golden_records, make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
@@ -41,6 +42,20 @@ def test_every_link_of_the_golden_tables_leads_to_a_record() -> None:
     links = re.findall(r"\]\((results/[^)]+)\)", (GOLDEN / "tables.md").read_text("utf-8"))
     assert links
     assert all((GOLDEN / each).is_file() for each in links)
+
+
+def test_a_column_is_a_heading_and_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stands in every table of the sections, and each row has as many cells as the head."""
+    records = list(golden_records())
+    before = render(*records).split("\n\n")
+    monkeypatch.setitem(COLUMNS, "first seed", lambda section, cell: f"#{cell.records[0].seed}")
+    after = render(*records)
+    assert "| #0 " in after
+    tables = [block for block in after.split("\n\n") if block.startswith("|")]
+    ends = [re.search(r"\| seeds +\| iterations +\| records", block) for block in before]
+    assert sum("first seed" in block for block in tables) == len(list(filter(None, ends)))
+    for block in tables:
+        assert len({line.count("|") for line in block.splitlines()}) == 1, block
 
 
 def test_the_order_of_the_records_does_not_matter() -> None:

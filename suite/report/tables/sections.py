@@ -8,7 +8,7 @@ from suite.escape import code, markdown
 from suite.report.cells import Category, Cell, Contents, method_order
 from suite.report.numbers import best_trained, paper_number, step_means, summary_of
 from suite.report.tables import notes, text
-from suite.settings import SETTINGS, Problem, Protocol, Setting
+from suite.settings import DATA_SETS, SETTINGS, Problem, Protocol, Setting
 
 _OTHER: dict[Category, str] = {
     "variant": "Variants (the schedule of the paper, a changed configuration)",
@@ -25,12 +25,11 @@ _HEADS: dict[Problem, tuple[str, ...]] = {
 _OURS = "ours ± over seeds"
 _TASKS = "± over tasks, median of runs"
 _CHOSEN = "ours, chosen: the seed with the best training return"
-_TAIL = ["seeds", "iterations", "records"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One data set's part of the tables file, while it is written."""
+    """The part of the tables file on one data set, while it is being written."""
 
     title: str
     settings: tuple[Setting, ...]
@@ -66,25 +65,40 @@ class Section:
         return siblings
 
     def tail(self, cell: Cell | None) -> list[str]:
-        """The columns of `_TAIL`."""
+        """The columns of `COLUMNS`."""
         if cell is None:
-            return [text.NOTHING] * len(_TAIL)
-        links = text.seed_links(cell, self.results_link, self.contents.weights)
-        return [str(len(cell.records)), f"{cell.schedule.iterations:,}", links]
+            return [text.NOTHING] * len(COLUMNS)
+        return [column(self, cell) for column in COLUMNS.values()]
+
+
+def _seeds(section: Section, cell: Cell) -> str:
+    return str(len(cell.records))
+
+
+def _iterations(section: Section, cell: Cell) -> str:
+    return f"{cell.schedule.iterations:,}"
+
+
+def _records(section: Section, cell: Cell) -> str:
+    return text.seed_links(cell, section.results_link, section.contents.weights)
+
+
+COLUMNS: dict[str, Callable[[Section, Cell], str]] = {
+    "seeds": _seeds,
+    "iterations": _iterations,
+    "records": _records,
+}
+"""The last columns of every table: the heading, and what it has for the runs of a cell."""
 
 
 def render_section(
     title: str, datasets: Sequence[str], contents: Contents, results_link: str
 ) -> list[str]:
-    """The blocks of some data sets: their tables, what they leave out, their footnotes."""
+    """The blocks on some data sets: tables, lines on what the tables leave out, and footnotes."""
     settings = tuple(each for each in SETTINGS.values() if each.config.dataset in datasets)
     section = Section(title=title, settings=settings, contents=contents, results_link=results_link)
     blocks = [f"## {title}"]
-    if "glyphs" in datasets:
-        blocks.append(
-            "`glyphs` is this suite's own stand-in for Omniglot, for machines that do not have the "
-            "data. The paper has no number for it, so nothing in this section is a reproduction."
-        )
+    blocks += [about for name in datasets if (about := DATA_SETS[name].about)]
     blocks += _RENDERED[settings[0].config.problem](section)
     blocks += ["\n".join(notes.choices(section.at("paper")))]
     for category, heading in _OTHER.items():
@@ -109,7 +123,7 @@ def steps_of(setting: Setting) -> tuple[int, ...]:
 def _rows_of(
     section: Section, setting: Setting, protocol: Protocol
 ) -> list[tuple[str, Cell | None]]:
-    """Every row that the paper's table has: its method, and our runs or None."""
+    """The method of every row that the paper's table has, with our runs or None."""
     cells = [
         cell
         for cell in section.at("paper")
@@ -155,7 +169,7 @@ def _accuracies(section: Section) -> list[str]:
     paper_headers = ["paper"] if printed_any else []
     difference_headers = ["ours - paper"] if printed_any else []
     headers = ["setting", "protocol", "method", *paper_headers, _OURS, *difference_headers, _TASKS]
-    return [text.table([*headers, *_TAIL], rows)]
+    return [text.table([*headers, *COLUMNS], rows)]
 
 
 def _regression(section: Section) -> list[str]:
@@ -175,7 +189,7 @@ def _regression(section: Section) -> list[str]:
             for method, cell in _rows_of(section, setting, protocol)
             for row in _step_rows(section, protocol.name, setting, protocol, method, cell)
         ]
-        headers = ["examples", "method", "", *_step_headers(steps_of(setting)), *_TAIL]
+        headers = ["examples", "method", "", *_step_headers(steps_of(setting)), *COLUMNS]
         blocks += [f"### {title}", text.table(headers, rows)]
     return blocks
 
@@ -190,7 +204,7 @@ def _returns(section: Section) -> list[str]:
         for row in _step_rows(section, setting.title, setting, protocol, method, cell)
     ]
     steps = steps_of(section.settings[0])
-    return [text.table(["setting", "method", "", *_step_headers(steps), *_TAIL], rows)]
+    return [text.table(["setting", "method", "", *_step_headers(steps), *COLUMNS], rows)]
 
 
 _RENDERED: dict[Problem, Callable[[Section], list[str]]] = {
@@ -220,7 +234,7 @@ def _step_rows(
     printed = [paper_number(setting, method, protocol, step) for step in steps]
     head = [name, _label(section, setting, method, cell)]
     plain = [name, markdown(method)]
-    empty = [""] * len(_TAIL)
+    empty = [""] * len(COLUMNS)
     paper = [text.paper_cell(number, setting) for number in printed]
     paper_rows = [[*plain, "paper", *paper, *empty]] if any(printed) else []
     for run in (run for run in setting.authors_runs if run.method == method):
@@ -244,13 +258,13 @@ def _step_rows(
     if best is not None and any(printed):
         chosen = [step_means(best, setting.metric.name)[step] for step in steps]
         numbers = [setting.metric.number(mean) for mean in chosen]
-        seed = text.link(best, str(best.seed), section.results_link)
-        rows.append([*plain, _CHOSEN, *numbers, "1", empty[0], seed])
+        tail = {"seeds": "1", "records": text.link(best, str(best.seed), section.results_link)}
+        rows.append([*plain, _CHOSEN, *numbers, *(tail.get(name, "") for name in COLUMNS)])
     return rows
 
 
 def _other_table(section: Section, cells: Sequence[Cell]) -> str:
-    """Runs that stand apart: no number of the paper beside them, and what is changed."""
+    """The table of runs that stand apart: what is changed in them, and no number of the paper."""
     by_step = section.settings[0].metric.by_step
     heads = _HEADS[section.settings[0].config.problem]
     rows = []
@@ -269,7 +283,7 @@ def _other_table(section: Section, cells: Sequence[Cell]) -> str:
         )
     values = _step_headers(steps_of(cells[0].setting)) if by_step else [_OURS]
     tasks = f"{_TASKS}, {values[-1]}" if by_step else _TASKS
-    return text.table([*heads, "method", "changed", *values, tasks, *_TAIL], rows)
+    return text.table([*heads, "method", "changed", *values, tasks, *COLUMNS], rows)
 
 
 def _head(cell: Cell, name: str) -> str:
