@@ -11,7 +11,7 @@ from suite.launch.planned import held_to
 from suite.launch.plans import Job, plan
 from suite.launch.wanted import wanted
 from suite.machine import environment
-from suite.registry import Registry
+from suite.registry import Registry, run_key
 from suite.report.cells import collect
 
 CPU, H200 = "cpu: AMD EPYC", "NVIDIA H200"
@@ -67,6 +67,19 @@ def test_another_length_option_or_copy_of_the_data_does_not_stand(records):
         replace(record, protocol=replace(record.protocol, version=99)),
     ):
         assert planned.lacks([other]) == planned.protocols
+
+
+def test_what_stands_by_its_fields_is_what_a_run_finds_by_its_key(records):
+    """A sweep knows no seed's data, so that it compares fields where a run looks up a key."""
+    found = []
+    for record in records:
+        planned = wanted(job(f"{record.setting}/{record.method}"))
+        if record.status == "completed" and record.protocol in planned.protocols:
+            same = {"config": planned.config, "schedule": planned.schedule}
+            key = run_key(replace(record, **same, options=dict(planned.options)))
+            found.append(record.protocol not in planned.lacks([record]))
+            assert found[-1] == (key == record.key)
+    assert {True, False} == set(found)
 
 
 def test_a_training_on_a_gpu_that_was_scored_on_a_cpu_tells_nothing_of_cpus(records):
