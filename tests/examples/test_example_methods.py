@@ -1,12 +1,6 @@
-"""The example methods, each trained for a moment, and the recipe of CONTRIBUTING.md."""
+"""The example methods, each trained for a moment."""
 
 import dataclasses
-import os
-import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -26,7 +20,6 @@ from suite.run.request import Request
 from suite.run.train import Hooks, Stopped
 from suite.settings import METHODS, MethodEntry, get_setting
 
-ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
 GLYPHS, SINUSOID = get_setting("glyphs-5way-1shot"), get_setting("sinusoid")
 EXAMPLES = {
@@ -153,48 +146,3 @@ def test_outputs_of_its_own_say_nothing_of_the_statistics_of_the_base_class():
     Maml().check_protocol(GLYPHS.config, protocol)
     with pytest.raises(UsageError, match="does not normalise queries by support-statistics"):
         Own().check_protocol(GLYPHS.config, protocol)
-
-
-def test_the_recipe_gives_a_method_and_a_setting_that_run(tmp_path):
-    """One file and one line each, in a copy of the code; nothing else is touched."""
-    for folder in ("suite", "baselines"):
-        skipped = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skipped)
-    recipe = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    code, line = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
-    (tmp_path / "baselines" / "anil.py").write_text(code, encoding="utf-8")
-    inserted(tmp_path / "suite/settings/methods.py", "METHODS: dict[str, MethodEntry] = {\n", line)
-    (tmp_path / "suite/settings/mine.py").write_text(
-        "from msgspec.structs import replace\n"
-        "from suite.settings.omniglot import GLYPHS\n"
-        "config = replace(GLYPHS.config, hidden=(4, 4, 4, 4), tasks_per_batch=2)\n"
-        'MINE = replace(GLYPHS, id="mine", config=config, recipes={}, methods=("maml",))\n',
-        encoding="utf-8",
-    )
-    table = tmp_path / "suite/settings/__init__.py"
-    inserted(table, "import UsageError\n", "from suite.settings.mine import MINE\n")
-    table.write_text(table.read_text(encoding="utf-8").replace("GLYPHS)\n", "GLYPHS, MINE)\n"))
-
-    def suite(*arguments):
-        command = [sys.executable, "-m", "suite", *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert "Methods that no setting has a row for: anil\n" in suite("list")
-    printed = suite("run", "mine", "anil", "--iterations", "2")
-    assert re.search(r"\bmine\W.*\banil\W.*1 x 2 it", suite("list"), re.DOTALL)
-    assert "mine anil seed 0 [authors] accuracy" in printed
-    assert "glyphs" in suite("list", "glyphs-5way-1shot")
-
-
-def inserted(path, after, line):
-    text = path.read_text(encoding="utf-8")
-    assert text.count(after) == 1
-    path.write_text(text.replace(after, after + line), encoding="utf-8")
-
-
-def environment(folder):
-    return os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "200"}
