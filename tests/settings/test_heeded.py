@@ -11,6 +11,7 @@ import torch
 
 from baselines import method_of, neural_statistician
 from baselines.fine_tuning import FineTuning
+from baselines.memory_module import MemoryModule
 from baselines.multi_task import MultiTask
 from baselines.neural_statistician import NeuralStatistician
 from baselines.policies import PretrainedPolicy
@@ -25,6 +26,7 @@ ITERATIONS = 2
 CHOICE = {"step_sizes": (0.1, 0.01), "validation_tasks": 4}
 QUICK = {**CHOICE, "decays": (0.0,), "updates": 2}
 NARROW = NeuralStatistician(sets=4, filters=(2, 3, 4), units=6, context=5, latent=3)
+SLIM = {"filters": (16, 16, 32, 32), "keep": 1.0, "pixels": "ink"}
 
 SMALL = {
     "sinusoid": {"hidden": (6,), "tasks_per_batch": 3},
@@ -140,6 +142,7 @@ def recorded(drawings, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FineTuning, "on", lambda self, _: dataclasses.replace(self, **QUICK))
         patch.setattr(neural_statistician, "NeuralStatistician", lambda: NARROW)
+        patch.setattr(MemoryModule, "on", lambda self, _: dataclasses.replace(self, **SLIM))
         patch.setattr(PretrainedPolicy, "on", lambda self, _: dataclasses.replace(self, **CHOICE))
         patch.setattr(MultiTask, "on", lambda self, _: dataclasses.replace(self, updates=3))
         yield run
