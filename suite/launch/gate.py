@@ -1,7 +1,8 @@
 """The runs of the accuracy gate: small, deterministic, minutes on two cores.
 
 None is a reproduction. Each is long enough to learn and small enough for CI, and all of them
-together notice a method that is broken: `tests/launch/trials.py` has twelve ways to break one.
+together notice a method that is broken: `tests/launch/trials.py` has twelve ways to break one, of
+which they let three pass.
 """
 
 from suite.launch.plans import Job
@@ -51,5 +52,5 @@ GATE = (
         for method in ("maml", "fomaml")
     ),
 )
-"""The longest first, so that two processes end together. As many seeds as it takes to notice a fall
-of 1.5 points in accuracy; `docs/gate.md` has what each row notices."""
+"""The longest first, so that two processes end together. `docs/gate.md` has what each row notices
+with so many seeds."""

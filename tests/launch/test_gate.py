@@ -43,13 +43,13 @@ def test_every_job_has_a_reference_of_all_its_seeds():
     assert named.keys() == {(job.setting, job.method) for job in GATE}
     for job in GATE:
         reference = named[job.setting, job.method]
-        assert tuple(reference.means) == job.seeds
+        assert sorted(reference.means) == list(job.seeds)
         assert reference.iterations == job.iterations
 
 
 def test_breakages_and_changes_are_all_there_and_no_title_is_twice():
-    assert (len(BROKEN), len(CLEAN)) == (12, 24)
-    assert len({trial.title for trial in TRIALS}) == 36
+    assert (len(BROKEN), len(CLEAN)) == (12, 22)
+    assert len({trial.title for trial in TRIALS}) == 34
     assert RECORDED.keys() <= {trial.title for trial in TRIALS}
 
 
@@ -58,7 +58,8 @@ def test_a_trial_fails_where_it_is_broken_and_passes_where_it_is_not(trial):
     found = found_of(trial)
     assert (tuple(found.scores), found.broken) == (trial.seeds, trial.breaks is not None)
     assert any(differences(ROWS[found.cell], found))
-    assert line(found.cell, found.scores).status == ("failed" if trial.breaks else "passed")
+    noticed = trial.breaks and not trial.unnoticed
+    assert line(found.cell, found.scores).status == ("failed" if noticed else "passed")
 
 
 @pytest.mark.parametrize("row", KNOWN.gate, ids=lambda row: f"{row.setting} {row.method}")
