@@ -19,7 +19,7 @@ _STOPPED = (130, 143)
 
 
 class Workers(Protocol):
-    """Where jobs run: `suite.launch.local.Local`, `suite.launch.cluster.workers.OnRay`."""
+    """Where jobs run: `suite.launch.local.Local`."""
 
     def takes(self, job: Job) -> bool:
         """Whether `job` could be started now."""
