@@ -1,8 +1,8 @@
 """The runs of the accuracy gate: small, deterministic, minutes on two cores.
 
 None is a reproduction. Each is long enough to learn and small enough for CI, and all of them
-together notice a method that is broken: `tests/launch/trials.py` has twelve ways to break one, of
-which they let three pass.
+together notice a method that is broken: `tests/launch/trials.py` has ways to break one, and
+`docs/gate.md` says which of them are noticed.
 """
 
 from suite.launch.plans import Job

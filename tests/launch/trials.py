@@ -23,7 +23,6 @@ import suite.models.layers
 import suite.models.normalised
 import suite.run.train
 from baselines.mann import Episode, Mann
-from baselines.matching_networks import class_log_probabilities
 from suite.cli.commands import Run
 from suite.cli.run import run_command
 from suite.data.episodes import EpisodeStream
@@ -244,7 +243,7 @@ def shared_image(patch: pytest.MonkeyPatch) -> None:
 
 def softmax_over_queries(patch: pytest.MonkeyPatch) -> None:
     """The probabilities of a class add up to one over the queries, not those of a query."""
-    own = class_log_probabilities
+    own = baselines.matching_networks.class_log_probabilities
 
     def broken(similarities: Tensor, labels: Tensor, classes: int) -> Tensor:
         return own(similarities, labels, classes).log_softmax(1)
