@@ -40,7 +40,6 @@ from suite.run.packs.unfinished import done, packs_in
 
 RUN_FAILED = 1
 _MARKER = ".gate"
-_UNMEASURED = "not measured: how far seeds differ"
 
 log = logging.getLogger(__name__)
 
@@ -163,8 +162,8 @@ def _cleared(runs: Path) -> None:
         raise UsageError(f"--runs {runs} cannot be emptied: {error}") from error
 
 
-def _spreads(references: Path) -> dict[str, tuple[float, str]]:
-    """The spread of each cell in the references that stand, if they can be read, and its origin."""
+def _spreads(references: Path) -> dict[str, Reference]:
+    """The references that stand, if they can be read, by cell: their spreads are kept."""
     if not references.exists():
         return {}
     try:
@@ -172,11 +171,11 @@ def _spreads(references: Path) -> dict[str, tuple[float, str]]:
     except RegistryError as error:
         log.warning("no spreads are kept: %s", error)
         return {}
-    return {each.cell: (each.spread, each.origin) for each in known.gate}
+    return {each.cell: each for each in known.gate}
 
 
 def _references(
-    cells: Iterable[Cell], runs: Path, spreads: Mapping[str, tuple[float, str]]
+    cells: Iterable[Cell], runs: Path, spreads: Mapping[str, Reference]
 ) -> tuple[Reference, ...]:
     """One for each job of the gate; a `UsageError` where `cells` are not all of their runs."""
     found = {(cell.setting.id, cell.method): cell for cell in cells}
@@ -192,12 +191,10 @@ def _references(
     return tuple(_reference(found[name], spreads) for name in jobs)
 
 
-def _reference(cell: Cell, spreads: Mapping[str, tuple[float, str]]) -> Reference:
+def _reference(cell: Cell, spreads: Mapping[str, Reference]) -> Reference:
     first, scores = cell.records[0], seed_scores(cell)
     key = cell_key(first)
-    # Seeds differ by more than rounding does: an unmeasured row notices less, and errs no more.
-    of_seeds = (stdev(scores.values()), _UNMEASURED)
-    spread, origin = spreads.get(key, of_seeds)
+    measured = spreads.get(key)
     return Reference(
         cell=key,
         setting=cell.setting.id,
@@ -210,6 +207,8 @@ def _reference(cell: Cell, spreads: Mapping[str, tuple[float, str]]) -> Referenc
         commit=first.provenance.git_commit or "unknown",
         metric=cell.setting.metric.name,
         means=scores,
-        spread=spread,
-        origin=origin,
+        # Seeds differ by more than rounding does: an unmeasured row notices less, errs no more.
+        spread=measured.spread if measured else stdev(scores.values()),
+        spread_runs=measured.spread_runs if measured else 0,
+        origin=measured.origin if measured else "not measured: how far seeds differ",
     )

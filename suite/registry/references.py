@@ -14,7 +14,7 @@ from suite.errors import RegistryError, one_line
 from suite.files import atomic_write, read_regular
 from suite.parsing import NotJson, parsed, schema_of
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _MOST_BYTES = 2**26
 DEFAULT_PATH = Path("results", "references.json")
 _RENEW = "restore it from git, or write it anew: suite check --run --update"
@@ -46,6 +46,8 @@ class Reference(_Part, frozen=True, kw_only=True):
     """Seed to mean over its test tasks, in the unit of the metric."""
     spread: float
     """How far a seed's score moves where nothing is wrong: a standard deviation in that unit."""
+    spread_runs: int
+    """How many differences of scores it was taken over; 0 where that of the seeds stands for it."""
     origin: str
     """How the spread was measured."""
 
@@ -127,6 +129,8 @@ def _fault(references: References) -> str | None:
             return f"{name} has a seed that diverged"
         if not 0 < each.spread < math.inf:
             return f"{name} has the spread {each.spread}"
+        if each.spread_runs < 0:
+            return f"{name} has a spread of {each.spread_runs} runs"
     return None
 
 

@@ -14,12 +14,17 @@ from suite.report.tables import text
 from suite.report.verdicts import Judged
 from suite.settings import get_setting
 from suite.settings.metrics import Metric
-from suite.stats import Comparison, compare, noticed
+from suite.stats import Comparison, Spread, compare, noticed
 
 CheckStatus = Literal["passed", "failed", "missing", "left out"]
 
 PASSED, REGRESSED, UNKNOWN = 0, 1, 2
-_MOVES = {"fell": "fell", "rose": "rose (too good to be true? else renew the reference)"}
+_MOVES = {
+    "fell": "fell",
+    "rose": "rose (too good to be true? else renew the reference)",
+    "changed": "changed: seeds moved both ways, far more than rounding moves them (if that was "
+    "meant, renew the reference)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,7 @@ def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) 
     compared = compare(
         now,
         before,
-        reference.spread,
+        Spread(value=reference.spread, runs=reference.spread_runs),
         tests=tests,
         higher_is_better=metric.higher_is_better,
     )

@@ -1,7 +1,7 @@
 """Statistics of results: arrays in, numbers out; each names its unit and its population."""
 
 from suite.stats.components import Components, variance_components
-from suite.stats.gate import Comparison, compare, noticed
+from suite.stats.gate import Comparison, Spread, compare, noticed
 from suite.stats.intervals import Outcomes, ci95_seeds, ci95_tasks, pi95_seed
 from suite.stats.paired import Difference, paired_difference
 from suite.stats.verdicts import NOT_RUN, Verdict, judge
@@ -12,6 +12,7 @@ __all__ = [
     "Components",
     "Difference",
     "Outcomes",
+    "Spread",
     "Verdict",
     "ci95_seeds",
     "ci95_tasks",

@@ -78,11 +78,12 @@ def test_run_record_references_and_compare(small_jobs, suite, tmp_path, monkeypa
 
     known = read_references(path)
     assert {each.origin for each in known.gate} == {"not measured: how far seeds differ"}
-    measured = [structs.replace(each, spread=0.5, origin="measured") for each in known.gate]
-    write_references(structs.replace(known, gate=tuple(measured)), path)
+    measured = {"spread": 0.5, "spread_runs": 3, "origin": "measured"}
+    gate = tuple(structs.replace(each, **measured) for each in known.gate)
+    write_references(structs.replace(known, gate=gate), path)
     assert suite("check --update")[0] == 0
     known = read_references(path)
-    assert [(each.spread, each.origin) for each in known.gate] == [(0.5, "measured")] * 2
+    assert [(each.spread, each.spread_runs) for each in known.gate] == [(0.5, 3)] * 2
 
     first = known.gate[0]
     means = {seed: mean / 100 for seed, mean in first.means.items()}

@@ -61,6 +61,7 @@ def with_spread(reference: Reference, trials: Iterable[Recorded]) -> Reference |
     return msgspec.structs.replace(
         reference,
         spread=float(f"{math.sqrt(math.fsum(squares) / len(squares)):.3g}"),
+        spread_runs=len(squares),
         origin=f"{len(squares)} runs of harmless changes: tests/launch/{PATH.name}",
     )
 

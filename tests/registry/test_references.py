@@ -26,6 +26,7 @@ ONE = References(
             metric="mse",
             means={0: 1.5, 1: 2.5},
             spread=0.3,
+            spread_runs=4,
             origin="two orders of sums",
         ),
     ),
@@ -43,8 +44,8 @@ def test_round_trip(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace('"schema": 2', '"schema": 3'), "schema 3; this suite has 2"),
-        (lambda text: text.replace('"schema": 2', '"schema": 3, "more": 1'), "schema 3"),
+        (lambda text: text.replace('"schema": 3', '"schema": 4'), "schema 4; this suite has 3"),
+        (lambda text: text.replace('"schema": 3', '"schema": 4, "more": 1'), "schema 4"),
         (lambda text: text.replace('"spread"', '"spreads"'), "spreads"),
         (lambda text: text.replace('"sha256"', '"sha255"'), "not the references"),
         (lambda text: re.sub(r'"sha256": "\w+"', '"sha256": null', text), "not the references"),
@@ -93,7 +94,7 @@ def test_whatever_value_is_edited_is_noticed(tmp_path):
     write_references(ONE, path)
     text = path.read_text()
     paths = list(leaves(json.loads(text)))
-    assert len(paths) == 17
+    assert len(paths) == 18
     for place in paths:
         for edited in (0.25, 3, "other", None):
             content = json.loads(text)

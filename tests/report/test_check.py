@@ -36,7 +36,7 @@ def cells(level, setting=SETTING, method="maml", seeds=range(5)):
     return collect(make_record(setting, method, seed, level=level) for seed in seeds).cells
 
 
-def reference(cell, spread=0.01):
+def reference(cell, spread=0.01, runs=10):
     return Reference(
         cell=cell_key(cell.records[0]),
         setting=cell.setting.id,
@@ -50,6 +50,7 @@ def reference(cell, spread=0.01):
         metric=cell.setting.metric.name,
         means=seed_scores(cell),
         spread=spread,
+        spread_runs=runs,
         origin="made up",
     )
 
@@ -108,6 +109,17 @@ def test_many_rows_share_the_level():
     now = {seed: mean - 0.016 for seed, mean in known.means.items()}
     assert check_scores(known, now, tests=1).status == "failed"
     assert check_scores(known, now, tests=100).status == "passed"
+
+
+def test_seeds_that_move_both_ways_fail_and_how_to_go_on_is_said():
+    known = reference(*cells(0.9), runs=20)
+    moves = dict(zip(known.means, (0.05, -0.06, 0.04, -0.03, 0.0), strict=True))
+    now = {seed: mean + moves[seed] for seed, mean in known.means.items()}
+    found = check_scores(known, now, tests=1)
+    assert found.status == "failed"
+    assert found.detail.startswith("changed: seeds moved both ways, far more than rounding")
+    assert "renew the reference" in found.detail
+    assert check_scores(replace(known, spread_runs=0), now, tests=1).status == "passed"
 
 
 def test_a_seed_that_diverged_fell():

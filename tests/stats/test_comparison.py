@@ -5,15 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from suite.stats import compare, noticed
-from suite.stats.gate import LEVEL, POWER
+from suite.stats import Spread, compare, noticed
+from suite.stats.gate import LEVEL, POWER, apart
 
 REFERENCE = [0.90, 0.70, 0.80, 0.85]
-SEEDS, TESTS, GATES = 20, 6, 6000
+SEEDS, TESTS, GATES, RUNS = 20, 6, 6000, 15
 
 
-def found(now, reference=REFERENCE, spread=0.01, higher=True):
-    return compare(now, reference, spread, tests=TESTS, higher_is_better=higher)
+def found(now, reference=REFERENCE, spread=0.01, runs=RUNS, higher=True):
+    measured = Spread(value=spread, runs=runs)
+    return compare(now, reference, measured, tests=TESTS, higher_is_better=higher)
 
 
 def status(now, **named):
@@ -43,9 +44,19 @@ def test_seeds_differ_by_more_than_a_fall_that_is_noticed():
 
 
 def test_seeds_that_move_apart_need_a_greater_fall():
-    """Whatever was measured: here the tasks may have changed, which no rounding does."""
-    assert status(moved(-0.06, 0.00, -0.05, -0.01)) == "passed"
+    assert status(moved(-0.06, 0.00, -0.05, -0.01), runs=0) == "passed"
     assert status(moved(-0.14, -0.08, -0.13, -0.09)) == "fell"
+
+
+def test_seeds_that_move_both_ways_farther_than_rounding_moves_them_have_changed():
+    assert apart(RUNS, seeds=4, tests=TESTS) == pytest.approx(3.65, abs=0.01)
+    for by, said in ((0.030, "passed"), (0.032, "changed")):
+        # Of four seeds that move so, the standard deviation is greater by the root of 4/3.
+        assert status(moved(by, -by, by, -by)) == said
+        assert status(moved(by, -by, by, -by), higher=False) == said
+        assert status(moved(by, -by, by, -by), runs=0) == "passed"
+    # The fewer runs a spread was measured by, the less is held against it.
+    assert status(moved(0.032, -0.032, 0.032, -0.032), runs=8) == "passed"
 
 
 def test_the_interval_is_of_the_greater_spread():
@@ -93,3 +104,7 @@ def test_few_harmless_changes_fail(seen, most):
     slack = 3.0 * math.sqrt(most / GATES)
     for said in ("fell", "rose"):
         assert share(said, fall=0.0, seen=seen) <= most + slack
+    if seen > 1.0:
+        assert share("changed", fall=0.0, seen=seen) > 0.65
+    else:
+        assert share("changed", fall=0.0, seen=seen) <= most + slack
