@@ -6,17 +6,14 @@ however the sweep ends, its board, and for each job that runs what its process t
 
 import contextlib
 import os
-import secrets
-import shutil
-import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-from filelock import FileLock
 
+from suite.launch.folders import folders, is_over, own_folder
 from suite.parsing import NotJson, parsed
 
 State = Literal["waiting", "running", "done", "failed", "left"]
@@ -24,7 +21,7 @@ State = Literal["waiting", "running", "done", "failed", "left"]
 
 VARIABLE = "SUITE_PROGRESS"
 """The environment variable that names the file in which a process tells how far it is."""
-_FOLDER, _BOARD, _LOCK = ".sweep", "board.json", ".lock"
+_FOLDER, _BOARD = ".sweep", "board.json"
 
 
 class Progress(msgspec.Struct, kw_only=True, frozen=True):
@@ -99,22 +96,9 @@ def claims_folder(results: Path) -> Path:
     return results / _FOLDER / "claims"
 
 
-@contextmanager
-def board_folder(results: Path) -> Iterator[Path]:
-    """A folder for the board of a sweep of this process, which is removed in the end.
-
-    So are those of sweeps that were killed.
-    """
-    home = results / _FOLDER
-    for left in _folders(home):
-        if _is_over(left):
-            shutil.rmtree(left, ignore_errors=True)
-    # The last part for containers, which may have names and numbers of processes in common.
-    folder = home / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-    folder.mkdir(parents=True)
-    with FileLock(folder / _LOCK):
-        yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def board_folder(results: Path) -> AbstractContextManager[Path]:
+    """A folder for the board of a sweep of this process; see `own_folder`."""
+    return own_folder(results / _FOLDER)
 
 
 def save(folder: Path, board: Board) -> None:
@@ -137,22 +121,10 @@ def progress_of(folder: Path, entry: int) -> Progress | None:
 
 def boards(results: Path) -> Iterator[tuple[Path, Board, bool]]:
     """The sweeps of that registry: folder, board, and whether its process is there still."""
-    for folder in _folders(results / _FOLDER):
+    for folder in folders(results / _FOLDER):
         with contextlib.suppress(OSError, NotJson):
             board = parsed((folder / _BOARD).read_bytes(), Board)
-            yield folder, board, not _is_over(folder)
-
-
-def _folders(home: Path) -> list[Path]:
-    return sorted(path.parent for path in home.glob(f"*/{_LOCK}"))
-
-
-def _is_over(folder: Path) -> bool:
-    try:
-        with FileLock(folder / _LOCK).acquire(timeout=0):
-            return True
-    except OSError:  # held, which filelock tells as a Timeout, or not to be locked at all
-        return False
+            yield folder, board, not is_over(folder)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,60 +1,37 @@
 """Jobs as processes on this machine, one in each slot.
 
 Each job is a `suite run` of its own, so that one that fails or is killed takes nothing with it.
-All of them end with this process (`suite.launch.parent`).
+All of them end with this process.
 """
 
 import contextlib
 import os
 import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from suite.launch.board import VARIABLE
-from suite.launch.parent import child_environment
+from suite.launch.child import Child, Relay
 from suite.launch.plans import Job
 from suite.launch.slots import Slot, leaves_room
 from suite.machine import environment
 from suite.machine.gpu import Use, use_of
 
-Relay = Callable[[str], None]
-
 _WATCHED_SECONDS = 60
-_GRACE_SECONDS = 30.0
-"""What a job has to leave once its time is up, before it is killed."""
 
 
-def command(job: Job, options: Sequence[str]) -> list[str]:
-    """The command line that runs `job`."""
-    iterations = [] if job.iterations is None else ["--iterations", str(job.iterations)]
-    seeds = ["--seeds", *map(str, job.seeds)]
-    schedule = ["--schedule", "short"] if job.short else []
-    changes = ["--set", *job.changes] if job.changes else []
-    protocols = ["--protocols", *job.protocols] if job.protocols else []
-    return [
-        *(sys.executable, "-m", "suite", "run", job.setting, job.method),
-        *(*seeds, *schedule, *iterations, *changes, *protocols, *options),
-    ]
-
-
-@dataclass
+@dataclass(frozen=True)
 class _Worker:
-    """A process that runs a job."""
+    """A process that runs a job, and where."""
 
     slot: Slot
-    process: subprocess.Popen[str]
-    began: float = field(default_factory=time.monotonic)
-    over: bool = False
-    """Whether its time is up."""
+    child: Child
 
 
 class Local:
@@ -87,7 +64,7 @@ class Local:
     def start(self, job: Job, progress: Path | None) -> None:
         """Run `job`, which there is a slot for; its process tells `progress` how far it is.
 
-        From the main thread alone: the kernel ends a process with the thread that started it.
+        From the main thread alone.
         """
         slot = self._slot(job)
         assert slot is not None
@@ -96,21 +73,19 @@ class Local:
             progress.unlink(missing_ok=True)
         self._seen.pop(slot.gpu, None)
         threads = [] if slot.threads is None else ["--threads", str(slot.threads)]
-        own = child_environment() | ({} if progress is None else {VARIABLE: str(progress)})
+        own = {} if progress is None else {VARIABLE: str(progress)}
         if slot.gpu is not None and environment.gpus() > 1:
             seen = os.environ.get("CUDA_VISIBLE_DEVICES")
             own["CUDA_VISIBLE_DEVICES"] = seen.split(",")[slot.gpu] if seen else str(slot.gpu)
-        process = subprocess.Popen(
-            command(job, [*self._options, *threads]),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A library below may write in any encoding: that must not end this process.
-            encoding="utf-8",
-            errors="replace",
-            env=own,
+        child = Child(
+            job,
+            [*self._options, *threads],
+            self._relay,
+            partial(self._ended.put, job),
+            own=own,
+            timeout=self._timeout,
         )
-        self._running[job] = _Worker(slot, process)
-        threading.Thread(target=self._follow, args=(job, process), daemon=True).start()
+        self._running[job] = _Worker(slot, child)
 
     def ended(self, seconds: float) -> Iterator[tuple[Job, int]]:
         """The jobs that have ended, with their exit codes, once there is one or time has passed."""
@@ -121,7 +96,7 @@ class Local:
                 worker = self._running.pop(job)
                 self._free = sorted([*self._free, worker.slot], key=lambda slot: slot.if_room)
                 self._seen.pop(worker.slot.gpu, None)
-                yield job, worker.process.wait()
+                yield job, worker.child.wait()
                 job = self._ended.get_nowait()
 
     def stop(self) -> None:
@@ -129,13 +104,7 @@ class Local:
         if not self._stopping:
             self._stopping = True
             for worker in self._running.values():
-                worker.process.send_signal(signal.SIGTERM)
-
-    def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
-        with process:
-            for line in process.stdout or ():
-                self._relay(line.rstrip("\n"))
-        self._ended.put(job)
+                worker.child.leave()
 
     def _slot(self, job: Job) -> Slot | None:
         fitting = (slot for slot in self._free if slot.fits(job))
@@ -151,14 +120,8 @@ class Local:
         if now - self._looked < 1.0:
             return
         self._looked = now
-        for job, worker in self._running.items():
-            over = -1.0 if self._timeout is None else now - worker.began - self._timeout
-            if over > 0.0 and not worker.over:
-                worker.over = True
-                self._relay(f"{job.name} takes longer than a job may: it is ended")
-                worker.process.terminate()
-            elif over > _GRACE_SECONDS:
-                worker.process.kill()
+        for worker in self._running.values():
+            worker.child.hurry()
         for gpu in {slot.gpu for slot in self._free if slot.if_room and slot.gpu is not None}:
             if use := use_of(torch.device("cuda", gpu)):
                 self._seen.setdefault(gpu, deque(maxlen=_WATCHED_SECONDS)).append(use)

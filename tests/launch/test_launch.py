@@ -9,9 +9,10 @@ import torch
 
 from suite.cli import sweep
 from suite.errors import UsageError
-from suite.launch import local
+from suite.launch import child
+from suite.launch.child import command
 from suite.launch.grouping import seed_groups, seeds_that_pay
-from suite.launch.local import Local, command
+from suite.launch.local import Local
 from suite.launch.plans import MISSING, PLANS, Job, merged, plan
 from suite.launch.slots import Slot
 from suite.launch.sweep import Event, conduct
@@ -122,7 +123,7 @@ def test_a_job_becomes_the_command_that_a_user_would_give():
 
 def _children(monkeypatch, code: str) -> None:
     monkeypatch.setattr(
-        local, "command", lambda job, _: [sys.executable, "-c", code, str(job.seeds[0])]
+        child, "command", lambda job, _: [sys.executable, "-c", code, str(job.seeds[0])]
     )
 
 
@@ -217,7 +218,7 @@ def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch):
 @pytest.mark.parametrize(("code", "expected"), [(UNTIL_STOPPED, 143), ("", -9)])
 def test_a_job_that_takes_too_long_is_ended(monkeypatch, code, expected):
     """One that heeds a signal, and one that does not."""
-    monkeypatch.setattr(local, "_GRACE_SECONDS", 1.0)
+    monkeypatch.setattr(child, "_GRACE_SECONDS", 1.0)
     stuck = "import signal, time; signal.signal(15, lambda *_: None)\nwhile 1: time.sleep(60)"
     _children(monkeypatch, code or stuck)
     lines: list[str] = []
