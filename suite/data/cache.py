@@ -106,30 +106,49 @@ def cached(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         known = _entry_of(folder, name, seen)
-        found = None if known is None else _read(name, known, split, logging.DEBUG)
+        found = None if known is None else read_entry(name, known, split, logging.DEBUG)
         if found is not None:
             return found
         with FileLock(folder / f"{name}.lock"):
             content = _short(source.settings + "\n" + source.content())
             stem = folder / f"{name}-{content}"
             # It may be there of another copy, or by a process that we waited for.
-            found = _read(name, stem, split)
+            found = read_entry(name, stem, split)
             if found is None:
                 _remove_leftovers(stem)
                 _write(stem, build())
-                found = _read(name, stem, split)
+                found = read_entry(name, stem, split)
             _remember(stem, seen)
     except OSError as error:  # readers name their own files in a `DataError`
-        raise DataError(
-            f"cannot put {name} into the cache {folder} ({error.strerror or error}): "
-            "make room there, or set SUITE_CACHE to another directory"
-        ) from error
+        raise _unwritable(name, error) from error
     if found is None:
         raise DataError(
             f"the cache file {_beside(stem, '.npy')} cannot be read back after it was written; "
             "check the disk, or set SUITE_CACHE to another directory"
         )
     return found
+
+
+def put(name: str, label: str, decoded: Decoded) -> None:
+    """Write an entry of that label, in place of what is there; a `DataError` where that fails."""
+    folder = data_dir()
+    stem = folder / f"{name}-{label}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{name}.lock"):
+            _remove_leftovers(stem)
+            _write(stem, decoded)
+            # An entry without is one of an older version: see `suite.data.stored`.
+            _beside(stem, SOURCES).touch()
+    except OSError as error:
+        raise _unwritable(name, error) from error
+
+
+def _unwritable(name: str, error: OSError) -> DataError:
+    return DataError(
+        f"cannot put {name} into the cache {data_dir()} ({error.strerror or error}): "
+        "make room there, or set SUITE_CACHE to another directory"
+    )
 
 
 def _short(text: str) -> str:
@@ -157,16 +176,16 @@ def _remember(stem: Path, seen: str) -> None:
     atomic_write(path, "".join(f"{each}\n" for each in kept).encode())
 
 
-def _read(
+def read_entry(
     name: str, stem: Path, split: Split | None, level: int = logging.WARNING
 ) -> ImageData | None:
-    """The cached data set, or None if there is none that is whole."""
+    """The cached data set whose files begin with `stem`, or None if there is none that is whole."""
     described = _beside(stem, ".json")
     if not described.exists():
         return None
     try:
         about = parsed(read_regular(described, MOST_DESCRIPTION), Description)
-        images = _mapped(_beside(stem, ".npy"), about.shape)
+        images = mapped(stem, about.shape)
         digest = fingerprint(image_lines(images, about.classes, about.files))
         if digest != about.fingerprint:
             raise ValueError("its pixels are not those of its manifest")
@@ -186,10 +205,13 @@ def _read(
     )
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """The array of `shape`; its header is held to what was written, and not interpreted."""
+def mapped(stem: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """The array of an entry, of that `shape`; a `ValueError` where it has another.
+
+    Its header is held to what was written, and not interpreted.
+    """
     header = _header(shape)
-    with open_regular(path) as file:
+    with open_regular(_beside(stem, ".npy")) as file:
         size = os.fstat(file.fileno()).st_size
         if file.read(len(header)) != header or size != len(header) + math.prod(shape):
             raise ValueError("its header or size is another")

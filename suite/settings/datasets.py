@@ -26,6 +26,9 @@ class DataSet:
     images_of_class: int = 0
     splits: dict[str, str] = field(default_factory=dict)
     """Splits of others by name: `f(images) -> suite.data.images.Split`."""
+    fixed_split: str | None = None
+    """The split that comes with the data set: `f() -> suite.data.images.Split`; None where each
+    seed draws one."""
     loader: str | None = None
     """`f(root, *, progress) -> suite.data.images.ImageData`, which decodes the images."""
     at_hand: str | None = None
@@ -66,6 +69,7 @@ DATA_SETS: dict[str, DataSet] = {
         shape=(3, 84, 84),
         classes=(64, 16, 20),
         images_of_class=600,
+        fixed_split="suite.data.miniimagenet.split.fixed_split",
         loader="suite.data.miniimagenet.reader.load_miniimagenet",
         at_hand="suite.data.miniimagenet.reader.at_hand",
         download=downloads.MINI_IMAGENET,
