@@ -20,6 +20,7 @@ import suite
 from suite import __version__
 from suite.errors import UsageError, one_line
 from suite.machine.git import NO_CHECKOUT, GitError, git
+from suite.parsing import NotJson, parsed
 
 # glibc's mallopt parameters.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -113,8 +114,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 def code_version() -> str:
     """The commit, with `-dirty` where the code differs from it, or `unknown`."""
-    state = git_state()
-    return f"{state.commit}{'-dirty' if state.dirty else ''}" if state.commit else "unknown"
+    return str(git_state())
 
 
 def cores() -> int:
@@ -175,6 +175,15 @@ class GitState(NamedTuple):
     unknown: str | None = None
     """Why the commit is not known."""
 
+    def __str__(self) -> str:
+        if self.commit is None:
+            return "unknown"
+        return f"{self.commit}-dirty" if self.dirty else self.commit
+
+
+SHIPPED = "shipped.json"
+"""Beside the package, where it was sent without its history: the `GitState` that it was sent in."""
+
 
 @functools.cache
 def git_state() -> GitState:
@@ -183,11 +192,26 @@ def git_state() -> GitState:
     Only what shapes a result counts. Asked once a process, since the files may change while the
     loaded code does not.
     """
-    here = Path(suite.__file__).resolve().parent.parent
+    return git_state_of(code_folder())
+
+
+def code_folder() -> Path:
+    """The folder that this code is in."""
+    return Path(suite.__file__).resolve().parent.parent
+
+
+def git_state_of(here: Path) -> GitState:
+    """The state of the checkout `here`, or that in which the code there was sent."""
     try:
         if Path(git(here, "rev-parse", "--show-toplevel")).resolve() != here:
-            return GitState(None, None, NO_CHECKOUT)
+            return _shipped(here) or GitState(None, None, NO_CHECKOUT)
         changed = git(here, "status", "--porcelain", "--", "suite", "baselines", "pyproject.toml")
         return GitState(git(here, "rev-parse", "HEAD"), bool(changed))
     except GitError as error:
-        return GitState(None, None, str(error))
+        return _shipped(here) or GitState(None, None, str(error))
+
+
+def _shipped(here: Path) -> GitState | None:
+    with contextlib.suppress(OSError, NotJson):
+        return parsed((here / SHIPPED).read_bytes(), GitState)
+    return None

@@ -41,3 +41,17 @@ def use_of(device: torch.device) -> Use | None:
     except pynvml.NVMLError:
         return None
     return Use(busy, memory.used / memory.total)
+
+
+def name_of_first() -> str | None:
+    """That of this machine's first GPU, which this process may not use; None if it is not told."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        name: str = pynvml.nvmlDeviceGetName(pynvml.nvmlDeviceGetHandleByIndex(0))
+    except pynvml.NVMLError:
+        return None
+    return name

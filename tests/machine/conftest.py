@@ -22,6 +22,16 @@ class Driver(types.ModuleType):
         """The device."""
         return uuid
 
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:  # noqa: N802
+        """The device."""
+        assert index == 0
+        return "GPU-of-this-test"
+
+    def nvmlDeviceGetName(self, handle: str) -> str:  # noqa: N802
+        """What it is sold as."""
+        assert handle == "GPU-of-this-test"
+        return "NVIDIA X1"
+
     def nvmlDeviceGetTotalEnergyConsumption(self, handle: str) -> int:  # noqa: N802
         """Its energy so far."""
         assert handle == "GPU-of-this-test"
