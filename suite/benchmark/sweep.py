@@ -1,6 +1,7 @@
 """What a sweep costs beside its runs, what workers add, and a simulation of the whole paper."""
 
 import heapq
+import importlib.util
 import os
 import shutil
 import statistics
@@ -30,6 +31,9 @@ _WORKERS = (1, 2, 4)
 _STARTS = 3
 _GPUS = (1, 8, 64)
 _PATIENCE_SECONDS = 120.0
+_RAY = "sweep --ray local"
+_WITH_RAY = "With Ray they contain the start and the end of a cluster of its own."
+_WITHOUT_RAY = "Ray is not installed here."
 
 _TEXT = """# Benchmark of sweeps
 
@@ -38,11 +42,10 @@ iterations each on one thread. The cache holds the data and the choice of ways, 
 
 ## Beside the same commands by hand
 
-One `suite run` after the other, then `suite sweep ... --jobs 1`, both on one core: seconds in all.
+One `suite run` after the other, then `suite sweep ... --jobs 1`, all on one core: seconds in all.
+{ray} The start is from the command to the first iteration: seconds, the median of {starts}.
 
 {overhead}
-
-From the command of a sweep to the first iteration: {start:.1f} s, the median of {starts}.
 
 ## Workers
 
@@ -65,34 +68,60 @@ is left out.
 
 def measured_sweeps(results: Path) -> str:
     """Measure, and simulate by the records below `results`; a page in Markdown."""
+    ways = _ways()
     with TemporaryDirectory(prefix="suite-sweep-") as name:
         folder = Path(name)
         _warm_up(folder / "warm")
         by_hand = _seconds_by_hand(folder)
-        sweeps = {count: _seconds_of_sweep(folder, count) for count in _WORKERS}
-        starts = [_seconds_to_start(folder) for _ in range(_STARTS)]
+        sweeps = {
+            way: {count: _seconds_of_sweep(folder, count, options) for count in _WORKERS}
+            for way, options in ways.items()
+        }
+        starts = {
+            way: statistics.median(_seconds_to_start(folder, options) for _ in range(_STARTS))
+            for way, options in ways.items()
+        }
     return _TEXT.format(
         count=len(_SEEDS),
         setting=_SETTING,
         method=_METHOD,
         iterations=_ITERATIONS,
+        ray=_WITH_RAY if _RAY in ways else _WITHOUT_RAY,
         overhead=table(
-            ("by hand", "sweep", "overhead"),
-            [(f"{by_hand:.1f}", f"{sweeps[1]:.1f}", f"{100 * (sweeps[1] / by_hand - 1):+.1f} %")],
+            ("", "seconds", "overhead", "start"),
+            [
+                ("by hand", f"{by_hand:.1f}", "", ""),
+                *(
+                    (way, f"{found[1]:.1f}", _overhead(found[1], by_hand), f"{starts[way]:.1f}")
+                    for way, found in sweeps.items()
+                ),
+            ],
         ),
-        start=statistics.median(starts),
-        starts=len(starts),
+        starts=_STARTS,
         cores=environment.cores(),
         workers=table(
-            ("workers", "seconds", "runs an hour"),
+            ("", "workers", "seconds", "runs an hour"),
             [
-                (str(count), f"{seconds:.1f}", f"{3_600 * len(_SEEDS) / seconds:.0f}")
-                for count, seconds in sweeps.items()
+                (way, str(count), f"{seconds:.1f}", f"{3_600 * len(_SEEDS) / seconds:.0f}")
+                for way, found in sweeps.items()
+                for count, seconds in found.items()
             ],
         ),
         simulation=_simulation(Registry(results).load()),
         measured=environment.measured_on(torch.device("cpu")),
     )
+
+
+def _ways() -> dict[str, tuple[str, ...]]:
+    """How a sweep is run, with the options that make it so."""
+    ways: dict[str, tuple[str, ...]] = {"sweep": ()}
+    if importlib.util.find_spec("ray") is not None:
+        ways[_RAY] = ("--ray", "local")
+    return ways
+
+
+def _overhead(seconds: float, by_hand: float) -> str:
+    return f"{100 * (seconds / by_hand - 1):+.1f} %"
 
 
 def makespan(seconds: Sequence[float], workers: int) -> float:
@@ -169,24 +198,24 @@ def _seconds_by_hand(folder: Path) -> float:
         return time.monotonic() - began
 
 
-def _sweep(cache: Path, results: Path, workers: int) -> subprocess.Popen[bytes]:
+def _sweep(cache: Path, results: Path, workers: int, own: Sequence[str]) -> subprocess.Popen[bytes]:
     options = ("--seeds", *map(str, _SEEDS), "--iterations", str(_ITERATIONS))
     where = ("--results", str(results), "--jobs", str(workers))
-    command = ("sweep", f"{_SETTING}/{_METHOD}", *options, *where)
+    command = ("sweep", f"{_SETTING}/{_METHOD}", *options, *where, *own)
     return _suite(cache, *command, cores=workers)
 
 
-def _seconds_of_sweep(folder: Path, workers: int) -> float:
+def _seconds_of_sweep(folder: Path, workers: int, own: Sequence[str]) -> float:
     with _fresh(folder) as (cache, results):
         began = time.monotonic()
-        _finished(_sweep(cache, results, workers))
+        _finished(_sweep(cache, results, workers, own))
         return time.monotonic() - began
 
 
-def _seconds_to_start(folder: Path) -> float:
+def _seconds_to_start(folder: Path, own: Sequence[str]) -> float:
     with _fresh(folder) as (cache, results):
         began = time.monotonic()
-        process = _sweep(cache, results, 1)
+        process = _sweep(cache, results, 1, own)
         try:
             while time.monotonic() - began < _PATIENCE_SECONDS:
                 if any(progress_of(where, 0) for where, _, _ in boards(results)):

@@ -14,6 +14,7 @@ from suite.cli.sweep import run_all
 from suite.data.images import load_image_data
 from suite.errors import DataError, RegistryError, UsageError
 from suite.launch.gate import GATE
+from suite.launch.machines import Here
 from suite.launch.slots import Slot
 from suite.machine import environment
 from suite.registry import Record, Registry
@@ -135,8 +136,8 @@ def _run(runs: Path, without: Collection[str], limits: Limits) -> int:
     jobs = [job for job in GATE if job.dataset not in without]
     options = ["--results", str(runs), "--checkpoints", str(checkpoints)]
     options += ["--device", "cpu", "--engine", "eager"]
-    where = [Slot(threads=1)] * environment.cores()
-    code = run_all(jobs, where, options, runs, limits, "the gate")
+    machines = Here(options=options, slots=[Slot(threads=1)] * environment.cores())
+    code = run_all(jobs, machines, runs, limits, "the gate")
     if code in (PASSED, RUN_FAILED):
         marker.write_text("", encoding="utf-8")
     return code

@@ -114,6 +114,16 @@ class Sweep:
     how long it takes."""
     job_timeout: MaybeDuration = None
     """End a run that takes longer than this, and try it once more."""
+    ray: Annotated[str | None, arg(metavar="ADDRESS", help_behavior_hint="")] = None
+    """Run on a cluster of Ray, from one of its machines: HOST:PORT, auto for the cluster that this
+    machine is part of, local for one of its own. It needs `pip install '.[cluster]'`. Machines with
+    other code, versions or data than this one are named and left out; --jobs is the most runs at a
+    time, by default as many as the machines hold."""
+    allow_versions: bool = False
+    """With --ray: take machines with other code or versions too; each record says in what its
+    machine differed."""
+    gpu_share: MaybeNumber = None
+    """With --ray: the share of a GPU that a run takes, 0.8 by default: with 0.25 a GPU has four."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,17 +15,18 @@ from suite.cli.board import how_far, watched
 from suite.cli.checks import at_least_one, seeds_from_zero
 from suite.cli.commands import Sweep
 from suite.cli.limits import EXIT_TIME_LIMIT, Limits, limited, limits_of, seconds
+from suite.cli.machines import machines_of, require_sense
 from suite.cli.options import joined
 from suite.cli.plan import plan_as_json, print_plan
 from suite.cli.progress import over
 from suite.data.images import load_image_data
 from suite.errors import DataError, UsageError
 from suite.launch.board import Board, Entry, board_folder, progress_path, save
-from suite.launch.local import Local
+from suite.launch.estimate import Speeds
+from suite.launch.machines import Machines
 from suite.launch.missing import unjudged_jobs
 from suite.launch.planned import held_to
 from suite.launch.plans import MISSING, PLANS, Job, plan
-from suite.launch.slots import Slot, slots
 from suite.launch.sweep import Event, conduct
 from suite.launch.terms import Shared, Terms
 from suite.machine import environment
@@ -51,6 +52,7 @@ def _sweep(options: Sweep, limits: Limits) -> int:
     at_least_one("iterations", options.iterations)
     at_least_one("jobs", options.jobs)
     timeout = None if options.job_timeout is None else seconds(options.job_timeout)
+    require_sense(options)
     budget = None if options.budget_hours is None else 3_600 * options.budget_hours
     if budget is not None and not 0 <= budget < math.inf:
         raise UsageError(f"--budget-hours {options.budget_hours}: name hours from 0 on")
@@ -70,39 +72,36 @@ def _sweep(options: Sweep, limits: Limits) -> int:
             else (),
         )
         fingerprints, absent = ({}, {}) if options.dry_run else _data(jobs, options.data)
-        device = environment.choose_device("auto")
-        auto = "cheapest" if options.plans == (MISSING,) else "seeds"
-        planned = held_to(
-            [job for job in jobs if job.dataset not in absent],
-            records,
-            device=device,
-            fingerprints=fingerprints,
-            cheapest=(auto if options.order == "auto" else options.order) == "cheapest",
+    with machines_of(options, registry, fingerprints, timeout, limits) as machines:
+        with limits.at_once():
+            auto = "cheapest" if options.plans == (MISSING,) else "seeds"
+            planned = held_to(
+                [job for job in jobs if job.dataset not in absent],
+                records,
+                device=machines.device,
+                fingerprints=fingerprints,
+                cheapest=(auto if options.order == "auto" else options.order) == "cheapest",
+                speeds=Speeds(records, machines.device_name),
+            )
+        at_once = machines.at_once(planned.left)
+        if options.json:
+            print(plan_as_json(planned, machines.device_name, at_once))
+        else:
+            print_plan(planned, machines.device_name, at_once)
+        if options.dry_run:
+            return 0
+        environment.git_state()
+        return run_all(
+            planned.left,
+            machines,
+            options.results,
+            limits,
+            " ".join(options.plans),
+            takes=planned.seconds,
+            terms=Shared(registry, fingerprints, planned.speeds, budget),
+            without_data=[job for job in jobs if job.dataset in absent],
+            as_json=options.json,
         )
-    where = slots(planned.left, options.jobs)
-    name = environment.device_name(device)
-    if options.json:
-        print(plan_as_json(planned, name, len(where)))
-    else:
-        print_plan(planned, name, len(where))
-    if options.dry_run:
-        return 0
-    environment.git_state()
-    passed = ["--results", str(options.results)]
-    passed += [] if options.data is None else ["--data", str(options.data)]
-    return run_all(
-        planned.left,
-        where,
-        passed,
-        options.results,
-        limits,
-        " ".join(options.plans),
-        takes=planned.seconds,
-        terms=Shared(registry, fingerprints, planned.speeds, budget),
-        timeout=timeout,
-        without_data=[job for job in jobs if job.dataset in absent],
-        as_json=options.json,
-    )
 
 
 def _data(jobs: Sequence[Job], data: Path | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -126,28 +125,27 @@ def _data(jobs: Sequence[Job], data: Path | None) -> tuple[dict[str, str], dict[
 
 def run_all(
     jobs: Sequence[Job],
-    where: Sequence[Slot],
-    options: Sequence[str],
+    machines: Machines,
     results: Path,
     limits: Limits,
     title: str,
     *,
     takes: Mapping[Job, float | None] | None = None,
     terms: Terms | None = None,
-    timeout: float | None = None,
     without_data: Sequence[Job] = (),
     as_json: bool = False,
 ) -> int:
-    """Run `jobs`, with `options` for each, in the slots `where`; the exit code.
+    """Run `jobs` on `machines`; the exit code.
 
     `takes` are the seconds of each. What was left since its data is not here has failed.
     """
+    at_once = machines.at_once(jobs)
     board = Board(
         plan=title,
         host=socket.gethostname(),
         pid=os.getpid(),
         began=time.time(),
-        at_once=len(where),
+        at_once=at_once,
         entries=[
             Entry(
                 setting=job.setting,
@@ -162,8 +160,8 @@ def run_all(
     failed = dict.fromkeys(without_data, DataError.exit_code)
     left = 0
     with board_folder(results) as folder, watched(folder, board) as relay:
-        workers = Local(where, options, relay, timeout)
-        relay(f"{len(jobs)} runs, {len(where)} at a time")
+        workers = machines.workers(jobs, folder, relay)
+        relay(f"{len(jobs)} runs, {at_once} at a time")
         events = conduct(
             jobs,
             workers,

@@ -23,17 +23,35 @@ def own_folder(home: Path, name: str | None = None) -> Iterator[Path]:
 
     Its name says whose it is, where no other `name` is given.
     """
-    for left in folders(home):
-        if is_over(left):
-            shutil.rmtree(left, ignore_errors=True)
+    remove_left(home)
     # The last part for containers, which may have names and numbers of processes in common.
     folder = home / (name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}")
     folder.mkdir(parents=True)
     try:
         with FileLock(folder / _LOCK):
-            yield folder
+            try:
+                yield folder
+            finally:
+                _empty(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_left(home: Path) -> None:
+    """Remove the folders in `home` of processes that were killed."""
+    for folder in folders(home):
+        if is_over(folder):
+            _empty(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    """Remove all but the lock, without which nobody would find what a kill leaves half removed."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != _LOCK:
+            path.unlink(missing_ok=True)
 
 
 def folders(home: Path) -> list[Path]:

@@ -19,7 +19,7 @@ _STOPPED = (130, 143)
 
 
 class Workers(Protocol):
-    """Where jobs run: `suite.launch.local.Local`."""
+    """Where jobs run: `suite.launch.local.Local`, `suite.launch.cluster.workers.OnRay`."""
 
     def takes(self, job: Job) -> bool:
         """Whether `job` could be started now."""

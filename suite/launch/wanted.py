@@ -9,6 +9,7 @@ from baselines import method_of, trainer_of
 from baselines.options import options_of
 from suite.launch.plans import Job
 from suite.registry import Record
+from suite.run.resume import title_of
 from suite.settings import METHODS, Config, Protocol, Schedule, Setting, get_setting
 
 
@@ -31,9 +32,17 @@ class Wanted:
     options: Mapping[str, Any]
     schedule: Schedule
     protocols: tuple[Protocol, ...]
-    trained: str
-    """Names what is trained, but for its length and seed: several settings and methods may share a
-    training. It is a name for a file."""
+    methods: tuple[str, ...]
+    """Whose records a run of it writes: its own, and that of a pretraining that it starts from."""
+    owner: str
+    """What the training is of: the setting, or its data set where several settings share it."""
+    trainer: str
+    """The method that trains."""
+
+    @property
+    def trained(self) -> str:
+        """Names what is trained, but for its length and seed; it is a name for a file."""
+        return f"{self.owner}-{self.trainer}"
 
     def lacks(
         self, records: Iterable[Record], fingerprint: str | None = None
@@ -55,6 +64,11 @@ class Wanted:
     def trainings(self, seeds: Iterable[int]) -> list[str]:
         """A name for the training of each seed."""
         return [f"{self.trained}-{self.schedule.iterations}-seed-{seed}" for seed in seeds]
+
+    def titles(self, seeds: Iterable[int]) -> list[str]:
+        """The training of each seed in words, as its checkpoint has it."""
+        length = self.schedule.iterations
+        return [title_of(self.owner, self.trainer, seed, length) for seed in seeds]
 
 
 def wanted(job: Job) -> Wanted:
@@ -78,5 +92,7 @@ def _wanted(setting_id: str, name: str, iterations: int | None, short: bool) -> 
         options=options_of(method),
         schedule=schedule,
         protocols=protocols,
-        trained=f"{config.dataset if shared else setting_id}-{trainer.name}",
+        methods=tuple(dict.fromkeys((name, trainer.name))),
+        owner=config.dataset if shared else setting_id,
+        trainer=trainer.name,
     )

@@ -133,6 +133,9 @@ class Provenance(_Part, frozen=True, kw_only=True):
     """What carried out the iterations; see `suite.outer.engine`."""
     changed_options: tuple[str, ...] = ()
     """The options that were not the method's defaults, on that schedule and in that code."""
+    unlike_sweep: tuple[str, ...] = ()
+    """In what the machine was not as that of the sweep which gave it the run, where that was
+    allowed: each with both values."""
 
 
 class Failure(_Part, frozen=True, kw_only=True):

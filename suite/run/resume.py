@@ -132,12 +132,17 @@ def _training(trainer: Method, identity: Identity, rerun: int = 0) -> Training:
 def training_of(identity: Identity, rerun: int = 0) -> Training:
     """The training of a run that shares it with no other setting or method."""
     iterations = identity.schedule.iterations
-    title = f"{identity.setting} {identity.method} seed {identity.seed}, {iterations:,} iterations"
+    title = title_of(identity.setting, identity.method, identity.seed, iterations)
     return Training(
         name=training_key(identity) + (f"-rerun{rerun}" if rerun else ""),
         title=title + (f", run again ({rerun})" if rerun else ""),
         iterations=iterations,
     )
+
+
+def title_of(setting: str, method: str, seed: int, iterations: int) -> str:
+    """A training in words: of a setting or, where settings share it, of their data set."""
+    return f"{setting} {method} seed {seed}, {iterations:,} iterations"
 
 
 def _completed_attempts(registry: Registry, identity: Identity) -> list[Record]:

@@ -1,5 +1,6 @@
 """The benchmark of sweeps: its simulation, and that it measures what it says."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -34,8 +35,11 @@ def test_the_page_has_what_was_measured(monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, "_WORKERS", (1,))
     monkeypatch.setattr(sweep, "_STARTS", 1)
     page = measured_sweeps(RESULTS)
-    row = re.search(r"\| ([\d.]+) +\| ([\d.]+) +\| [+-][\d.]+ % +\|", page)
-    assert all(float(seconds) > 1.0 for seconds in row.groups())
+    rows = re.findall(r"\| (sweep[^|]*?) +\| ([\d.]+) +\| [+-][\d.]+ % +\| ([\d.]+) +\|", page)
+    ways = ["sweep", "sweep --ray local"] if importlib.util.find_spec("ray") else ["sweep"]
+    assert [way for way, *_ in rows] == ways
+    assert all(float(seconds) > 1.0 for _, *found in rows for seconds in found)
+    assert len(re.findall(r"\| sweep[^|]*\| +1 +\|", page)) == len(ways)
     (h200,) = (line for line in page.splitlines() if line.startswith("| NVIDIA H200 "))
     one, eight, many = (float(cell) for cell in h200.strip("|").split("|")[2:])
     assert one > eight >= many

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from suite.cli import machines
 from suite.launch.board import boards
 from suite.registry import Registry
 from tests.processes import started
@@ -53,6 +54,10 @@ MISTAKES = {
     "sweep paper --budget-hours nan": "--budget-hours nan: name hours from 0 on",
     "sweep paper --job-timeout soon": "'soon' is no duration",
     "sweep paper --jobs 0": "--jobs 0: at least 1 is needed",
+    "sweep paper --ray auto --dry-run": "--dry-run asks no cluster: leave --ray out",
+    "sweep paper --ray auto --gpu-share 2": "--gpu-share 2.0: name the share of a GPU that a run",
+    "sweep paper --allow-versions": "--allow-versions is for the machines of a cluster",
+    "sweep paper --gpu-share 0.5": "--gpu-share is for the machines of a cluster",
 }
 
 
@@ -62,6 +67,31 @@ def test_mistakes_are_told_in_a_line(suite, tmp_path, arguments):
     assert (code, out) == (2, "")
     assert MISTAKES[arguments] in err
     assert not (tmp_path / "results").exists()
+
+
+ADDRESSES = {
+    "ray://host:1": "a sweep runs on a machine of the cluster; there name HOST:PORT, auto or local",
+    "host": "a sweep runs on a machine of the cluster",
+    "127.0.0.1:1": "no Ray cluster at 127.0.0.1:1 (",
+    "127.0.0.1:99999": "no Ray cluster at 127.0.0.1:99999 (",
+}
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_without_a_cluster_is_told_in_a_line(suite, tmp_path, address):
+    pytest.importorskip("ray", reason="Ray cannot be imported")
+    code, out, err = suite(f"sweep sinusoid/maml --ray {address}")
+    assert (code, out) == (2, "")
+    assert ADDRESSES[address] in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_without_ray_its_extra_is_named(suite, monkeypatch):
+    monkeypatch.setattr(machines.importlib.util, "find_spec", lambda _: None)
+    code, _, err = suite("sweep sinusoid/maml --ray auto")
+    assert code == 2
+    assert "--ray needs Ray; install it with: pip install '.[cluster]'" in err
 
 
 def test_nothing_is_started_beyond_the_budget(suite, tmp_path):

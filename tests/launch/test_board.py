@@ -16,6 +16,7 @@ from suite.launch.board import (
     save,
     tell,
 )
+from suite.launch.folders import own_folder, remove_left
 
 PROGRESS = Progress(doing="training", done=20, total=100, rate=4.0, note="4.0 it/s")
 
@@ -69,6 +70,24 @@ def test_the_board_of_a_killed_sweep_is_told_and_removed_by_the_next(tmp_path):
     assert (found.plan, alive) == ("rl", False)
     with board_folder(tmp_path):
         assert not folder.with_name("killed").exists()
+
+
+def test_a_folder_that_was_removed_in_part_is_removed_by_the_next(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    held = own_folder(home)
+    own = held.__enter__()
+    (own / "results").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            held.__exit__(None, None, None)
+    assert (own / "results").exists()
+    remove_left(home)
+    assert list(home.iterdir()) == []
 
 
 @pytest.mark.parametrize(

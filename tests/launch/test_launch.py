@@ -13,6 +13,7 @@ from suite.launch import child
 from suite.launch.child import command
 from suite.launch.grouping import seed_groups, seeds_that_pay
 from suite.launch.local import Local
+from suite.launch.machines import Here
 from suite.launch.plans import MISSING, PLANS, Job, merged, plan
 from suite.launch.slots import Slot
 from suite.launch.sweep import Event, conduct
@@ -256,7 +257,8 @@ def test_what_pays_together():
 def _all_run(monkeypatch, tmp_path, events, reason=None) -> int:
     monkeypatch.setattr(sweep, "conduct", lambda *_, **__: iter(events))
     limits = MagicMock(reason=lambda: reason, exit_code=lambda: 143)
-    return sweep.run_all(JOBS, [Slot(threads=1)], [], tmp_path, limits, "jobs")
+    here = Here(options=[], slots=[Slot(threads=1)])
+    return sweep.run_all(JOBS, here, tmp_path, limits, "jobs")
 
 
 def _ended(codes) -> list[Event]:
