@@ -5,7 +5,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,16 +24,13 @@ from suite.errors import DataError, UsageError
 from suite.launch.board import Board, Entry, board_folder, progress_path, save
 from suite.launch.estimate import Speeds
 from suite.launch.machines import Machines
-from suite.launch.missing import unjudged_jobs
 from suite.launch.planned import held_to
 from suite.launch.plans import MISSING, PLANS, Job, plan
 from suite.launch.sweep import Event, conduct
 from suite.launch.terms import Shared, Terms
 from suite.machine import environment
-from suite.registry import Registry
+from suite.registry import Record, Registry
 from suite.registry.compact import compact
-from suite.report.cells import collect
-from suite.report.verdicts import judged
 from suite.settings import DATA_SETS
 
 log = logging.getLogger(__name__)
@@ -67,9 +64,7 @@ def _sweep(options: Sweep, limits: Limits) -> int:
             short=options.schedule == "short",
             settings=joined(options.settings),
             methods=joined(options.methods),
-            missing=unjudged_jobs(judged(collect(records).cells))
-            if MISSING in options.plans
-            else (),
+            missing=_missing(records) if MISSING in options.plans else (),
         )
         fingerprints, absent = ({}, {}) if options.dry_run else _data(jobs, options.data)
     with machines_of(options, registry, fingerprints, timeout, limits) as machines:
@@ -102,6 +97,16 @@ def _sweep(options: Sweep, limits: Limits) -> int:
             without_data=[job for job in jobs if job.dataset in absent],
             as_json=options.json,
         )
+
+
+def _missing(records: Iterable[Record]) -> list[Job]:
+    """What the published numbers lack."""
+    # Not above: verdicts need statistics and figures, which take seconds to be imported.
+    from suite.launch.missing import unjudged_jobs
+    from suite.report.cells import collect
+    from suite.report.verdicts import judged
+
+    return unjudged_jobs(judged(collect(records).cells))
 
 
 def _data(jobs: Sequence[Job], data: Path | None) -> tuple[dict[str, str], dict[str, str]]:

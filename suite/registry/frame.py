@@ -1,12 +1,15 @@
 """The registry as a pandas frame, for analyses of one's own."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-import pandas as pd
 
 from suite.registry.schema import Record
 from suite.registry.store import DEFAULT_ROOT, Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _row(record: Record) -> dict[str, object]:
@@ -36,10 +39,13 @@ def _row(record: Record) -> dict[str, object]:
     return row
 
 
-def frame(root: Path | str = DEFAULT_ROOT, *, lenient: bool = False) -> pd.DataFrame:
+def frame(root: Path | str = DEFAULT_ROOT, *, lenient: bool = False) -> "pd.DataFrame":
     """All records below `root`, one row each; accuracies are fractions, times are seconds.
 
     With `lenient`, bad records are named in the log and left out.
     """
+    # Not above: every run imports this package, and pandas takes half a second.
+    import pandas as pd
+
     records = Registry(root, lenient=lenient).records()
     return pd.DataFrame([_row(record) for record in records])

@@ -281,3 +281,32 @@ def test_numpy_has_one_thread():
         return int(done.stdout.splitlines()[-1])
 
     assert threads() == threads(OPENBLAS_NUM_THREADS="1") < threads(OPENBLAS_NUM_THREADS="2")
+
+
+@pytest.mark.parametrize(
+    ("command", "left_out"),
+    [
+        ("list", {"torch", "pandas", "scipy", "matplotlib"}),
+        ("status", {"torch", "pandas", "scipy", "matplotlib"}),
+        ("sweep sinusoid/maml --dry-run", {"pandas", "scipy", "matplotlib"}),
+        ("run sinusoid maml --help", {"pandas", "scipy", "matplotlib"}),
+    ],
+)
+def test_a_command_imports_no_large_library_that_it_does_not_need(tmp_path, command, left_out):
+    code = (
+        "import sys\n"
+        "from suite.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as left: code = left.code\n"
+        "print(code, *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    code, *modules = done.stdout.splitlines()[-1].split()
+    assert code == "0"
+    assert left_out.isdisjoint(modules)
