@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import zipfile
@@ -380,8 +381,10 @@ def test_a_sweep_that_is_stopped_goes_on_from_what_came_back(tmp_path):
         assert code == 143, told
 
 
-def test_a_cluster_of_this_machine_alone_ends_with_the_sweep(tmp_path):
-    before = set(Path("/tmp").glob("suite-ray-*/*"))
+def test_a_cluster_of_this_machine_alone_ends_with_the_sweep(tmp_path, monkeypatch):
+    # A short path, as sockets need it, that no other sweep of this machine uses.
+    temporary = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     process = started(
         tmp_path,
         *("sweep", "sinusoid/maml", "--seeds", "0", "--iterations", "3", "--ray", "local"),
@@ -392,5 +395,7 @@ def test_a_cluster_of_this_machine_alone_ends_with_the_sweep(tmp_path):
     records = list(Registry(tmp_path / "results").records())
     commit = environment.git_state().commit
     assert {each.provenance.git_commit for each in records} == {commit}
-    assert set(Path("/tmp").glob("suite-ray-*/*")) <= before
+    (home,) = temporary.glob("suite-ray-*")
+    assert list(home.iterdir()) == []
+    shutil.rmtree(temporary)
     assert json.loads(told.splitlines()[-1])["done"] == 1
