@@ -10,10 +10,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from suite.registry.references import Reference, read_references
-from suite.report.check import difference_digits, moved
+from suite.report.check import compared_with, difference_digits, moved
 from suite.report.tables.text import table
 from suite.settings import get_setting
-from suite.stats import Spread, compare, noticed
+from suite.stats import noticed
 from suite.stats.gate import LEVEL, apart, critical
 from tests.launch.record_gate import REFERENCES, Recorded, recorded
 from tests.launch.trials import BROKEN, CLEAN, Trial
@@ -107,13 +107,7 @@ def _tried(trial: Trial, scored: Mapping[str, Recorded], known: tuple[Reference,
     if found is None:
         return [row, str(len(trial.seeds)), "–", "not recorded"]
     (reference,) = (each for each in known if each.cell == found.cell)
-    compared = compare(
-        list(found.scores.values()),
-        [reference.means[seed] for seed in found.scores],
-        Spread(value=reference.spread, runs=reference.spread_runs),
-        tests=len(known),
-        higher_is_better=metric.higher_is_better,
-    )
+    compared = compared_with(reference, found.scores, len(known))
     return [row, str(len(found.scores)), moved(metric, compared), compared.status]
 
 

@@ -3,7 +3,12 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+_Found = TypeVar("_Found")
 
 
 def started(where: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -17,3 +22,12 @@ def started(where: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def wait_for(condition: Callable[[], _Found], seconds: float) -> _Found:
+    """What it gives once that is true, which it must be within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return found

@@ -65,24 +65,29 @@ def check_scores(reference: Reference, scores: Mapping[int, float], tests: int) 
     if absent := sorted(reference.means.keys() - scores.keys()):
         detail = f"seeds not here: {' '.join(map(str, absent))}; run suite check --run"
         return Check(name=name, status="missing", detail=detail)
-    now = [scores[seed] for seed in reference.means]
-    before = list(reference.means.values())
-    compared = compare(
-        now,
-        before,
-        Spread(value=reference.spread, runs=reference.spread_runs),
-        tests=tests,
-        higher_is_better=metric.higher_is_better,
-    )
-    least = noticed(reference.spread, seeds=len(now), tests=tests)
+    before = reference.means.values()
+    compared = compared_with(reference, scores, tests)
+    least = noticed(reference.spread, seeds=len(before), tests=tests)
     was = f"{metric.number(fmean(before))}{metric.unit}"
     detail = (
         f"{moved(metric, compared)} from {was}, seed by seed "
-        f"over {len(now)}; worse by {metric.number(least, difference_digits(metric))} is noticed"
+        f"over {len(before)}; worse by {metric.number(least, difference_digits(metric))} is noticed"
     )
     if compared.status == "passed":
         return Check(name=name, status="passed", detail=detail)
     return Check(name=name, status="failed", detail=f"{_MOVES[compared.status]}: {detail}")
+
+
+def compared_with(reference: Reference, scores: Mapping[int, float], tests: int) -> Comparison:
+    """`scores`, by seed, against those of the reference, over the seeds that both have."""
+    seeds = [seed for seed in reference.means if seed in scores]
+    return compare(
+        [scores[seed] for seed in seeds],
+        [reference.means[seed] for seed in seeds],
+        Spread(value=reference.spread, runs=reference.spread_runs),
+        tests=tests,
+        higher_is_better=get_setting(reference.setting).metric.higher_is_better,
+    )
 
 
 def moved(metric: Metric, compared: Comparison) -> str:

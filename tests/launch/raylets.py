@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from suite.launch.cluster.variables import set_variables
+
 _MEMORY = 100 * 2**20
-# Else what runs there has the least of a busy machine.
-_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def raylets() -> Iterator[Raylets]:
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
-            env={**os.environ, **_VARIABLES, "RAY_TMPDIR": folder},
+            env={**os.environ, "RAY_TMPDIR": folder},
         ) as process:
             try:
                 yield Raylets(process)
@@ -85,6 +85,7 @@ def raylets() -> Iterator[Raylets]:
 
 
 def _serve() -> None:
+    set_variables()
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": _MEMORY}

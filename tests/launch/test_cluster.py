@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import zipfile
 from pathlib import Path
 
@@ -23,12 +22,11 @@ from suite.machine import environment
 from suite.registry import Registry
 from suite.run.packs.trainings import saved_in
 from tests.launch.raylets import raylets
-from tests.processes import started
+from tests.processes import started, wait_for
 
 pytest.importorskip("ray", reason="Ray cannot be imported: pip install '.[cluster]'")
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 # For a busy machine.
 PATIENCE = 400.0
 
@@ -52,15 +50,6 @@ for run in {RUNS}:
         assert left.code == 0, command
 """
 """The runs of that sweep by hand, in one process: to import torch takes longer than to train."""
-
-
-def wait_for(condition):
-    """What it gives once that is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def ended(process) -> tuple[int, str]:
@@ -103,12 +92,11 @@ def essences(root: Path) -> dict[str, dict]:
     return {registry.path(each).name: essence(each) for each in registry.records()}
 
 
-def cache_like(source: Path, cache: Path) -> Path:
+def cache_like(source: Path, cache: Path) -> None:
     """A cache with the decoded data and the choice of ways of another, and no training."""
     for name in ("data", "ways"):
         if (source / name).exists():
             shutil.copytree(source / name, cache / name)
-    return cache
 
 
 FEW_TASKS = """
@@ -169,14 +157,16 @@ def test_machines_and_the_sweep_itself_are_lost_and_every_run_is_recorded_once(
             machines[str(cache)] = cluster.add(SUITE_CACHE=str(cache))
         command = (*SWEEP, "--ray", cluster.address)
         first = started(shared, *command)
-        lost = wait_for(lambda: scoring_glyphs(shared, machines))
+        lost = wait_for(lambda: scoring_glyphs(shared, machines), PATIENCE)
         machines.pop(lost).kill()
-        wait_for(lambda: len(Registry(shared / "results").paths()) >= len(expected) - 4)
+        wait_for(lambda: len(Registry(shared / "results").paths()) >= len(expected) - 4, PATIENCE)
         first.kill()
         told = first.communicate()[0]
         assert "is lost; what it ran goes on elsewhere" in told
         assert "has no glyphs: it is sent there" in told
-        wait_for(lambda: not any(each.startswith(str(tmp_path)) for each in runs_by_cache()))
+        wait_for(
+            lambda: not any(each.startswith(str(tmp_path)) for each in runs_by_cache()), PATIENCE
+        )
         assert len(Registry(shared / "results").paths()) < len(expected)
         code, told = ended(started(shared, *command))
         assert code == 0, told
@@ -366,9 +356,9 @@ def test_a_sweep_that_is_stopped_goes_on_from_what_came_back(tmp_path):
     with raylets() as cluster:
         cluster.add(SUITE_CACHE=str(tmp_path / "machine"))
         first = started(tmp_path, *command, cluster.address)
-        wait_for(lambda: runs_by_cache().get(str(tmp_path / "machine")))
+        wait_for(lambda: runs_by_cache().get(str(tmp_path / "machine")), PATIENCE)
         told_of = tmp_path / "results" / ".sweep"
-        wait_for(lambda: list(told_of.glob("*/0.json")) or first.poll() is not None)
+        wait_for(lambda: list(told_of.glob("*/0.json")) or first.poll() is not None, PATIENCE)
         first.send_signal(signal.SIGTERM)
         code, told = ended(first)
         assert code == 143, told

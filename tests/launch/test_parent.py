@@ -3,26 +3,16 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from suite.launch import parent
 from suite.registry import Registry
-from tests.processes import started
+from tests.processes import started, wait_for
 
 # For a busy machine: what waits longest starts Python with torch twice.
 PATIENCE = 300.0
-
-
-def wait_for(condition):
-    """What it gives once that is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
 
 
 def alive(pid: int) -> bool:
@@ -61,14 +51,14 @@ LONG = "3000"
 def test_a_killed_sweep_leaves_no_child_and_goes_on(tmp_path):
     first = started(tmp_path, *SWEEP, "--iterations", LONG)
     saved = tmp_path / "cache" / "runs"
-    wait_for(lambda: list(saved.glob("*/.lock")))
+    wait_for(lambda: list(saved.glob("*/.lock")), PATIENCE)
     (child,) = runs_of(first.pid)
     first.kill()
     first.communicate()
-    wait_for(lambda: not alive(child))
+    wait_for(lambda: not alive(child), PATIENCE)
     # Its lock is free: the same seed is run at once.
     again = started(tmp_path, *SWEEP, "--iterations", LONG)
-    wait_for(lambda: list(saved.glob("*/checkpoint.best.pt")) or again.poll() is not None)
+    wait_for(lambda: list(saved.glob("*/checkpoint.best.pt")) or again.poll() is not None, PATIENCE)
     again.terminate()
     told = again.communicate(timeout=PATIENCE)[0]
     assert "is being run by another process" not in told
@@ -108,7 +98,7 @@ def test_a_child_ends_whenever_its_parent_is_killed(how):
     assert alive(child)
     starter.kill()
     starter.wait()
-    wait_for(lambda: not alive(child))
+    wait_for(lambda: not alive(child), PATIENCE)
     starter.stdout.close()
 
 

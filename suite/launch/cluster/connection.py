@@ -14,9 +14,9 @@ import ray
 
 from suite.errors import UsageError, one_line
 from suite.launch.cluster.code import ship
-from suite.launch.cluster.variables import LOCAL
 from suite.launch.folders import own_folder
 
+LOCAL = "local"
 # Ray's sockets lie below, and their paths have 107 bytes at most.
 _MOST_CHARACTERS = 24
 _ANSWER_SECONDS = 20.0

@@ -2,9 +2,6 @@
 
 import os
 
-LOCAL = "local"
-"""The address of a cluster of this machine alone, which ends with the sweep."""
-
 _OURS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # Else the runs of a cluster of this machine have the least of a busy one.
