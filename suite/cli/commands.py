@@ -214,7 +214,7 @@ class Benchmark:
     made of those in results/; writes benchmark-registry.md."""
     sweep: bool = False
     """Only this: what `suite sweep` costs beside the same runs by hand, and what workers add; a
-    quarter of an hour. Writes benchmark-sweep.md."""
+    half an hour. Writes benchmark-sweep.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
