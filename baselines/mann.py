@@ -28,6 +28,7 @@ from suite.inner.learner import Learner
 from suite.models import Network, Params
 from suite.models.init import xavier_uniform
 from suite.models.layers import Statistics, linear, normalise
+from suite.optimizers import RMSprop
 from suite.outer.optimizer import OuterOptimizer, adam
 from suite.rng import uniform
 from suite.settings import Config
@@ -109,7 +110,7 @@ class Mann(ByPresentation):
     def optimizer(self, params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
         if self.optimiser == "adam":
             return adam(params, lr, capturable=capturable)
-        return torch.optim.RMSprop(params, lr, alpha=0.95, momentum=0.9, capturable=capturable)
+        return RMSprop(params, lr, alpha=0.95, momentum=0.9, capturable=capturable)
 
     def network(self, config: Config, classes: int) -> Network:
         inputs, seen = self.side**2 + config.n_way, self.units + self.heads * self.width

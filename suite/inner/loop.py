@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from suite.models import Params
+from suite.optimizers import SGD
 
 with warnings.catch_warnings():
     # Compiled for the first time, higher 0.2.1 warns of string literals in its source.
     warnings.simplefilter("ignore", SyntaxWarning)
     import higher
+
+higher.register_optim(SGD, higher.optim.DifferentiableSGD)
 
 __all__ = ["Order", "higher", "inner_loop"]
 
@@ -35,9 +38,7 @@ def _differentiable_sgd(count: int, lr: float, track: bool) -> Any:
     It holds stand-ins and no weights, and making it costs as much as a step of a small network.
     """
     stand_ins = [torch.empty((), requires_grad=True) for _ in range(count)]
-    return higher.get_diff_optim(
-        torch.optim.SGD(stand_ins, lr=lr), stand_ins, track_higher_grads=track
-    )
+    return higher.get_diff_optim(SGD(stand_ins, lr=lr), stand_ins, track_higher_grads=track)
 
 
 def inner_loop(

@@ -6,6 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from suite.optimizers import Adam
+
 OuterOptimizer = torch.optim.Adam | torch.optim.SGD | torch.optim.RMSprop
 """The optimizers whose state a checkpoint can hold."""
 
@@ -22,4 +24,4 @@ def adam(
     params: Sequence[Tensor], lr: float, *, capturable: bool, eps: float = 1e-8
 ) -> OuterOptimizer:
     """Adam with torch's betas; `capturable` keeps its count of steps on the device."""
-    return torch.optim.Adam(params, lr=lr, eps=eps, fused=True, capturable=capturable)
+    return Adam(params, lr=lr, eps=eps, fused=True, capturable=capturable)
