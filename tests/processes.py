@@ -31,3 +31,29 @@ def wait_for(condition: Callable[[], _Found], seconds: float) -> _Found:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return found
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def runs_of(pid: int) -> list[int]:
+    """The processes of the `suite run`s that the process has started, read from /proc."""
+    children = [
+        int(each)
+        for file in Path(f"/proc/{pid}/task").glob("*/children")
+        for each in file.read_text().split()
+    ]
+    return [child for child in children if b"\0run\0" in _command_of(child)]
+
+
+def _command_of(pid: int) -> bytes:
+    """Its arguments, each ended by a zero byte; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""

@@ -1,4 +1,4 @@
-"""100 kills of two runs that write into one registry: nothing is lost, nothing is corrupted.
+"""Kills of two runs that write into one registry: nothing is lost, nothing is corrupted.
 
 Most moments are events (a file opened, renamed, half written; a scoring begun), the others
 come after a time. A run that gets to its end is compared and followed by one of other seeds.
@@ -27,7 +27,8 @@ from suite.run import checkpoint
 from suite.run.train import initial_snapshot
 from suite.settings import get_setting
 
-KILLS = 100
+# Enough for every phase; SUITE_KILLS=100 for a longer look.
+KILLS = int(os.environ.get("SUITE_KILLS", "30"))
 METHODS = ("maml", "fomaml")
 HIDDEN = (6, 6)
 ITERATIONS = 200
@@ -217,7 +218,7 @@ def compare(host: Host, command: Command) -> None:
 
 
 @pytest.mark.slow
-def test_100_kills_lose_nothing_and_corrupt_nothing(tmp_path, host):
+def test_kills_lose_nothing_and_corrupt_nothing(tmp_path, host):
     draw, counts, number = random.Random(2017), Counter(), 0
     commands = [Command(tmp_path / "results", method, (0, 1)) for method in METHODS]
     while counts.total() < KILLS:
