@@ -16,7 +16,7 @@ from suite.machine import environment
 from suite.registry import Record, Registry, run_key
 from suite.registry.seen import Seen
 from suite.registry.store import encode
-from suite.report import write_report
+from suite.report.write import write_report
 
 _FIRST_SEED = 1_000_000
 _ROUNDS = 3

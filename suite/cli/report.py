@@ -6,7 +6,8 @@ from pathlib import Path
 from suite.cli.limits import Limits, ended_by_signals
 from suite.cli.reading import Report, Tables
 from suite.cli.registries import registry_at
-from suite.report import render_overview, render_report, write_files
+from suite.report.tables.overview import render_overview
+from suite.report.write import render_report, write_files
 
 _SHOWN_LINES, _SHOWN_WIDTH = 20, 2000
 _TEXTS = (".md", ".html")

@@ -101,7 +101,7 @@ def _sweep(options: Sweep, limits: Limits) -> int:
 
 def _missing(records: Iterable[Record]) -> list[Job]:
     """What the published numbers lack."""
-    # Not above: verdicts need statistics and figures, which take seconds to be imported.
+    # Not above: verdicts need statistics, which take a second to be imported.
     from suite.launch.missing import unjudged_jobs
     from suite.report.cells import collect
     from suite.report.verdicts import judged

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from suite.cli import main
-from suite.report import write_report
+from suite.report.write import write_report
 
 GOLDEN = Path(__file__).parents[1] / "report" / "golden" / "results"
 READERS = [

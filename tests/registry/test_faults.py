@@ -19,8 +19,8 @@ from suite.registry.find import find_record
 from suite.registry.references import read_references
 from suite.registry.store import encode
 from suite.registry.summary import summarise
-from suite.report import write_report
 from suite.report.cells import collect
+from suite.report.write import write_report
 from suite.stats import ci95_tasks
 
 replace = msgspec.structs.replace

@@ -24,7 +24,7 @@ from suite.registry.schema import (
     SplitFacts,
     Timing,
 )
-from suite.report import render_tables
+from suite.report.tables.render import render_tables
 from suite.settings import Setting, get_setting
 from suite.stats import ci95_tasks
 

@@ -16,8 +16,10 @@ from suite.cli.show import show_command
 from suite.registry import Registry, run_key
 from suite.registry.export import write_frame
 from suite.registry.schema import Failure
-from suite.report import render_overview, render_page, render_tables
+from suite.report.page import render_page
 from suite.report.record import describe, differing
+from suite.report.tables.overview import render_overview
+from suite.report.tables.render import render_tables
 from tests.report.make_golden import fail, make_record
 
 ATTACKS = (

@@ -13,12 +13,13 @@ from msgspec import structs
 from suite.cli import main
 from suite.registry import Registry
 from suite.registry.schema import CurvePoint
-from suite.report import render_page, render_tables
 from suite.report.cells import collect
 from suite.report.figures.marks import POINTS_DRAWN
 from suite.report.figures.style import COLOURS, styled
+from suite.report.page import render_page
 from suite.report.page.canvas import svg
 from suite.report.page.forest import row_id
+from suite.report.tables.render import render_tables
 from suite.report.verdicts import judged, numbers
 from tests.report.hostile import HOSTILE, hostile_records
 from tests.report.make_golden import GOLDEN, golden_records, make_record

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from suite.registry import Registry
-from suite.report import write_report
+from suite.report.write import write_report
 from tests.report.hostile import HOSTILE, hostile_records
 from tests.report.make_golden import golden_records
 

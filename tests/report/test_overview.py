@@ -1,7 +1,7 @@
 """The brief table: every cell that has runs, and a paper's number only beside a reproduction."""
 
-from suite.report import render_overview
 from suite.report.cells import collect
+from suite.report.tables.overview import render_overview
 from tests.report.make_golden import golden_records
 
 

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from suite.registry import Registry, run_key
 from suite.registry.store import encode
-from suite.report import write_report
+from suite.report.write import write_report
 from tests.report.make_golden import make_record
 
 MANY = 10_000

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from suite.registry import Record, Registry
-from suite.report import render_tables, write_report
+from suite.report.tables.render import render_tables
 from suite.report.tables.sections import COLUMNS
+from suite.report.write import write_report
 from tests.report.make_golden import GOLDEN, fail, golden_records, make_record
 
 OMNIGLOT = "omniglot-5way-1shot"
