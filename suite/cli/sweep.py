@@ -5,6 +5,7 @@ import math
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def run_all(
         ],
     )
     numbers = {job: number for number, job in enumerate(jobs)}
-    failed = dict.fromkeys(without_data, DataError.exit_code)
+    failed: dict[Job, int] = {}
     left = 0
     with board_folder(results) as folder, watched(folder, board) as relay:
         workers = machines.workers(jobs, folder, relay)
@@ -176,20 +177,25 @@ def run_all(
         )
         save(folder, board)
         for event in events:
-            _note(board.entries[numbers[event.job]], event)
+            entry = board.entries[numbers[event.job]]
+            _note(entry, event)
             save(folder, board)
             left += event.what == "left"
             if event.what == "failed":
                 assert event.code is not None
                 failed[event.job] = event.code
-            relay(_line(event, board))
-    code = _exit_code(set(failed.values()), left, limits)
+            if event.what != "left" or entry.began is not None:
+                relay(_line(event, board))
+    absent = dict.fromkeys(without_data, DataError.exit_code)
+    code = _exit_code({*absent.values(), *failed.values()}, left, limits)
     done = sum(entry.state == "done" for entry in board.entries)
     if as_json:
-        codes = [{"job": job, "exit_code": code} for job, code in failed.items()]
+        codes = [{"job": job, "exit_code": code} for job, code in (absent | failed).items()]
         content = {"done": done, "failed": codes, "left": left, "reason": limits.reason()}
         print(msgspec.json.encode(content | {"exit_code": code}).decode())
         return code
+    for name, count in Counter(job.dataset for job in absent).items():
+        print(f"failed: all runs of {name}, {count}: its data is not here, see suite data {name}")
     for job, of_job in failed.items():
         print(f"failed: {job.name} (exit code {of_job})")
     if left:

@@ -1,6 +1,7 @@
 """The order of a sweep: what is started next, what is tried again, what is left."""
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,9 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2
 # Locks that others hold, and budgets, are looked at no more often.
 _LOOK_SECONDS = 1.0
-_STOPPED = (130, 143)
+# Of a run that has stopped, or that a signal ended before it listened or when it listened no more:
+# a terminal and a scheduler signal every process, and the sweep signals its runs besides.
+_STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
 
 
 class Workers(Protocol):

@@ -142,7 +142,7 @@ def test_a_run_that_fails_and_data_that_is_not_here_stop_no_other(suite, tmp_pat
     assert code == 2
     assert "again: sinusoid maml seed 0 (exit code 2)" in err
     assert sorted(line for line in out.splitlines() if line.startswith("failed")) == [
-        "failed: omniglot-5way-1shot maml seed 0 (exit code 2)",
+        "failed: all runs of omniglot, 1: its data is not here, see suite data omniglot",
         "failed: sinusoid maml seed 0 (exit code 2)",
     ]
     assert [path.name.partition("-")[0] for path in (folder.parent / "oracle").iterdir()]

@@ -268,8 +268,7 @@ def test_machines_that_differ_are_named_and_left_out_while_others_go_on(tmp_path
         assert {each.setting for each in records} == {"omniglot-5way-1shot-mlp", "sinusoid"}
         # With other code that is allowed, records say so.
         allowed = ("--results", "allowed", "--allow-versions")
-        runs = ("sinusoid/maml", "sinusoid/oracle", "sinusoid/fomaml")
-        command = ("sweep", *runs, "--seeds", "0")
+        command = ("sweep", "sinusoid/maml", "sinusoid/oracle", "--seeds", "0")
         process = started(
             tmp_path, *command, "--iterations", "2", "--ray", cluster.address, *allowed
         )
@@ -334,7 +333,7 @@ def test_jobs_that_raise_are_killed_or_hang_stop_no_other(tmp_path):
 
 def test_two_sweeps_of_one_plan_at_once_do_nothing_twice(tmp_path):
     runs = ("sinusoid/maml", "sinusoid/oracle", "sinusoid/fomaml")
-    command = ("sweep", *runs, "--seeds", "0", "1", "--iterations", "3", "--jobs", "1", "--json")
+    command = ("sweep", *runs, "--seeds", "0", "--iterations", "3", "--jobs", "1", "--json")
     with raylets() as cluster:
         for number in range(2):
             cluster.add(SUITE_CACHE=str(tmp_path / f"machine-{number}"))
@@ -344,7 +343,7 @@ def test_two_sweeps_of_one_plan_at_once_do_nothing_twice(tmp_path):
     assert "(stands already:" not in "".join(told for _, told in found)
     records = list(Registry(tmp_path / "results").records())
     assert {(each.method, each.seed, each.attempt) for each in records} == {
-        (method, seed, 0) for method in ("fomaml", "maml", "oracle") for seed in (0, 1)
+        (method, 0, 0) for method in ("fomaml", "maml", "oracle")
     }
     assert len({each.key for each in records}) == len(records)
     written = [line for _, told in found for line in told.splitlines() if " -> results/" in line]

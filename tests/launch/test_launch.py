@@ -206,8 +206,11 @@ UNTIL_STOPPED = (
 )
 
 
-def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch):
-    _children(monkeypatch, UNTIL_STOPPED)
+@pytest.mark.parametrize("handler", [True, False])
+def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch, handler):
+    """Also one that does not listen to signals yet."""
+    quiet = "import time; print('up', flush=True); time.sleep(60)"
+    _children(monkeypatch, UNTIL_STOPPED if handler else quiet)
     lines: list[str] = []
     began = time.monotonic()
     events = _conducted(JOBS, 1, lines, stop=lambda: "enough" if lines else None)
@@ -276,9 +279,9 @@ def test_a_run_that_somebody_else_stops_has_failed(monkeypatch, capsys, tmp_path
 
 def test_what_a_stop_or_a_budget_leaves_is_told(monkeypatch, capsys, tmp_path):
     assert _all_run(monkeypatch, tmp_path, _ended((0, None)), "stopped by SIGTERM") == 143
-    assert capsys.readouterr().out == (
-        "stopped by SIGTERM; to go on, give the same command again\n"
-    )
+    out, err = capsys.readouterr()
+    assert out == "stopped by SIGTERM; to go on, give the same command again\n"
+    assert "left: " not in err  # what was not started needs no line of its own
     assert _all_run(monkeypatch, tmp_path, _ended((1, None, None))) == 3
     assert capsys.readouterr().out.splitlines() == [
         "failed: sinusoid maml seed 0 (exit code 1)",

@@ -1,4 +1,4 @@
-"""Ten thousand records become the whole report in seconds."""
+"""Thousands of records become the whole report in seconds."""
 
 import time
 
@@ -10,13 +10,13 @@ from suite.registry.store import encode
 from suite.report.write import write_report
 from tests.report.make_golden import make_record
 
-MANY = 10_000
-# Of this process, since other work on the machine is not the report's; ten are the aim.
-LIMIT_SECONDS = 60.0
+MANY = 4_000
+# Of this process, since other work on the machine is not the report's; four are the aim.
+LIMIT_SECONDS = 24.0
 
 
 @pytest.mark.slow
-def test_ten_thousand_records(tmp_path):
+def test_thousands_of_records(tmp_path):
     registry = Registry(tmp_path / "results")
     one = make_record("sinusoid", "maml", 0, level=0.4)
     for seed in range(MANY):
