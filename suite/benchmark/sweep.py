@@ -91,11 +91,11 @@ def measured_sweeps(results: Path) -> str:
         overhead=table(
             ("", "there", "back", "overhead", "start"),
             [
-                (_BY_HAND, *_told(seconds[_BY_HAND]), "", ""),
+                (_BY_HAND, *_formatted(seconds[_BY_HAND]), "", ""),
                 *(
                     (
                         way,
-                        *_told(seconds[way]),
+                        *_formatted(seconds[way]),
                         f"{100 * (sum(seconds[way]) / sum(seconds[_BY_HAND]) - 1):+.1f} %",
                         f"{starts[way]:.1f}",
                     )
@@ -126,7 +126,7 @@ def _ways() -> dict[str, tuple[str, ...]]:
     return ways
 
 
-def _told(seconds: Iterable[float]) -> list[str]:
+def _formatted(seconds: Iterable[float]) -> list[str]:
     return [f"{each:.1f}" for each in seconds]
 
 

@@ -213,8 +213,8 @@ class Benchmark:
     """Only this: how long so many records take to load, to check and to become the report. They are
     made of those in results/; writes benchmark-registry.md."""
     sweep: bool = False
-    """Only this: what `suite sweep` costs beside the same runs by hand, and what workers add; a
-    half an hour. Writes benchmark-sweep.md."""
+    """Only this: what `suite sweep` costs beside the same runs by hand, and what workers add;
+    three quarters of an hour. Writes benchmark-sweep.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
