@@ -163,7 +163,7 @@ def run_all(
         ],
     )
     numbers = {job: number for number, job in enumerate(jobs)}
-    failed: dict[Job, int] = {}
+    failed = dict.fromkeys(without_data, DataError.exit_code)
     left = 0
     with board_folder(results) as folder, watched(folder, board) as relay:
         workers = machines.workers(jobs, folder, relay)
@@ -186,18 +186,18 @@ def run_all(
                 failed[event.job] = event.code
             if event.what != "left" or entry.began is not None:
                 relay(_line(event, board))
-    absent = dict.fromkeys(without_data, DataError.exit_code)
-    code = _exit_code({*absent.values(), *failed.values()}, left, limits)
+    code = _exit_code(set(failed.values()), left, limits)
     done = sum(entry.state == "done" for entry in board.entries)
     if as_json:
-        codes = [{"job": job, "exit_code": code} for job, code in (absent | failed).items()]
+        codes = [{"job": job, "exit_code": code} for job, code in failed.items()]
         content = {"done": done, "failed": codes, "left": left, "reason": limits.reason()}
         print(msgspec.json.encode(content | {"exit_code": code}).decode())
         return code
-    for name, count in Counter(job.dataset for job in absent).items():
+    for name, count in Counter(job.dataset for job in without_data).items():
         print(f"failed: all runs of {name}, {count}: its data is not here, see suite data {name}")
     for job, of_job in failed.items():
-        print(f"failed: {job.name} (exit code {of_job})")
+        if job in numbers:
+            print(f"failed: {job.name} (exit code {of_job})")
     if left:
         reason = limits.reason() or f"{left} runs are beyond the budget"
         print(f"{reason}; to go on, give the same command again")
