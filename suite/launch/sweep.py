@@ -18,7 +18,11 @@ _POLL_SECONDS = 0.2
 _LOOK_SECONDS = 1.0
 # Of a run that has stopped, or that a signal ended before it listened or when it listened no more:
 # a terminal and a scheduler signal every process, and the sweep signals its runs besides.
-_STOPPED = (130, 143, -signal.SIGINT, -signal.SIGTERM)
+_STOPPED = {
+    code
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for code in (128 + number, -number)
+}
 
 
 class Workers(Protocol):

@@ -206,11 +206,17 @@ UNTIL_STOPPED = (
 )
 
 
-@pytest.mark.parametrize("handler", [True, False])
-def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch, handler):
-    """Also one that does not listen to signals yet."""
-    quiet = "import time; print('up', flush=True); time.sleep(60)"
-    _children(monkeypatch, UNTIL_STOPPED if handler else quiet)
+@pytest.mark.parametrize(
+    "code",
+    [
+        UNTIL_STOPPED,
+        UNTIL_STOPPED.replace("143", "129"),
+        "import time; print('up', flush=True); time.sleep(60)",
+    ],
+    ids=["stopped", "stopped by a hang-up before", "not listening yet"],
+)
+def test_a_stop_reaches_running_jobs_and_starts_no_more(monkeypatch, code):
+    _children(monkeypatch, code)
     lines: list[str] = []
     began = time.monotonic()
     events = _conducted(JOBS, 1, lines, stop=lambda: "enough" if lines else None)
