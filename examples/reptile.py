@@ -14,6 +14,7 @@ from suite.data.tasks import TaskBatch
 from suite.inner.learner import Learner
 from suite.inner.losses import task_losses
 from suite.models import Network, Params, build_network, per_task
+from suite.optimizers import SGD
 from suite.outer.optimizer import OuterOptimizer
 from suite.rng import uniform
 from suite.settings import Config
@@ -34,7 +35,7 @@ class Reptile(GradientMethod):
         return build_network(msgspec.structs.replace(config, adapt_beta=True))
 
     def optimizer(self, params: Sequence[Tensor], lr: float, *, capturable: bool) -> OuterOptimizer:
-        return torch.optim.SGD(params, lr=self.outer_lr)
+        return SGD(params, lr=self.outer_lr)
 
     def meta_lr(self, config: Config, done: float) -> float:
         return self.outer_lr * (1.0 - done)
